@@ -1,0 +1,159 @@
+"""Durable files: atomic writes, JSON lines of records, hashes.
+
+Enters: records and bytes. Leaves: files that are either whole or absent after a crash, mode 0600 (they may hold
+confidential rows). Readers name file and line when something on disk is broken.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from imbik.core.errors import DiskFullError, RunFolderError
+
+R = TypeVar("R")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def canonical_json(value: object) -> bytes:
+    """JSON with sorted keys: equal values give equal bytes, which is what hashes need."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def digest(*parts: bytes | str) -> str:
+    """Hex SHA-256 of the parts, each preceded by its length so that no two lists of parts collide."""
+    sha = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        sha.update(len(data).to_bytes(8, "big"))
+        sha.update(data)
+    return sha.hexdigest()
+
+
+def digest_value(value: object) -> str:
+    """Hex SHA-256 of any JSON-able value or record."""
+    return digest(canonical_json(value))
+
+
+def file_digest(path: Path) -> str:
+    """Hex SHA-256 of a file, or of a folder's files by sorted relative name."""
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        return digest(*(part for p in files for part in (str(p.relative_to(path)), file_digest(p))))
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk into an error that says what to do; whatever was complete before stays."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFullError(
+                f"the disk (or a file-size limit) is full: {error.strerror}",
+                where=str(path),
+                next="free space or raise the limit, then type the same command again: nothing finished is lost",
+            ) from error
+        raise
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic_writer(path: Path) -> Iterator[BinaryIO]:
+    """A binary stream that becomes `path` only when the block ends well: write, fsync, rename, fsync the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors(path):
+        try:
+            with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    fsync_folder(path.parent)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a whole file atomically."""
+    with atomic_writer(path) as stream:
+        stream.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole UTF-8 file atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a record or JSON value, indented for people."""
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def read_json(path: Path, kind: type[R]) -> R:
+    """Read a record written by `write_json`; a broken file is named."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise RunFolderError(
+            f"this file is damaged or from another version of imbik ({error})",
+            where=str(path),
+            next="move the folder that holds it away and run again",
+        ) from error
+
+
+def write_lines(path: Path, records: Iterable[object]) -> int:
+    """Write records as JSON lines atomically; returns how many."""
+    encoder, count = msgspec.json.Encoder(), 0
+    with atomic_writer(path) as stream:
+        for record in records:
+            stream.write(encoder.encode(record) + b"\n")
+            count += 1
+    return count
+
+
+def read_lines(path: Path, kind: type[R]) -> Iterator[R]:
+    """Stream records of one type from a JSON-lines file."""
+    decoder = msgspec.json.Decoder(kind)
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            yield decode_line(decoder.decode, line, f"{path}:{number}")
+
+
+def decode_line(decode: Callable[[bytes], R], line: bytes, where: str) -> R:
+    """Decode one line, naming it when it is damaged."""
+    try:
+        return decode(line)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise RunFolderError(
+            f"this line is damaged or from another version of imbik ({error})",
+            where=where,
+            next="run again with --from the stage that wrote it",
+        ) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,37 @@
+"""Lineage: what a stage's output was made of, as hashes.
+
+Enters: records keyed by row, settings, hashes of inputs. Leaves: a Merkle root over keyed row leaves (so that erasing a
+row keeps its leaf and the chain still verifies) and a stage hash that changes exactly when the output would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from imbik.core.files import canonical_json, digest, digest_value
+
+
+def leaf(key: str, record: object) -> str:
+    """The leaf of one row: its key and its content."""
+    return digest(key, canonical_json(record))
+
+
+def merkle_root(leaves: Iterable[str]) -> str:
+    """Hex root over leaves sorted by value, so the root does not depend on row order or block size.
+
+    Leaves and inner nodes are hashed with different prefixes (RFC 6962), so a node can never pass for a leaf.
+    """
+    level = [hashlib.sha256(b"\x00" + item.encode()).digest() for item in sorted(leaves)]
+    if not level:
+        return hashlib.sha256(b"").hexdigest()
+    while len(level) > 1:
+        paired = zip(level[::2], level[1::2], strict=False)
+        odd = [level[-1]] if len(level) % 2 else []
+        level = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in paired] + odd
+    return level[0].hex()
+
+
+def stage_hash(name: str, version: int, settings: object, inputs: Mapping[str, str]) -> str:
+    """The identity of a stage's output: who makes it, with what settings, from which inputs."""
+    return digest_value({"stage": name, "version": version, "settings": settings, "inputs": dict(inputs)})

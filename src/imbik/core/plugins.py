@@ -1,0 +1,166 @@
+"""Plug-ins: a file in a plug-in folder is the registration, its name is what the recipe writes.
+
+Enters: a group such as `refine/checks` and a name. Leaves: the file's one public class with a `Settings` model, typed
+settings, or an error that names what exists. Listing reads docstrings without importing, so it stays instant. Packages
+from elsewhere join through entry points of the group `imbik.GROUP` with dots (`imbik.refine.checks`).
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import inspect
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.resources import files
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from imbik.core.errors import PluginError
+
+GROUPS = (
+    "privacy/detectors",
+    "teachers",
+    "tasks/sources",
+    "tasks/kinds",
+    "refine/checks",
+    "train/methods",
+    "train/losses",
+    "train/accelerators",
+    "export/formats",
+    "evaluate/metrics",
+)
+
+
+class PluginSettings(BaseModel):
+    """Base of every plug-in's typed settings: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PluginBlock(BaseModel):
+    """A plug-in as the recipe names it: `use`, the settings as written, and where in the recipe they stand."""
+
+    model_config = ConfigDict(frozen=True)
+
+    use: str
+    raw: dict[str, Any] = {}
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """One line of `imbik plugins`."""
+
+    group: str
+    name: str
+    summary: str
+    module: str
+
+
+def _package(group: str) -> str:
+    return "imbik." + group.replace("/", ".")
+
+
+@cache
+def available(group: str) -> dict[str, PluginInfo]:
+    """All plug-ins of a group by name, found by listing files; nothing is imported."""
+    found: dict[str, PluginInfo] = {}
+    folder = files("imbik").joinpath(*group.split("/"))
+    if not folder.is_dir():
+        return found
+    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+        if entry.name.startswith("_") or not entry.name.endswith(".py"):
+            continue
+        name = entry.name.removesuffix(".py")
+        doc = ast.get_docstring(ast.parse(entry.read_text(encoding="utf-8"))) or ""
+        found[name] = PluginInfo(group, name, doc.split("\n")[0], f"{_package(group)}.{name}")
+    for point in entry_points(group=_package(group)):
+        found.setdefault(point.name, PluginInfo(group, point.name, f"from {point.value}", point.value))
+    return found
+
+
+def closest(name: str, known: list[str]) -> str:
+    """`did you mean X?` or the list of what exists."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known names: {', '.join(known)}"
+
+
+@cache
+def load_plugin(group: str, name: str) -> type[Any]:
+    """Import the one public class of a plug-in file.
+
+    Raises: PluginError when no plug-in of that name exists in the group.
+    """
+    known = available(group)
+    if name not in known:
+        raise PluginError(
+            f"there is no plug-in '{name}' in {group}; {closest(name, list(known))}",
+            next="imbik plugins lists them all",
+        )
+    module_name, _, attribute = known[name].module.partition(":")
+    module = importlib.import_module(module_name)
+    if attribute:
+        return cast(type[Any], getattr(module, attribute))
+    classes = [
+        item
+        for item in vars(module).values()
+        if inspect.isclass(item) and item.__module__ == module_name and hasattr(item, "Settings")
+    ]
+    public = [item for item in classes if not item.__name__.startswith("_")]
+    if len(public) != 1:
+        raise PluginError(f"{module_name} must hold exactly one public class with Settings, not {len(public)}")
+    return cast(type[Any], public[0])
+
+
+def typed_settings(group: str, block: PluginBlock) -> PluginSettings:
+    """The block's settings as the plug-in's own `Settings`; errors name the recipe's line and the key meant."""
+    plugin = load_plugin(group, block.use)
+    settings = cast(type[PluginSettings], plugin.Settings)
+    try:
+        return settings.model_validate(block.raw)
+    except ValidationError as error:
+        raise PluginError(explain_validation(error, settings), where=block.where or block.use) from None
+
+
+def explain_validation(error: ValidationError, model: type[BaseModel]) -> str:
+    """Pydantic's findings as one paragraph in words; a misspelt key names the key that was meant."""
+    lines = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            known = _keys_at(model, item["loc"][:-1])
+            lines.append(f"unknown key '{key}'; {closest(str(item['loc'][-1]), known)}")
+        elif item["type"] == "missing":
+            lines.append(f"key '{key}' is missing")
+        else:
+            lines.append(f"'{key}': {item['msg'].removeprefix('Value error, ')} (got {item['input']!r:.80})")
+    return "; ".join(lines)
+
+
+def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Field names of the nested model that a validation path points into."""
+    current: Any = model
+    for part in path:
+        field = current.model_fields.get(part) if _is_model(current) else None
+        if field is not None:
+            current = next((t for t in _arms(field.annotation) if _is_model(t)), None)
+    return sorted(current.model_fields) if _is_model(current) else sorted(model.model_fields)
+
+
+def _is_model(item: Any) -> bool:
+    return inspect.isclass(item) and issubclass(item, BaseModel)
+
+
+def _arms(annotation: Any) -> list[Any]:
+    """All types inside `A | None`, `list[A]`, `dict[str, A]`, flattened."""
+    inner = getattr(annotation, "__args__", None)
+    return [annotation] if not inner else [arm for part in inner for arm in _arms(part)]
+
+
+def make(group: str, block: PluginBlock) -> Any:
+    """The plug-in, built with its typed settings."""
+    return load_plugin(group, block.use)(typed_settings(group, block))

@@ -1,0 +1,163 @@
+"""The run folder: where everything of a run lies, and what each stage's manifest says.
+
+Enters: a path. Leaves: the paths of stages and files, manifests read and written, old outputs moved aside (never
+overwritten), and a refusal to misread a folder of another version.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from imbik.core.errors import RunFolderError
+from imbik.core.files import read_json, read_lines, write_json, write_lines
+from imbik.core.types import Artifact, Books, Record, Sensitivity
+
+FORMAT_VERSION = 1
+PART_ROWS = 5_000
+R = TypeVar("R")
+
+
+class Manifest(Record):
+    """What a finished stage says of itself; its presence is what makes the stage finished."""
+
+    stage: str
+    version: int
+    hash: str
+    inputs: dict[str, str]
+    root: str
+    books: Books
+    sensitivity: Sensitivity
+    seconds: float
+    imbik: str
+    finished: str
+    artifacts: tuple[Artifact, ...] = ()
+    measured: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+    erased: int = 0
+
+
+class _Begun(Record):
+    """Left in a stage folder before work starts, so a resumed stage knows whether the partial work is its own."""
+
+    hash: str
+
+
+class _Format(Record):
+    format: int
+
+
+class RunFolder:
+    """Paths and small files of one run. Never locks: the pipeline holds the writer lock, readers need none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """The run's name is its folder's name."""
+        return self.path.name
+
+    @property
+    def store(self) -> Path:
+        """The answer store, shared by all runs of the parent folder."""
+        return self.path.parent / "answers.sqlite"
+
+    def stage(self, folder: str) -> Path:
+        """The folder of a stage, such as `2_answers`."""
+        return self.path / folder
+
+    def create(self) -> None:
+        """Make the folder, or check that an existing one is of this version.
+
+        Raises: RunFolderError when the folder was written by a newer or unknown version.
+        """
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        marker = self.path / ".imbik"
+        if not marker.exists():
+            if any(child.name[:1].isdigit() for child in self.path.iterdir()):
+                raise RunFolderError(
+                    "this folder holds stages but no .imbik marker, so its version is unknown",
+                    where=str(self.path),
+                    next="move it away, or give the run another name",
+                )
+            write_json(marker, _Format(format=FORMAT_VERSION))
+        self.check()
+
+    def check(self) -> None:
+        """Refuse to read a folder of another format version or one that is no run at all."""
+        marker = self.path / ".imbik"
+        if not marker.exists():
+            raise RunFolderError(
+                "this is not a run folder", where=str(self.path), next="imbik ls lists the runs that are here"
+            )
+        found = read_json(marker, _Format).format
+        if found > FORMAT_VERSION:
+            raise RunFolderError(
+                f"written by a newer imbik (run format {found}; this one reads up to {FORMAT_VERSION})",
+                where=str(self.path),
+                next="upgrade imbik: pip install -U imbik",
+            )
+        if found < FORMAT_VERSION:
+            raise RunFolderError(
+                f"run format {found} is older than any that this imbik can migrate ({FORMAT_VERSION})",
+                where=str(self.path),
+                next="run the recipe again under another name",
+            )
+
+    def manifest(self, folder: str) -> Manifest | None:
+        """The manifest of a finished stage, or None."""
+        path = self.stage(folder) / "manifest.json"
+        return read_json(path, Manifest) if path.exists() else None
+
+    def begin(self, folder: str, stage_hash: str) -> Path:
+        """Make a stage's folder ready: partial work of the same hash is kept, anything else moves to `old/`."""
+        path = self.stage(folder)
+        begun = path / ".begun.json"
+        if path.exists():
+            same = begun.exists() and read_json(begun, _Begun).hash == stage_hash
+            if not same or (path / "manifest.json").exists():
+                self.retire(folder)
+        path.mkdir(exist_ok=True, mode=0o700)
+        if not begun.exists():
+            write_json(begun, _Begun(hash=stage_hash))
+        return path
+
+    def finish(self, folder: str, manifest: Manifest) -> None:
+        """Write the manifest: from here on the stage is finished."""
+        write_json(self.stage(folder) / "manifest.json", manifest)
+
+    def retire(self, folder: str) -> None:
+        """Move a stage's output to `old/`, under a name that says when."""
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        target = self.path / "old" / f"{folder}-{stamp}"
+        number = 1
+        while target.exists():
+            number += 1
+            target = target.with_name(f"{folder}-{stamp}-{number}")
+        target.parent.mkdir(exist_ok=True, mode=0o700)
+        os.replace(self.stage(folder), target)
+
+
+def write_parts(folder: Path, records: Iterator[msgspec.Struct]) -> int:
+    """Write records as `part-00000.jsonl`, `part-00001.jsonl` … of at most PART_ROWS rows; returns how many."""
+    total, number, block = 0, 0, []
+    for record in records:
+        block.append(record)
+        if len(block) == PART_ROWS:
+            total += write_lines(folder / f"part-{number:05d}.jsonl", block)
+            number, block = number + 1, []
+    if block or number == 0:
+        total += write_lines(folder / f"part-{number:05d}.jsonl", block)
+    return total
+
+
+def read_parts(folder: Path, kind: type[R]) -> Iterator[R]:
+    """Stream all records of a stage's parts in order."""
+    for path in sorted(folder.glob("part-*.jsonl")):
+        yield from read_lines(path, kind)

@@ -1,0 +1,272 @@
+"""The records that travel through a run: small, frozen, and the same in memory and on disk.
+
+Enters: nothing. Leaves: the nouns every stage shares (Task, Question, Completion, Sample, Verdict, Score, Artifact).
+They are msgspec structs, so one JSON line per record is both the file format and the type check.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import Literal
+
+import msgspec
+
+
+class Sensitivity(str, Enum):
+    """How private a row is (KVKK; `special` is art. 6). Ordered by `rank`; no mark means confidential."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    SPECIAL = "special"
+
+    @property
+    def rank(self) -> int:
+        """0 for public up to 3 for special."""
+        return _RANKS[self]
+
+
+_RANKS = {level: rank for rank, level in enumerate(Sensitivity)}
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all records: immutable, keyword-only, defaults left out of the file."""
+
+
+class Message(Record):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class NumberReference(Record, tag="number"):
+    """A known numeric answer as it was written (`72`, `1/2`, `1.250,5`), with the worked solution if there is one."""
+
+    text: str
+    reasoning: str = ""
+
+
+class TextReference(Record, tag="text"):
+    """A known answer in words, with the worked solution if there is one."""
+
+    text: str
+    reasoning: str = ""
+
+
+class LabelReference(Record, tag="label"):
+    """A known class."""
+
+    text: str
+    reasoning: str = ""
+
+
+class TurnsReference(Record, tag="turns"):
+    """Known assistant turns of a conversation, in order; `text` is the last one."""
+
+    turns: tuple[str, ...]
+    reasoning: str = ""
+
+    @property
+    def text(self) -> str:
+        """The last assistant turn, the one scored by default."""
+        return self.turns[-1] if self.turns else ""
+
+
+Reference = NumberReference | TextReference | LabelReference | TurnsReference
+
+
+class Source(Record):
+    """Where a row came from: file (as the user wrote it) and 1-based line or row number."""
+
+    file: str
+    line: int
+
+
+class Recorded(Record):
+    """An answer somebody already has for a task; `name` tells several recorded teachers apart."""
+
+    name: str
+    text: str
+
+
+class Task(Record):
+    """One piece of work: what is asked, what is known about its answer, and how private it is.
+
+    `set` is a set the source prescribes (train, validation, test, or a further test set such as `B`). A task made by a
+    `text_template` keeps the template (trusted text), the column values (never control tokens) and the learned column.
+    """
+
+    id: str
+    kind: str
+    messages: tuple[Message, ...]
+    reference: Reference | None = None
+    language: str = "tr"
+    group: str = ""
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    passage: str = ""
+    schema: str = ""
+    sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
+    source: Source | None = None
+    recorded: tuple[Recorded, ...] = ()
+    set: str = ""
+    template: str = ""
+    fields: dict[str, str] = {}
+    learn: str = ""
+
+    @property
+    def text(self) -> str:
+        """All turns joined by newlines: what duplicates and leakage look at."""
+        return "\n".join(message.content for message in self.messages)
+
+
+class Sampling(Record):
+    """How an answer is drawn. `max_tokens` does not shape an answer (it only ends it), so it is no part of its key."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    max_tokens: int = 1024
+
+
+class Question(Record):
+    """What is put to a teacher or judge: messages, how to draw, which of several samples, and for which row."""
+
+    messages: tuple[Message, ...]
+    row: str
+    sensitivity: Sensitivity
+    sampling: Sampling = Sampling()
+    sample: int = 0
+    choices: tuple[str, ...] = ()
+    recorded: tuple[Recorded, ...] = ()
+
+
+class Outcome(str, Enum):
+    """How asking ended. Only `answered` may train a student; `pending` means not asked yet."""
+
+    ANSWERED = "answered"
+    TRUNCATED = "truncated"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+    MALFORMED = "malformed"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    PENDING = "pending"
+
+
+class Usage(Record):
+    """Tokens read and written, as the teacher counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class TokenLogprob(Record):
+    """One answer token with its log-probability in nats and the alternatives the teacher offered."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+class Completion(Record):
+    """An answer as it came: `reasoning` and `answer` are the teacher's own fields, before any kind parses them."""
+
+    answer: str = ""
+    reasoning: str = ""
+    outcome: Outcome = Outcome.ANSWERED
+    reason: str = ""
+    usage: Usage = Usage()
+    cost: Decimal = Decimal(0)
+    seconds: float = 0.0
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+class ScoreRequest(Record):
+    """Token ids to be scored by a teacher that can; the hash says whose tokenizer made them."""
+
+    token_ids: tuple[int, ...]
+    tokenizer_hash: str
+    row: str
+    sensitivity: Sensitivity
+    top_k: int = 0
+
+
+class TokenScores(Record):
+    """Per position: log-probability (nats) of the given token, and top-k ids with log-probabilities."""
+
+    logprobs: tuple[float, ...]
+    top_ids: tuple[tuple[int, ...], ...] = ()
+    top_logprobs: tuple[tuple[float, ...], ...] = ()
+
+
+class Span(Record):
+    """Characters [start, end) of the answer, with what supports or contradicts them."""
+
+    start: int
+    end: int
+    note: str = ""
+
+
+class Verdict(Record):
+    """What a rule, a judge or a person says of a sample: one type for all three."""
+
+    by: str
+    keep: bool
+    reason: str = ""
+    score: float | None = None
+    spans: tuple[Span, ...] = ()
+
+
+class Sample(Record):
+    """One answer to one task. `reasoning` and `answer` are what the task's kind read from the raw completion."""
+
+    task: Task
+    teacher: str
+    number: int
+    completion: Completion
+    reasoning: str = ""
+    answer: str = ""
+    verdicts: tuple[Verdict, ...] = ()
+    sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
+
+    @property
+    def id(self) -> str:
+        """`TASK#TEACHER#NUMBER`: unique in a run."""
+        return f"{self.task.id}#{self.teacher}#{self.number}"
+
+
+class Score(Record):
+    """A measured value with its 95% interval and the number of rows behind it."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Artifact(Record):
+    """A file or folder that leaves a stage; `path` is relative to the run folder."""
+
+    path: str
+    sha256: str
+    format: str
+    sensitivity: Sensitivity
+
+
+class Books(Record):
+    """A stage's conservation account: rows in = out + rejected + failed + pending, reasons counted."""
+
+    rows_in: int
+    rows_out: int
+    rejected: int = 0
+    failed: int = 0
+    pending: int = 0
+    reasons: dict[str, int] = {}
+
+    @property
+    def balanced(self) -> bool:
+        """True when nothing vanished."""
+        return self.rows_in == self.rows_out + self.rejected + self.failed + self.pending

@@ -1,0 +1,11 @@
+"""The recipe: one YAML file that says what to do at each stage.
+
+Enters: YAML, `--set` overrides or plain data. Leaves: a frozen, typed Recipe, its JSON Schema, and its text with every
+default written out. Knows nothing of what plug-ins do.
+"""
+
+from imbik.recipe.load import build, load_recipe
+from imbik.recipe.sections import Recipe
+from imbik.recipe.write import explain, json_schema, to_yaml
+
+__all__ = ["Recipe", "build", "explain", "json_schema", "load_recipe", "to_yaml"]

@@ -1,0 +1,212 @@
+"""Loading a recipe: YAML with line numbers, `--set`, `${NAME}` in paths, refusal of secrets, errors that name the line.
+
+Enters: a path (or plain data) and `a.b=c` overrides. Leaves: a Recipe, or a RecipeError with file, line, key and what to
+type. Numbers such as `1e-6` are numbers here, though PyYAML alone reads them as strings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from imbik.core.errors import RecipeError
+from imbik.core.plugins import explain_validation
+from imbik.recipe.sections import WHERE, Recipe
+
+_FLOAT = re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$|^[-+]?(\d[\d_]*)?\.\d+([eE][-+]?\d+)?$")
+_SECRET_KEY = re.compile(r"(?i)(^|_)(api_?key|secret|password|passwd|access_?token|auth_?token|bearer|credentials?)$")
+_SECRET_VALUE = re.compile(r"^(sk-[A-Za-z0-9_-]{12,}|hf_[A-Za-z0-9]{16,}|Bearer\s+\S{8,}|AKIA[0-9A-Z]{12,}|gh[pousr]_\w{20,})")
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+Lines = dict[tuple[str, ...], int]
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads `1e-6` as a number and refuses a key written twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping; a repeated key would silently win over the first."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise RecipeError(f"key '{key.value}' is written twice", where=f"line {key.start_mark.line + 1}")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read, override, check.
+
+    Raises: RecipeError with `file:line` and the key that was meant.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "recipe.yaml"
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise RecipeError("there is no such recipe", where=str(path), next="imbik init NAME --from FILE") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"a recipe is UTF-8 text ({error})", where=str(path)) from None
+    except OSError as error:
+        raise RecipeError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    data, lines = parse(text, str(path))
+    return build(data, base=path.parent, file=str(path), lines=lines, overrides=overrides)
+
+
+def parse(text: str, file: str = "recipe") -> tuple[dict[str, Any], Lines]:
+    """YAML text as plain data and the line of every key."""
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        data = loader.construct_document(node) if node is not None else None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file}:{mark.line + 1}" if mark else file
+        raise RecipeError(f"not valid YAML: {getattr(error, 'problem', error)}", where=where) from None
+    except RecipeError as error:
+        raise RecipeError(error.what, where=f"{file}:{error.where.removeprefix('line ')}") from None
+    if not isinstance(data, dict):
+        raise RecipeError("a recipe is a mapping of sections (name, tasks, student, …)", where=file)
+    lines: Lines = {}
+    _note_lines(node, (), lines)
+    return data, lines
+
+
+def build(
+    data: dict[str, Any],
+    *,
+    base: Path = Path("."),
+    file: str = "recipe",
+    lines: Lines | None = None,
+    overrides: Sequence[str] = (),
+) -> Recipe:
+    """A Recipe from plain data; `lines` lets errors name the line."""
+    lines = dict(lines or {})
+    for text in overrides:
+        _override(data, text)
+    _refuse_secrets(data, (), file, lines)
+    marked = _mark_blocks(_expand(data), (), file, lines)
+    try:
+        return Recipe.model_validate({**marked, "base": base})
+    except ValidationError as error:
+        location = tuple(str(part) for part in error.errors()[0]["loc"])
+        raise RecipeError(
+            explain_validation(error, Recipe),
+            where=_where(location, file, lines),
+            next="imbik explain KEY says what a key does",
+        ) from None
+
+
+def scalar(text: str) -> Any:
+    """A value from the command line, read as YAML reads it."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except yaml.YAMLError:
+        return text
+
+
+def _note_lines(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> None:
+    lines[path] = lines.get(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            lines[(*path, str(key.value))] = key.start_mark.line + 1
+            _note_lines(value, (*path, str(key.value)), lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _note_lines(item, (*path, str(index)), lines)
+
+
+def _where(path: tuple[str, ...], file: str, lines: Lines) -> str:
+    """`file:line` of the deepest part of a path that stands in the file."""
+    for length in range(len(path), -1, -1):
+        if path[:length] in lines:
+            return f"{file}:{lines[path[:length]]}"
+    return file
+
+
+def _override(data: dict[str, Any], text: str) -> None:
+    """Apply one `a.b=c`; list items are numbered (`refine.0.threshold=0.9`)."""
+    key, sign, value = text.partition("=")
+    parts = key.strip().split(".")
+    if not sign or not all(parts):
+        raise RecipeError(f"'{text}' is not KEY=VALUE", where="--set", next="--set train.learning_rate=1e-4")
+    current: Any = data
+    for part in parts[:-1]:
+        if isinstance(current, list):
+            current = current[_index(part, current, key)]
+        elif isinstance(current, dict):
+            if not isinstance(current.get(part), dict | list):
+                current[part] = {"use": current[part]} if isinstance(current.get(part), str) else {}
+            current = current[part]
+    if isinstance(current, list):
+        current[_index(parts[-1], current, key)] = scalar(value)
+    else:
+        current[parts[-1]] = scalar(value)
+
+
+def _index(part: str, items: list[Any], key: str) -> int:
+    if not part.isdigit() or int(part) >= len(items):
+        raise RecipeError(f"'{key}': '{part}' is no item of a list of {len(items)}", where="--set")
+    return int(part)
+
+
+def _refuse_secrets(value: Any, path: tuple[str, ...], file: str, lines: Lines) -> None:
+    """A key or token never enters a recipe, so that none can end in a run folder."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if _SECRET_KEY.search(str(key)) and item not in (None, ""):
+                _secret((*path, str(key)), file, lines)
+            _refuse_secrets(item, (*path, str(key)), file, lines)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_secrets(item, (*path, str(index)), file, lines)
+    elif isinstance(value, str) and _SECRET_VALUE.match(value.strip()):
+        _secret(path, file, lines)
+
+
+def _secret(path: tuple[str, ...], file: str, lines: Lines) -> None:
+    raise RecipeError(
+        f"'{'.'.join(path)}' holds a secret, and a recipe is copied into the run folder",
+        where=_where(path, file, lines),
+        next="take it out and set it in the environment (OPENAI_API_KEY=…) or with: keyring set imbik NAME",
+    )
+
+
+def _expand(value: Any) -> Any:
+    """`${NAME}` and `${NAME:-default}` from the environment, for paths that differ from machine to machine."""
+    if isinstance(value, dict):
+        return {key: _expand(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item) for item in value]
+    return _VARIABLE.sub(_variable, value) if isinstance(value, str) else value
+
+
+def _variable(match: re.Match[str]) -> str:
+    name, default = match.group(1), match.group(2)
+    if _SECRET_KEY.search(name):
+        raise RecipeError(f"${{{name}}} would write a secret into the run folder", next=f"leave it out: {name} is read by itself")
+    found = os.environ.get(name, default)
+    if found is None:
+        raise RecipeError(f"the environment variable {name} is not set", next=f"export {name}=/path/to/your/data")
+    return found
+
+
+def _mark_blocks(value: Any, path: tuple[str, ...], file: str, lines: Lines) -> Any:
+    """Give every `{use: …}` block its place in the file, for errors that appear when it is typed later."""
+    if isinstance(value, dict):
+        marked = {str(key): _mark_blocks(item, (*path, str(key)), file, lines) for key, item in value.items()}
+        if "use" in value:
+            marked[WHERE] = _where(path, file, lines)
+        return marked
+    if isinstance(value, list):
+        return [_mark_blocks(item, (*path, str(index)), file, lines) for index, item in enumerate(value)]
+    return value

@@ -1,0 +1,98 @@
+"""A recipe for people and editors: YAML with every default written out, JSON Schema, the meaning of a key.
+
+Enters: a Recipe or a dotted key. Leaves: text. What is written loads again to an equal recipe.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from imbik.core.errors import UsageError
+from imbik.core.plugins import PluginBlock, closest
+from imbik.recipe.sections import Recipe
+
+_PATH_KEYS = ("path", "file", "model", "recipe", "run")
+
+
+def to_data(recipe: Recipe) -> dict[str, Any]:
+    """Plain data that loads to an equal recipe from any folder: relative paths of existing things become absolute."""
+    data = _plain(recipe, recipe.base)
+    assert isinstance(data, dict)
+    return data
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The recipe as it will be kept in the run folder."""
+    return yaml.safe_dump(to_data(recipe), allow_unicode=True, sort_keys=False, width=110)
+
+
+def _plain(value: Any, base: Path) -> Any:
+    if isinstance(value, PluginBlock):
+        if value.use == "auto":
+            return _absolute(str(value.raw["path"]), base)
+        return {"use": value.use, **{key: _setting(key, item, base) for key, item in value.raw.items()}}
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields.items()
+        return {
+            field.alias or name: _setting(name, _plain(getattr(value, name), base), base)
+            for name, field in fields
+            if not field.exclude and getattr(value, name) is not None
+        }
+    if isinstance(value, dict):
+        return {key: _plain(item, base) for key, item in value.items()}
+    return [_plain(item, base) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _setting(key: str, value: Any, base: Path) -> Any:
+    return _absolute(value, base) if key in _PATH_KEYS and isinstance(value, str) and value else value
+
+
+def _absolute(text: str, base: Path) -> str:
+    """Make a path absolute when it exists; hub ids and addresses stay as they are."""
+    path = base / Path(text).expanduser()
+    return str(path.resolve()) if "://" not in text and path.exists() else text
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a recipe as people write it (`use: NAME` blocks, `from:`)."""
+    schema = Recipe.model_json_schema(by_alias=True)
+    schema["properties"].pop("base", None)
+    schema["$defs"]["PluginBlock"] = {
+        "title": "plug-in",
+        "anyOf": [
+            {"type": "string"},
+            {"type": "object", "properties": {"use": {"type": "string"}}, "required": ["use"]},
+        ],
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "imbik recipe", **schema}
+
+
+def explain(key: str) -> str:
+    """What a dotted recipe key does, its type and default.
+
+    Raises: UsageError naming the key that was meant.
+    """
+    model: Any = Recipe
+    field: Any = None
+    for part in key.split("."):
+        fields = {f.alias or n: f for n, f in model.model_fields.items() if not f.exclude} if model else {}
+        if part not in fields:
+            raise UsageError(f"there is no key '{key}'; {closest(part, list(fields))}")
+        field = fields[part]
+        model = _section_of(field.annotation)
+    lines = [f"{key}: {field.description or ''}"]
+    if model is not None and (field.is_required() or field.default_factory or field.default is None):
+        lines += [f"  {f.alias or n}: {f.description or ''}" for n, f in model.model_fields.items() if not f.exclude]
+    elif not field.is_required():
+        lines.append(f"  default: {_plain(field.get_default(call_default_factory=True), Path('.'))!r}")
+    return "\n".join(lines)
+
+
+def _section_of(annotation: Any) -> Any:
+    arms = [annotation, *getattr(annotation, "__args__", ())]
+    models = [arm for arm in arms if isinstance(arm, type) and issubclass(arm, BaseModel) and arm is not PluginBlock]
+    return models[0] if models else None

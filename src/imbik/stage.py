@@ -1,0 +1,86 @@
+"""The contract between the pipeline and the stages, and what a stage is handed.
+
+Enters: nothing. Leaves: `Stage`, `StageContext`, `StageResult`. Stages never import one another: they meet in core types
+and in the run folder, so any one can be rerun, replaced, or fed by another tool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from imbik.core.executor import Executor
+from imbik.core.progress import Progress
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Artifact, Books, Completion, Question, Sensitivity
+from imbik.recipe import Recipe
+
+
+class Asker(Protocol):
+    """The one way to put questions to a teacher; see `imbik.ask`."""
+
+    def ask(self, teacher: str, questions: Iterable[Question], *, purpose: str) -> Iterator[Completion]:
+        """Completions in the order of the questions. Stored answers are not asked again."""
+        ...
+
+    def identity(self, teacher: str) -> str:
+        """What shapes this teacher's answers beside the question (part of a stage's hash)."""
+        ...
+
+    def model_folder(self, teacher: str) -> Path | None:
+        """The weights folder of a teacher that is a model here (in_process, run), else None."""
+        ...
+
+    def sensitivity(self, teacher: str) -> Sensitivity:
+        """The sensitivity that answers of this teacher carry at least (a model trained on confidential rows passes it on)."""
+        ...
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What a stage works with. `folder` is its own output folder, already made."""
+
+    recipe: Recipe
+    run: RunFolder
+    folder: Path
+    asker: Asker
+    executor: Executor
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage says when it is done. `leaves` are the keyed row hashes of its output (core.lineage.leaf)."""
+
+    books: Books
+    leaves: Sequence[str]
+    sensitivity: Sensitivity
+    artifacts: Sequence[Artifact] = ()
+    measured: dict[str, str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+
+
+class Stage(Protocol):
+    """One stage of the pipeline. `version` is raised only when the same input would give other output."""
+
+    name: str
+    folder: str
+    version: int
+
+    def needed(self, recipe: Recipe) -> bool:
+        """Whether this recipe has such a stage."""
+        ...
+
+    def inputs(self, recipe: Recipe) -> Sequence[str]:
+        """Names of the stages whose output it reads."""
+        ...
+
+    def settings(self, recipe: Recipe, asker: Asker) -> object:
+        """JSON-able: everything of the recipe (and of files it names) that shapes the output."""
+        ...
+
+    def run(self, context: StageContext) -> StageResult:
+        """Do the work, or go on with partial work of the same hash found in `context.folder`."""
+        ...

@@ -1,0 +1,51 @@
+"""Kinds of task: how to ask, how to read the answer, which checks and metrics fit. A file here is a kind.
+
+Enters: a Task and a raw completion. Leaves: messages for a teacher, reasoning and final answer apart, the text a student
+learns, and whether two answers mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from imbik.core.types import Completion, Message, Reference, Task
+
+
+class Reading(NamedTuple):
+    """What a kind reads from an answer. An empty `answer` means none was found."""
+
+    reasoning: str
+    answer: str
+
+
+class Kind(Protocol):
+    """The contract of a kind; built as `Kind(settings)` with its own `Settings`."""
+
+    fields: Sequence[Mapping[str, str]]
+    checks: Sequence[str]
+    metrics: Sequence[str]
+
+    def reference(self, fields: Mapping[str, str]) -> Reference | None:
+        """The reference in a row's fields (`answer`, `label`, `reasoning` …), or None."""
+        ...
+
+    def question(self, task: Task, *, reasoning: bool, instruction: str | None) -> tuple[Message, ...]:
+        """Messages to a teacher, in the task's language; `instruction` replaces the kind's own ('' for none)."""
+        ...
+
+    def choices(self, task: Task) -> tuple[str, ...]:
+        """The allowed answers, or () when any text may be one."""
+        ...
+
+    def read(self, completion: Completion, task: Task) -> Reading:
+        """Reasoning and final answer apart."""
+        ...
+
+    def render(self, reasoning: str, answer: str, task: Task) -> str:
+        """The assistant's text that a student learns; `read` of it gives back the same reasoning and answer."""
+        ...
+
+    def canonical(self, answer: str, task: Task) -> str:
+        """A normal form: two answers mean the same exactly when their normal forms are equal ('' is no answer)."""
+        ...

@@ -1,0 +1,84 @@
+"""Teachers: who answers. A file here is a teacher; `ask` does the asking, `privacy.transport` the sending.
+
+Enters: a Question. Leaves: a raw Completion. Two contracts, and a teacher's one public class fulfils one of them:
+
+- ServedTeacher speaks a wire format and does no I/O: it turns a question into an HTTP request and a response into a
+  completion. Whether and where the request may go is not its business, so it cannot go around the gate.
+- LocalTeacher answers blocks of questions in this machine's memory: a model in this process, another run's student, or
+  answers somebody already has.
+
+Both are built from their `Settings` as `Plugin(settings, context)`. `identity` is everything that shapes an answer beside
+the question (model name and provider, or hash of weights, tokenizer and template): it is part of the store's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from imbik.core.types import Completion, Question, Sensitivity
+
+
+@dataclass(frozen=True)
+class TeacherContext:
+    """What a teacher may know of its surroundings: its name in the recipe, the folder of relative paths, the runs folder."""
+
+    name: str
+    base: Path
+    runs: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WireRequest:
+    """An HTTP request as data. `headers` hold no secret: the key is named by `key_name` and added by the transport."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+    key_name: str
+    key_header: str = "Authorization"
+    key_prefix: str = "Bearer "
+
+
+@dataclass(frozen=True)
+class WireResponse:
+    """An HTTP response as data."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@runtime_checkable
+class ServedTeacher(Protocol):
+    """A teacher behind an HTTP endpoint."""
+
+    identity: str
+    url: str
+    concurrency: int
+    timeout: float
+
+    def request(self, question: Question) -> WireRequest:
+        """The question in the wire format."""
+        ...
+
+    def read(self, response: WireResponse) -> Completion:
+        """The completion in the response; anything that is not a good answer becomes a typed outcome, never a raise."""
+        ...
+
+
+@runtime_checkable
+class LocalTeacher(Protocol):
+    """A teacher in this machine's memory. `place` is `in_process` or `recorded` (for the audit line)."""
+
+    identity: str
+    place: str
+    block_size: int
+    sensitivity: Sensitivity
+
+    def answer(self, questions: Sequence[Question]) -> list[Completion]:
+        """One completion a question, in order."""
+        ...
