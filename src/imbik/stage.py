@@ -34,7 +34,7 @@ class Asker(Protocol):
         ...
 
     def sensitivity(self, teacher: str) -> Sensitivity:
-        """The sensitivity that answers of this teacher carry at least (a model trained on confidential rows passes it on)."""
+        """The sensitivity its answers carry at least: a model trained on confidential rows passes it on."""
         ...
 
 
@@ -52,7 +52,7 @@ class StageContext:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What a stage says when it is done. `leaves` are the keyed row hashes of its output (core.lineage.leaf)."""
+    """What a stage says when it is done. `leaves` are keyed row hashes of its output (core.lineage.leaf)."""
 
     books: Books
     leaves: Sequence[str]

@@ -104,7 +104,7 @@ def load_plugin(group: str, name: str) -> type[Any]:
     module_name, _, attribute = known[name].module.partition(":")
     module = importlib.import_module(module_name)
     if attribute:
-        return cast(type[Any], getattr(module, attribute))
+        return cast("type[Any]", getattr(module, attribute))
     classes = [
         item
         for item in vars(module).values()
@@ -113,13 +113,13 @@ def load_plugin(group: str, name: str) -> type[Any]:
     public = [item for item in classes if not item.__name__.startswith("_")]
     if len(public) != 1:
         raise PluginError(f"{module_name} must hold exactly one public class with Settings, not {len(public)}")
-    return cast(type[Any], public[0])
+    return cast("type[Any]", public[0])
 
 
 def typed_settings(group: str, block: PluginBlock) -> PluginSettings:
     """The block's settings as the plug-in's own `Settings`; errors name the recipe's line and the key meant."""
     plugin = load_plugin(group, block.use)
-    settings = cast(type[PluginSettings], plugin.Settings)
+    settings = cast("type[PluginSettings]", plugin.Settings)
     try:
         return settings.model_validate(block.raw)
     except ValidationError as error:

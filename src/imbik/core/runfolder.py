@@ -23,7 +23,7 @@ PART_ROWS = 5_000
 R = TypeVar("R")
 
 
-class Manifest(Record):
+class Manifest(Record, frozen=True, kw_only=True):
     """What a finished stage says of itself; its presence is what makes the stage finished."""
 
     stage: str
@@ -42,13 +42,13 @@ class Manifest(Record):
     erased: int = 0
 
 
-class _Begun(Record):
+class _Begun(Record, frozen=True, kw_only=True):
     """Left in a stage folder before work starts, so a resumed stage knows whether the partial work is its own."""
 
     hash: str
 
 
-class _Format(Record):
+class _Format(Record, frozen=True, kw_only=True):
     format: int
 
 

@@ -34,35 +34,35 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all records: immutable, keyword-only, defaults left out of the file."""
 
 
-class Message(Record):
+class Message(Record, frozen=True, kw_only=True):
     """One turn of a conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class NumberReference(Record, tag="number"):
+class NumberReference(Record, frozen=True, kw_only=True, tag="number"):
     """A known numeric answer as it was written (`72`, `1/2`, `1.250,5`), with the worked solution if there is one."""
 
     text: str
     reasoning: str = ""
 
 
-class TextReference(Record, tag="text"):
+class TextReference(Record, frozen=True, kw_only=True, tag="text"):
     """A known answer in words, with the worked solution if there is one."""
 
     text: str
     reasoning: str = ""
 
 
-class LabelReference(Record, tag="label"):
+class LabelReference(Record, frozen=True, kw_only=True, tag="label"):
     """A known class."""
 
     text: str
     reasoning: str = ""
 
 
-class TurnsReference(Record, tag="turns"):
+class TurnsReference(Record, frozen=True, kw_only=True, tag="turns"):
     """Known assistant turns of a conversation, in order; `text` is the last one."""
 
     turns: tuple[str, ...]
@@ -77,21 +77,21 @@ class TurnsReference(Record, tag="turns"):
 Reference = NumberReference | TextReference | LabelReference | TurnsReference
 
 
-class Source(Record):
+class Source(Record, frozen=True, kw_only=True):
     """Where a row came from: file (as the user wrote it) and 1-based line or row number."""
 
     file: str
     line: int
 
 
-class Recorded(Record):
+class Recorded(Record, frozen=True, kw_only=True):
     """An answer somebody already has for a task; `name` tells several recorded teachers apart."""
 
     name: str
     text: str
 
 
-class Task(Record):
+class Task(Record, frozen=True, kw_only=True):
     """One piece of work: what is asked, what is known about its answer, and how private it is.
 
     `set` is a set the source prescribes (train, validation, test, or a further test set such as `B`). A task made by a
@@ -122,7 +122,7 @@ class Task(Record):
         return "\n".join(message.content for message in self.messages)
 
 
-class Sampling(Record):
+class Sampling(Record, frozen=True, kw_only=True):
     """How an answer is drawn. `max_tokens` does not shape an answer (it only ends it), so it is no part of its key."""
 
     temperature: float = 0.0
@@ -131,7 +131,7 @@ class Sampling(Record):
     max_tokens: int = 1024
 
 
-class Question(Record):
+class Question(Record, frozen=True, kw_only=True):
     """What is put to a teacher or judge: messages, how to draw, which of several samples, and for which row."""
 
     messages: tuple[Message, ...]
@@ -156,14 +156,14 @@ class Outcome(str, Enum):
     PENDING = "pending"
 
 
-class Usage(Record):
+class Usage(Record, frozen=True, kw_only=True):
     """Tokens read and written, as the teacher counted them."""
 
     input_tokens: int = 0
     output_tokens: int = 0
 
 
-class TokenLogprob(Record):
+class TokenLogprob(Record, frozen=True, kw_only=True):
     """One answer token with its log-probability in nats and the alternatives the teacher offered."""
 
     token: str
@@ -171,7 +171,7 @@ class TokenLogprob(Record):
     top: tuple[tuple[str, float], ...] = ()
 
 
-class Completion(Record):
+class Completion(Record, frozen=True, kw_only=True):
     """An answer as it came: `reasoning` and `answer` are the teacher's own fields, before any kind parses them."""
 
     answer: str = ""
@@ -184,7 +184,7 @@ class Completion(Record):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-class ScoreRequest(Record):
+class ScoreRequest(Record, frozen=True, kw_only=True):
     """Token ids to be scored by a teacher that can; the hash says whose tokenizer made them."""
 
     token_ids: tuple[int, ...]
@@ -194,7 +194,7 @@ class ScoreRequest(Record):
     top_k: int = 0
 
 
-class TokenScores(Record):
+class TokenScores(Record, frozen=True, kw_only=True):
     """Per position: log-probability (nats) of the given token, and top-k ids with log-probabilities."""
 
     logprobs: tuple[float, ...]
@@ -202,7 +202,7 @@ class TokenScores(Record):
     top_logprobs: tuple[tuple[float, ...], ...] = ()
 
 
-class Span(Record):
+class Span(Record, frozen=True, kw_only=True):
     """Characters [start, end) of the answer, with what supports or contradicts them."""
 
     start: int
@@ -210,7 +210,7 @@ class Span(Record):
     note: str = ""
 
 
-class Verdict(Record):
+class Verdict(Record, frozen=True, kw_only=True):
     """What a rule, a judge or a person says of a sample: one type for all three."""
 
     by: str
@@ -220,7 +220,7 @@ class Verdict(Record):
     spans: tuple[Span, ...] = ()
 
 
-class Sample(Record):
+class Sample(Record, frozen=True, kw_only=True):
     """One answer to one task. `reasoning` and `answer` are what the task's kind read from the raw completion."""
 
     task: Task
@@ -238,7 +238,7 @@ class Sample(Record):
         return f"{self.task.id}#{self.teacher}#{self.number}"
 
 
-class Score(Record):
+class Score(Record, frozen=True, kw_only=True):
     """A measured value with its 95% interval and the number of rows behind it."""
 
     value: float
@@ -247,7 +247,7 @@ class Score(Record):
     n: int
 
 
-class Artifact(Record):
+class Artifact(Record, frozen=True, kw_only=True):
     """A file or folder that leaves a stage; `path` is relative to the run folder."""
 
     path: str
@@ -256,7 +256,7 @@ class Artifact(Record):
     sensitivity: Sensitivity
 
 
-class Books(Record):
+class Books(Record, frozen=True, kw_only=True):
     """A stage's conservation account: rows in = out + rejected + failed + pending, reasons counted."""
 
     rows_in: int

@@ -21,7 +21,9 @@ from imbik.recipe.sections import WHERE, Recipe
 
 _FLOAT = re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$|^[-+]?(\d[\d_]*)?\.\d+([eE][-+]?\d+)?$")
 _SECRET_KEY = re.compile(r"(?i)(^|_)(api_?key|secret|password|passwd|access_?token|auth_?token|bearer|credentials?)$")
-_SECRET_VALUE = re.compile(r"^(sk-[A-Za-z0-9_-]{12,}|hf_[A-Za-z0-9]{16,}|Bearer\s+\S{8,}|AKIA[0-9A-Z]{12,}|gh[pousr]_\w{20,})")
+_SECRET_VALUE = re.compile(
+    r"^(sk-[A-Za-z0-9_-]{12,}|hf_[A-Za-z0-9]{16,}|Bearer\s+\S{8,}|AKIA[0-9A-Z]{12,}|gh[pousr]_\w{20,})"
+)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 Lines = dict[tuple[str, ...], int]
 
@@ -74,7 +76,7 @@ def parse(text: str, file: str = "recipe") -> tuple[dict[str, Any], Lines]:
         raise RecipeError(f"not valid YAML: {getattr(error, 'problem', error)}", where=where) from None
     except RecipeError as error:
         raise RecipeError(error.what, where=f"{file}:{error.where.removeprefix('line ')}") from None
-    if not isinstance(data, dict):
+    if node is None or not isinstance(data, dict):
         raise RecipeError("a recipe is a mapping of sections (name, tasks, student, …)", where=file)
     lines: Lines = {}
     _note_lines(node, (), lines)
@@ -84,7 +86,7 @@ def parse(text: str, file: str = "recipe") -> tuple[dict[str, Any], Lines]:
 def build(
     data: dict[str, Any],
     *,
-    base: Path = Path("."),
+    base: Path = Path(),
     file: str = "recipe",
     lines: Lines | None = None,
     overrides: Sequence[str] = (),
@@ -193,7 +195,9 @@ def _expand(value: Any) -> Any:
 def _variable(match: re.Match[str]) -> str:
     name, default = match.group(1), match.group(2)
     if _SECRET_KEY.search(name):
-        raise RecipeError(f"${{{name}}} would write a secret into the run folder", next=f"leave it out: {name} is read by itself")
+        raise RecipeError(
+            f"${{{name}}} would write a secret into the run folder", next=f"leave it out: {name} is read by itself"
+        )
     found = os.environ.get(name, default)
     if found is None:
         raise RecipeError(f"the environment variable {name} is not set", next=f"export {name}=/path/to/your/data")

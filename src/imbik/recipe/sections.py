@@ -251,7 +251,7 @@ class Recipe(Section):
     train: Train = Field(default_factory=Train, description="how the student is trained")
     export: list[Block] = Field([PluginBlock(use="safetensors")], description="formats handed over")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="what is compared")
-    base: Path = Field(Path("."), exclude=True, description="folder that relative paths start from (set by loading)")
+    base: Path = Field(Path(), exclude=True, description="folder that relative paths start from (set by loading)")
 
     @model_validator(mode="after")
     def _teachers_exist(self) -> Recipe:
@@ -263,7 +263,9 @@ class Recipe(Section):
                 have = ", ".join(self.teachers) or "none"
                 raise ValueError(f"teacher '{name}' is not under `teachers:` (there: {have})")
         if self.generate.source == "teacher" and not self.teachers:
-            raise ValueError("no `teachers:`; for plain fine-tuning on the rows' own answers: generate: {from: reference}")
+            raise ValueError(
+                "no `teachers:`; for plain fine-tuning on the rows' own answers: generate: {from: reference}"
+            )
         return self
 
     def path(self, text: str) -> Path:

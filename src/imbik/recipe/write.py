@@ -27,7 +27,7 @@ def to_data(recipe: Recipe) -> dict[str, Any]:
 
 def to_yaml(recipe: Recipe) -> str:
     """The recipe as it will be kept in the run folder."""
-    return yaml.safe_dump(to_data(recipe), allow_unicode=True, sort_keys=False, width=110)
+    return str(yaml.safe_dump(to_data(recipe), allow_unicode=True, sort_keys=False, width=110))
 
 
 def _plain(value: Any, base: Path) -> Any:
@@ -88,7 +88,7 @@ def explain(key: str) -> str:
     if model is not None and (field.is_required() or field.default_factory or field.default is None):
         lines += [f"  {f.alias or n}: {f.description or ''}" for n, f in model.model_fields.items() if not f.exclude]
     elif not field.is_required():
-        lines.append(f"  default: {_plain(field.get_default(call_default_factory=True), Path('.'))!r}")
+        lines.append(f"  default: {_plain(field.get_default(call_default_factory=True), Path())!r}")
     return "\n".join(lines)
 
 

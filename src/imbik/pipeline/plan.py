@@ -1,0 +1,63 @@
+"""Which stages are current and which must run: the third law (lineage) in one place.
+
+Enters: recipe, run folder, asker. Leaves: for one stage its hash and whether the manifest on disk still answers to it.
+A stage's hash holds its name, version, settings and the *roots* of its inputs, so a stage whose input was made again with
+the same rows stays current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from imbik.core.errors import UsageError
+from imbik.core.lineage import stage_hash
+from imbik.core.plugins import closest
+from imbik.core.runfolder import Manifest, RunFolder
+from imbik.recipe import Recipe
+from imbik.stage import Asker, Stage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One stage, its hash now, the roots of its inputs, and its manifest when that is still true."""
+
+    stage: Stage
+    hash: str
+    inputs: Mapping[str, str]
+    current: Manifest | None
+
+
+def input_roots(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[Stage]) -> dict[str, str]:
+    """Root of each input's output, by stage name; every input has run by now."""
+    folders = {item.name: item.folder for item in stages}
+    roots = {}
+    for name in stage.inputs(recipe):
+        manifest = run.manifest(folders[name])
+        if manifest is None:
+            raise UsageError(
+                f"stage '{stage.name}' needs '{name}', which has not run",
+                where=str(run.path),
+                next="run without --from",
+            )
+        roots[name] = manifest.root
+    return roots
+
+
+def plan_stage(stage: Stage, recipe: Recipe, run: RunFolder, asker: Asker, stages: Sequence[Stage]) -> Plan:
+    """What this stage would be made of now, and whether what lies there is that already."""
+    inputs = input_roots(stage, recipe, run, stages)
+    wanted = stage_hash(stage.name, stage.version, stage.settings(recipe, asker), inputs)
+    manifest = run.manifest(stage.folder)
+    return Plan(stage, wanted, inputs, manifest if manifest and manifest.hash == wanted else None)
+
+
+def position(name: str, stages: Sequence[Stage], option: str) -> int:
+    """Index of a stage named on the command line.
+
+    Raises: UsageError naming the stages there are.
+    """
+    names = [stage.name for stage in stages]
+    if name not in names:
+        raise UsageError(f"there is no stage '{name}'; {closest(name, names)}", where=option)
+    return names.index(name)
