@@ -6,7 +6,6 @@ overwritten), and a refusal to misread a folder of another version.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,7 +140,7 @@ class RunFolder:
             number += 1
             target = target.with_name(f"{folder}-{stamp}-{number}")
         target.parent.mkdir(exist_ok=True, mode=0o700)
-        os.replace(self.stage(folder), target)
+        self.stage(folder).replace(target)
 
 
 def write_parts(folder: Path, records: Iterator[msgspec.Struct]) -> int:

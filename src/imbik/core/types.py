@@ -7,13 +7,13 @@ They are msgspec structs, so one JSON line per record is both the file format an
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
+from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
 
-class Sensitivity(str, Enum):
+class Sensitivity(StrEnum):
     """How private a row is (KVKK; `special` is art. 6). Ordered by `rank`; no mark means confidential."""
 
     PUBLIC = "public"
@@ -143,7 +143,7 @@ class Question(Record, frozen=True, kw_only=True):
     recorded: tuple[Recorded, ...] = ()
 
 
-class Outcome(str, Enum):
+class Outcome(StrEnum):
     """How asking ended. Only `answered` may train a student; `pending` means not asked yet."""
 
     ANSWERED = "answered"

@@ -1,8 +1,8 @@
 """Which stages are current and which must run: the third law (lineage) in one place.
 
 Enters: recipe, run folder, asker. Leaves: for one stage its hash and whether the manifest on disk still answers to it.
-A stage's hash holds its name, version, settings and the *roots* of its inputs, so a stage whose input was made again with
-the same rows stays current.
+A stage's hash holds its name, version, settings and the *roots* of its inputs, so a stage whose input was made again
+with the same rows stays current.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Running a recipe: check everything first, then each stage in order, and nothing that is current.
 
-Enters: a recipe (path, folder or object). Leaves: a run folder in which every needed stage is finished, or an error after
-which the same command goes on where it stopped. One process writes a run at a time; readers never wait.
+Enters: a recipe (path, folder or object). Leaves: a run folder in which every needed stage is finished, or an error
+after which the same command goes on where it stopped. One process writes a run at a time; readers never wait.
 """
 
 from __future__ import annotations
