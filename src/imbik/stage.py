@@ -1,7 +1,7 @@
 """The contract between the pipeline and the stages, and what a stage is handed.
 
-Enters: nothing. Leaves: `Stage`, `StageContext`, `StageResult`. Stages never import one another: they meet in core types
-and in the run folder, so any one can be rerun, replaced, or fed by another tool.
+Enters: nothing. Leaves: `Stage`, `StageContext`, `StageResult`. Stages never import one another: they meet in core
+types and in the run folder, so any one can be rerun, replaced, or fed by another tool.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Loading a recipe: YAML with line numbers, `--set`, `${NAME}` in paths, refusal of secrets, errors that name the line.
 
-Enters: a path (or plain data) and `a.b=c` overrides. Leaves: a Recipe, or a RecipeError with file, line, key and what to
-type. Numbers such as `1e-6` are numbers here, though PyYAML alone reads them as strings.
+Enters: a path (or plain data) and `a.b=c` overrides. Leaves: a Recipe, or a RecipeError with file, line, key and what
+to type. Numbers such as `1e-6` are numbers here, though PyYAML alone reads them as strings.
 """
 
 from __future__ import annotations

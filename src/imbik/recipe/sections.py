@@ -1,7 +1,7 @@
 """The recipe's typed sections: what a person may write, with the default of everything.
 
-Enters: plain data from YAML. Leaves: frozen pydantic models; a plug-in's block stays `{use, raw, where}` until preflight
-types it. The description of a field is what `imbik explain KEY` and editors show.
+Enters: plain data from YAML. Leaves: frozen pydantic models; a plug-in's block stays `{use, raw, where}` until
+preflight types it. The description of a field is what `imbik explain KEY` and editors show.
 """
 
 from __future__ import annotations
