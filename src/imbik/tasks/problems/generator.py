@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from imbik.tasks.problems.model import Facts, Plot, Problem
 from imbik.tasks.problems.themes import FAMILIES
-from imbik.tasks.problems.turkish import Noun, Number, capitalise_sentences
+from imbik.tasks.problems.turkish import Name, Noun, Number, capitalise_sentences
 from imbik.tasks.problems.words import NAMES, RESERVED_NAMES, RESERVED_THINGS, THINGS
 
 SETS = ("pool", "A", "B", "C")
@@ -48,12 +48,11 @@ def draw_facts(plot: Plot, set_name: str, rng: random.Random) -> Facts:
     raise RuntimeError(f"plot {plot.name!r} gives no facts for set {set_name!r}: widen its numbers")
 
 
-def tell(plot: Plot, phrasing: str, drawn: Facts, set_name: str, rng: random.Random) -> str:
-    """Fill a phrasing with people, things and the given numbers."""
-    names, things = (RESERVED_NAMES, RESERVED_THINGS) if set_name == "A" else (NAMES, THINGS)
+def tell(phrasing: str, drawn: Facts, names: Sequence[Name], things: Sequence[Noun], rng: random.Random) -> str:
+    """Fill a phrasing with three of `names`, two of `things` and the given numbers."""
     n, m, o = rng.sample(names, 3)
-    t, u = rng.sample(things[plot.things], 2)
-    words: dict[str, object] = {"n": n, "m": m, "o": o, "t": Noun(t), "u": Noun(u)}
+    t, u = rng.sample(things, 2)
+    words: dict[str, object] = {"n": n, "m": m, "o": o, "t": t, "u": u}
     numbers = {name: Number(value) for name, value in drawn.given.items()}
     return capitalise_sentences(phrasing.format(**words, **numbers))
 
@@ -68,10 +67,11 @@ def generate(set_name: str, index: int, seed: int = 0) -> Problem:
     phrasings = plot.unseen if set_name == "B" else plot.seen
     chosen = rng.randrange(len(phrasings))
     drawn = draw_facts(plot, set_name, rng)
+    names, things = (RESERVED_NAMES, RESERVED_THINGS) if set_name == "A" else (NAMES, THINGS)
     return Problem(
         id=f"{set_name}-{seed}-{index}", family=family.name,
         phrasing=f"{plot.name}.{'unseen' if set_name == 'B' else 'seen'}{chosen + 1}",
-        text=tell(plot, phrasings[chosen], drawn, set_name, rng),
+        text=tell(phrasings[chosen], drawn, names, things[plot.things], rng),
         reasoning=" ".join(step.text for step in drawn.steps), answer=drawn.answer,
         operations=tuple(step.operation for step in drawn.steps), given=tuple(drawn.given.values()))
 

@@ -59,8 +59,8 @@ class Facts:
 
     @property
     def sound(self) -> bool:
-        """Whether every step is exact and every result in range, so that no answer is negative or silly."""
-        return all(step.exact and step.result in RESULTS for step in self.steps)
+        """Whether all numbers are at least 2, every step exact and every result in range: no silly answers."""
+        return min(self.given.values()) >= 2 and all(step.exact and step.result in RESULTS for step in self.steps)
 
     @property
     def answer(self) -> int:

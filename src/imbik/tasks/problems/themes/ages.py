@@ -23,6 +23,12 @@ def years_later(rng: random.Random) -> Facts:
     return facts(Step("Yaş", a, "+", b), Step("Sonra", a + b, "+", c), a=a, b=b, c=c)
 
 
+def difference(rng: random.Random) -> Facts:
+    b = rng.randint(5, 59)
+    a = b + rng.randint(3, 39)
+    return facts(Step("Fark", a, "-", b), a=a, b=b)
+
+
 FAMILIES = (
     Family("ages", (
         Plot("older", older, (
@@ -37,11 +43,17 @@ FAMILIES = (
         ), (
             "{n:gen} yaşı {a}, {m:gen} yaşı ondan {b} eksik. Yaşlarının toplamı kaçtır?",
         )),
+        Plot("difference", difference, (
+            "{n} {a} yaşında, {m} {b} yaşında. Aralarında kaç yaş fark var?",
+            "{n} {a}, kardeşi {m} {b} yaşındadır. {n} kardeşinden kaç yaş büyüktür?",
+        ), (
+            "{n:gen} yaşı {a}, {m:gen} yaşı {b}. Yaşlarının farkı kaçtır?",
+        )),
         Plot("years_later", years_later, (
             "{n} {a} yaşında. {m} ondan {b} yaş büyük. {m} {c} yıl sonra kaç yaşında olur?",
             "{m}, {a} yaşındaki {n:abl} {b} yaş büyüktür. {c} yıl sonra {m} kaç yaşına girer?",
         ), (
-            "{n} şimdi {a} yaşında, {m} ise {b} yaş daha büyük. {m:gen} {c} yıl sonraki yaşı kaçtır?",
+            "{n} bugün {a} yaşında, {m} ise {b} yaş daha büyük. {m:gen} {c} yıl sonraki yaşı kaçtır?",
         )),
     )),
 )

@@ -62,7 +62,7 @@ FAMILIES = (
             "{n} {a} {t} topladı. {m} onun {k} katı kadar topladı, sonra {c} {t} daha buldu. "
             "{m:gen} kaç {t:poss} oldu?",
         ), (
-            "{m:gen} {t} sayısı {n:gen} {k} katıdır. {n:loc} {a} {t} var. {m} {c} {t} daha alırsa kaç {t:poss} olur?",
+            "{n:loc} {a} {t}, {m:loc} bunun {k} katı var. {m} {c} {t} daha alırsa kaç {t:poss} olur?",
         )),
         Plot("times_fewer", times_fewer, (
             "{n:gen} {a} {t:poss} var. {m:gen} {t:poss} bunun {k} katıydı ama {c} tanesini verdi. "
@@ -70,7 +70,7 @@ FAMILIES = (
             "{n} {a} {t} topladı. {m} onun {k} katı kadar topladı ve {c} tanesini dağıttı. "
             "{m:gen} kaç {t:poss} kaldı?",
         ), (
-            "{m:gen} {t} sayısı {n:gen} {k} katıydı. {n:loc} {a} {t} var. {m} {c} {t} kaybetti. {m:loc} kaç {t} kaldı?",
+            "{n:loc} {a} {t} var. {m:loc} bunun {k} katı vardı ama {c} tanesini kaybetti. {m:loc} kaç {t} kaldı?",
         )),
     )),
 )

@@ -43,16 +43,16 @@ FAMILIES = (
     Family("length", (
         Plot("pieces", pieces, (
             "{n} {a} santimlik ipten her biri {p} santim olan {k} parça kesti. Kaç santim ip kaldı?",
-            "{n:gen} {a} santim kurdelesi vardı. {k} pakete {p} santim kurdele bağladı. Kaç santimi kaldı?",
+            "{n:gen} {a} santim kurdelesi vardı. {k} paketin her birine {p} santim bağladı. Kaç santimi kaldı?",
             "{a} santim uzunluğundaki kumaştan {n}, {p} santimlik {k} parça kesti. Geriye kaç santim kaldı?",
         ), (
-            "{n} bir telden {k} kez {p} santim kesti. Tel {a} santimdi. Telin kaç santimi kaldı?",
+            "Bir tel {a} santimdi. {n} telden {p} santimlik {k} parça kesti. Telin kaç santimi kaldı?",
         )),
         Plot("metres", metres, (
             "{n} {h} metre ipten önce {a} santim, sonra {b} santim kesti. Kaç santim ip kaldı?",
             "{n:gen} {h} metre kumaşı var. {a} santimiyle perde, {b} santimiyle örtü dikti. Kaç santimi kaldı?",
         ), (
-            "{n} {h} metrelik tahtayı {a} ve {b} santim kısalttı. Tahta şimdi kaç santimdir?",
+            "{n} {h} metrelik tahtayı {a} ve {b} santim kısalttı. Tahtanın kaç santimi kaldı?",
         )),
     )),
     Family("weight", (
@@ -81,8 +81,8 @@ FAMILIES = (
             "Varilde {a} litre su vardı. {n} {b} litreyi bahçeye, {c} litreyi temizliğe harcadı ve {d} litre "
             "doldurdu. Kaç litre oldu?",
         ), (
-            "{n} tankerdeki {a} litre sudan bir köye {b}, ötekine {c} litre verdi. Yolda {d} litre aldı. "
-            "Tankerde kaç litre su var?",
+            "{n} depodaki {a} litre sudan bir komşusuna {b}, ötekine {c} litre verdi, sonra {d} litre aldı. "
+            "Depoda kaç litre su var?",
         )),
     )),
 )

@@ -51,7 +51,7 @@ FAMILIES = (
             "{n} {t:dat} {b} lira, {u:dat} {c} lira ödedi. Başta {a} lirası vardı. Şimdi kaç lirası var?",
             "{a} lirası olan {n}, {b} liralık {t} ve {c} liralık {u} aldı. Geriye kaç lira kaldı?",
         ), (
-            "{n} çarşıya {a} lirayla çıktı. {t} için {b} lira, {u} için {c} lira harcadı. Eve kaç lirayla döndü?",
+            "{n} çarşıya {a} lirayla çıktı, {t} için {b}, {u} için {c} lira harcadı. Eve kaç lirayla geldi?",
         ), "worn"),
     )),
     Family("saving", (
@@ -64,7 +64,7 @@ FAMILIES = (
         )),
         Plot("target", target, (
             "{n:gen} {a} lirası var. {k} hafta, haftada {p} lira biriktirdi. {b} liralık {t} için kaç lirası eksik?",
-            "{n} {b} liralık bir {t} almak istiyor. {a} lirası vardı, {k} gün günde {p} lira biriktirdi. "
+            "{n} {b} liralık bir {t} almak istiyor. {a} lirası vardı, {k} gün boyunca günde {p} lira biriktirdi. "
             "Daha kaç lira gerekir?",
         ), (
             "Bir {t} {b} lira. {n:gen} {a} lirası var, {k} ay her ay {p} lira ekledi. Kaç lira daha bulmalıdır?",

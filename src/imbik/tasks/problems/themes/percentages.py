@@ -52,7 +52,7 @@ FAMILIES = (
             "{n} {a} {t:gen} %{r:poss.acc} dağıttı. {m} ona {c} {t} verdi. {n:gen} kaç {t:poss} oldu?",
             "{a} {t:poss} olan {n}, bunların %{r:poss.acc} sattı ve {c} yeni {t} aldı. Kaç {t:poss} oldu?",
         ), (
-            "{n} {a} {t:abl} %{r:poss.acc} {m:dat} verdi. Ertesi gün {c} {t} buldu. Elinde kaç {t} var?",
+            "{n} {a} {t:gen} %{r:poss.acc} {m:dat} verdi. Ertesi gün {c} {t} buldu. Elinde kaç {t} var?",
         )),
         Plot("part_of_money", part_of_money, (
             "{n:gen} {a} lirası var. %{r:poss.acc} {t:dat}, {c} lirasını {u:dat} verdi. Kaç lira harcadı?",

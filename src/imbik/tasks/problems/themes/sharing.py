@@ -12,7 +12,7 @@ def equal(rng: random.Random) -> Facts:
     k, share = rng.randint(2, 9), rng.randint(3, 12)
     a = rng.randint(5, 70)
     total = k * share
-    return facts(Step("Toplam", a, "+", total - a), Step("Pay", total, "/", k), a=a, b=max(total - a, -1), k=k)
+    return facts(Step("Toplam", a, "+", total - a), Step("Pay", total, "/", k), a=a, b=total - a, k=k)
 
 
 def leftover(rng: random.Random) -> Facts:
@@ -42,7 +42,7 @@ FAMILIES = (
             "{n} {a} {t}, {m} {b} {t} getirdi. Bunları {k} çocuğa eşit dağıttılar. Her çocuk kaç {t} aldı?",
             "{n} {a} {t:dat} {b} {t} ekledi ve {k} torbaya eşit koydu. Her torbada kaç {t} var?",
         ), (
-            "{n:abl} {a}, {m:abl} {b} {t} toplandı ve {k} arkadaşa eşit bölündü. Bir kişiye kaç {t} düştü?",
+            "{n:abl} {a}, {m:abl} {b} {t} geldi, {k} arkadaş bunları eşit paylaştı. Bir arkadaş kaç {t} aldı?",
         )),
         Plot("leftover", leftover, (
             "{n:gen} {a} {t:poss} vardı. {b} tanesini ayırdı, kalanı {k} kişiye eşit verdi. "
@@ -56,17 +56,17 @@ FAMILIES = (
     Family("giving", (
         Plot("given_away", given_away, (
             "{n:gen} {a} {t:poss} vardı. {k} arkadaşının her birine {p} {t} verdi. Kaç {t:poss} kaldı?",
-            "{n} {k} çocuğa {p} tane {t} dağıttı. Başta {a} {t:poss} vardı. Geriye kaç {t} kaldı?",
+            "{n} {k} çocuğun her birine {p} {t} dağıttı. Başta {a} {t:poss} vardı. Geriye kaç {t} kaldı?",
             "{a} {t:poss} olan {n}, {k} kişinin her birine {p} tane verirse kaç {t:poss} kalır?",
         ), (
-            "{n} {a} {t:abl} {k} komşusuna {p} tane ayırdı. {n:dat} kaç {t} kaldı?",
+            "{n} {a} {t:abl} {k} komşusunun her birine {p} tane ayırdı. {n:dat} kaç {t} kaldı?",
         )),
         Plot("given_and_got", given_and_got, (
-            "{n:gen} {a} {t:poss} vardı. {k} arkadaşına {p} tane verdi, sonra {c} {t} aldı. "
+            "{n:gen} {a} {t:poss} vardı. {k} arkadaşının her birine {p} tane verdi, sonra {c} {t} aldı. "
             "Şimdi kaç {t:poss} var?",
-            "{a} {t:poss} olan {n}, {k} kişiye {p} tane dağıttı. {m} ona {c} {t} verdi. Kaç {t:poss} oldu?",
+            "{a} {t:poss} olan {n}, {k} kişinin her birine {p} tane dağıttı. {m} ona {c} {t} verdi. Kaç {t:poss} oldu?",
         ), (
-            "{n} {a} {t:abl} {k} çocuğa {p} tane verdi, ardından {c} {t} daha buldu. Elinde kaç {t} var?",
+            "{n} {a} {t:abl} {k} çocuğun her birine {p} tane verdi, ardından {c} {t} daha buldu. Elinde kaç {t} var?",
         )),
     )),
 )

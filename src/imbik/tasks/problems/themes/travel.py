@@ -11,7 +11,7 @@ from imbik.tasks.problems.themes.numbers import above
 def speed(rng: random.Random) -> tuple[int, int]:
     """Hours and a round speed whose product is at most 180 km."""
     h = rng.randint(2, 6)
-    return h, rng.choice([v for v in range(10, 91, 10) if h * v <= 180])
+    return h, rng.choice([v for v in range(20, 91, 10) if h * v <= 180])
 
 
 def road_left(rng: random.Random) -> Facts:
@@ -57,11 +57,11 @@ FAMILIES = (
     )),
     Family("passengers", (
         Plot("bus", bus, (
-            "{n} {a} yolculu bir otobüse bindi. Durakta {b} yolcu indi, {c} yolcu bindi. Kaç yolcu oldu?",
+            "{n} {a} yolcu taşıyan bir otobüs sürüyor. Durakta {b} yolcu indi, {c} yolcu bindi. Kaç yolcu oldu?",
             "{n:gen} otobüsünde {a} yolcu vardı. {b} kişi indi, {c} kişi bindi. Şimdi kaç yolcu var?",
-            "Trende {a} yolcu vardı. {n} ile birlikte {b} kişi indi, sonra {c} kişi bindi. Trende kaç yolcu var?",
+            "{n:gen} sürdüğü trende {a} yolcu vardı. {b} kişi indi, sonra {c} kişi bindi. Trende kaç yolcu var?",
         ), (
-            "{n:gen} sürdüğü minibüste {a} kişi vardı; {b} kişi inip {c} kişi bindi. Minibüste kaç kişi var?",
+            "{n:gen} sürdüğü minibüste {a} kişi vardı, {b} kişi inip {c} kişi bindi. Minibüste kaç kişi var?",
         )),
         Plot("bus_two_stops", bus_two_stops, (
             "{n:gen} otobüsünde {a} yolcu vardı. İlk durakta {b} kişi indi, {c} kişi bindi. İkinci durakta "
@@ -69,8 +69,8 @@ FAMILIES = (
             "{n} {a} yolcuyla yola çıktı. Önce {b} yolcu indi, {c} yolcu bindi, sonra {d} yolcu indi, "
             "{e} yolcu bindi. Kaç yolcu oldu?",
         ), (
-            "{n:gen} vapurunda {a} yolcu vardı. Bir iskelede {b} kişi inip {c} kişi bindi, ötekinde {d} kişi inip "
-            "{e} kişi bindi. Vapurda kaç kişi var?",
+            "{n:gen} gemisinde {a} yolcu vardı. Bir iskelede {b} kişi inip {c} kişi bindi, ötekinde {d} kişi inip "
+            "{e} kişi bindi. Gemide kaç kişi var?",
         )),
     )),
 )
