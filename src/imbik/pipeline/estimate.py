@@ -1,0 +1,204 @@
+"""What a run will take, said before it starts: teacher calls, tokens, money, seconds a stage, memory, disk.
+
+Enters: a recipe, what is known of its rows, the sizes of its models, this machine's speed. Leaves: an Estimate.
+Seconds are a forecast and never a budget. The constants are fits to runs on two machines (docs/log.md), scaled by a short
+measurement of this one; expect a factor of two, and see the table after a run for how far off it was.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+
+from imbik.pipeline.rows import Rows
+from imbik.pipeline.sizes import Size, student_size, teacher_size
+from imbik.recipe import Recipe
+
+REFERENCE_GFLOPS = 60.0
+TRAIN_FLOPS, TRAIN_FLOOR = 52e9, 33e-6  # useful FLOP/s, and seconds a token that no size avoids
+ASK_SECONDS, ASK_FLOOR = 150e-6, 45e-6  # seconds a generated token for each million parameters, and the floor
+SERVED_SECONDS, SERVED_AT_ONCE = 4.0, 32  # an API's answer, and how many are open at once
+OPTIMIZER_BYTES = 16  # weights, gradients and two moments in fp32
+STARTUP = 4.0  # seconds until torch and transformers are loaded
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The forecast of a whole run. `money` is None where a teacher has no price in the recipe; 0 rows means unknown."""
+
+    rows: int = 0
+    teacher_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    money: Decimal | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    memory_bytes: int = 0
+    disk_bytes: int = 0
+
+    @property
+    def total_seconds(self) -> float:
+        """All stages together."""
+        return sum(self.seconds.values())
+
+
+def estimate(recipe: Recipe, rows: Rows) -> Estimate:
+    """The forecast for a recipe whose rows are known (or guessed) as `rows`."""
+    student = student_size(recipe) or Size(1_000_000_000, True, 2048, 16, 128_000)
+    calls = teacher_calls(recipe, rows)
+    inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _answer_tokens(recipe, rows))
+    return Estimate(
+        rows=rows.total,
+        teacher_calls=calls,
+        input_tokens=inputs,
+        output_tokens=outputs,
+        money=_money(recipe, inputs, outputs),
+        seconds=_seconds(recipe, rows, student),
+        memory_bytes=memory_bytes(recipe, student, rows),
+        disk_bytes=disk_bytes(recipe, student, rows),
+    )
+
+
+def teacher_calls(recipe: Recipe, rows: Rows) -> int:
+    """Questions to teachers at most: tasks times samples, and the test rows once for the report."""
+    if recipe.generate.source == "reference":
+        return 0
+    asked = (rows.train + rows.validation) * recipe.generate.samples.max
+    return asked + (_test_rows(recipe, rows) if "teacher" in recipe.evaluate.against else 0)
+
+
+def variants(recipe: Recipe) -> int:
+    """Students trained: seeds times (student and controls)."""
+    return len(recipe.train.seeds) * (1 + len(recipe.train.controls))
+
+
+def training_tokens(recipe: Recipe, rows: Rows) -> float:
+    """Non-padding tokens that one variant sees."""
+    train = recipe.train
+    kept = rows.train * (recipe.generate.samples.max if recipe.generate.source == "teacher" else 1)
+    seen = train.steps * train.batch_size if train.steps else kept * train.epochs
+    return seen * (rows.prompt_tokens + _answer_tokens(recipe, rows))
+
+
+def memory_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
+    """Peak while training: weights and optimiser, activations of a micro-batch, and Python with its libraries."""
+    lora = recipe.train.method.use != "full"
+    weights = student.parameters * (4 + 1 if lora else OPTIMIZER_BYTES)
+    length = min(recipe.train.max_length or 4096, rows.prompt_tokens + _answer_tokens(recipe, rows))
+    micro = recipe.train.micro_batch or min(recipe.train.batch_size, 32)
+    a_token = (8 if recipe.train.gradient_checkpointing else 40) * max(student.layers, 1) * student.hidden_size
+    return round(700e6 + weights + 4 * micro * length * (a_token + 2 * min(student.vocabulary, 4096)))
+
+
+def disk_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
+    """Weights, two checkpoints with optimiser and the export for every variant; rows and logits."""
+    saved = student.parameters * (0.1 * 4 if recipe.train.method.use != "full" else 4 + 2 * 12) * variants(recipe)
+    exported = student.parameters * 4 * max(len(recipe.export), 1)
+    tokens = rows.train * (rows.prompt_tokens + _answer_tokens(recipe, rows)) * recipe.generate.samples.max
+    logits = tokens * recipe.capture.top_k * 8 if recipe.capture else 0
+    return round(saved + exported + logits + 12 * tokens + 5e6)
+
+
+def _seconds(recipe: Recipe, rows: Rows, student: Size) -> dict[str, float]:
+    """Forecast by stage; a stage the recipe has not is left out."""
+    slow = 1 / machine_speed()
+    kept = (rows.train + rows.validation) * recipe.generate.samples.max
+    found = {
+        "tasks": 0.5 + 60e-6 * rows.total * slow,
+        "generate": 0.3 + _asking(recipe, rows, kept) * slow,
+        "refine": 0.3 + 250e-6 * kept * slow,
+        "train": STARTUP + _training(recipe, rows, student) * slow,
+        "export": 1.0 + student.parameters * 4 / 200e6,
+        "evaluate": STARTUP + _evaluating(recipe, rows, student) * slow,
+    }
+    if recipe.capture:
+        teacher = _size_of(recipe, recipe.answering_teachers())
+        length = rows.prompt_tokens + _answer_tokens(recipe, rows)
+        found["capture"] = 1.0 + kept * length * (2 * teacher.parameters / TRAIN_FLOPS + TRAIN_FLOOR) * slow
+    return found
+
+
+def _training(recipe: Recipe, rows: Rows, student: Size) -> float:
+    work = 6 if recipe.train.method.use == "full" else 4
+    a_token = work * student.parameters / TRAIN_FLOPS + TRAIN_FLOOR
+    return training_tokens(recipe, rows) * a_token * variants(recipe)
+
+
+def _asking(recipe: Recipe, rows: Rows, calls: int) -> float:
+    """Seconds of generation: by tokens for a model here, by answers for a served one."""
+    total = 0.0
+    teachers = recipe.answering_teachers()
+    for name in teachers:
+        use, share = recipe.teachers[name].use, calls / len(teachers)
+        if use in {"in_process", "run"}:
+            total += share * _answering(_size_of(recipe, [name]), _answer_tokens(recipe, rows))
+        elif use == "recorded":
+            total += share * 40e-6
+        else:
+            total += math.ceil(share / SERVED_AT_ONCE) * SERVED_SECONDS
+    return total + (0 if teachers else calls * 40e-6)
+
+
+def _evaluating(recipe: Recipe, rows: Rows, student: Size) -> float:
+    """Every system answers the test rows; a teacher was asked already where its answers are stored."""
+    test, tokens = _test_rows(recipe, rows), _answer_tokens(recipe, rows)
+    systems = 1 + sum(name in recipe.evaluate.against for name in ("baseline", *recipe.train.controls))
+    own = test * systems * len(recipe.train.seeds) * _answering(student, tokens)
+    alone = 2 * recipe.evaluate.latency_rows * (tokens + 1) * 2.5e-3
+    return own + alone + (_asking(recipe, rows, test) if "teacher" in recipe.evaluate.against else 0) + 3.0
+
+
+def _answering(size: Size, tokens: float) -> float:
+    """Seconds to write one answer in a large batch on one core."""
+    return tokens * (ASK_FLOOR + ASK_SECONDS * size.parameters / 1e6)
+
+
+def _answer_tokens(recipe: Recipe, rows: Rows) -> float:
+    """Tokens of an answer: as the rows' own answers are, with room for reasoning a teacher adds."""
+    longest = float(recipe.generate.max_tokens)
+    if recipe.generate.source == "reference" or rows.answer_tokens >= 20 or recipe.tasks.kind.use == "classification":
+        return min(max(rows.answer_tokens, 1.0), longest)
+    return min(80.0 if recipe.generate.reasoning == "steps" else rows.answer_tokens or 20.0, longest)
+
+
+def _test_rows(recipe: Recipe, rows: Rows) -> int:
+    return min(rows.test, recipe.evaluate.rows) if recipe.evaluate.rows else rows.test
+
+
+def _size_of(recipe: Recipe, names: list[str]) -> Size:
+    found = [size for name in names if (size := teacher_size(recipe, name))]
+    return max(found, key=lambda size: size.parameters, default=Size(1_000_000, True))
+
+
+def _money(recipe: Recipe, inputs: int, outputs: int) -> Decimal | None:
+    """Money at the recipe's own prices (per million tokens); nothing for teachers that are here."""
+    total = Decimal(0)
+    teachers = recipe.answering_teachers()
+    for name in teachers:
+        block = recipe.teachers[name]
+        if block.use in {"in_process", "run", "recorded"}:
+            continue
+        price = block.raw.get("price")
+        if not isinstance(price, dict):
+            return None
+        spent = inputs * Decimal(str(price.get("input", 0))) + outputs * Decimal(str(price.get("output", 0)))
+        total += spent / (1_000_000 * len(teachers))
+    return total
+
+
+@cache
+def machine_speed() -> float:
+    """How fast this machine multiplies matrices, 1 being the machine the constants were fitted on; about 20 ms."""
+    import numpy as np
+
+    matrix = np.full((192, 192), 1.0001, dtype=np.float32)
+    best = math.inf
+    for _ in range(12):
+        started = time.perf_counter()
+        np.dot(matrix, matrix)
+        best = min(best, time.perf_counter() - started)
+    gflops = 2 * 192**3 / best / 1e9
+    return min(max(gflops / REFERENCE_GFLOPS, 0.1), 4.0)

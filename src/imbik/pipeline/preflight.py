@@ -1,0 +1,179 @@
+"""Before the first token is bought: check every plug-in a recipe names, refuse what cannot work, warn, and forecast.
+
+Enters: a recipe and its run folder. Leaves: a `Preflight` with warnings and an Estimate, or an error that names the
+recipe's line and the key. Nothing here loads a model or opens a connection.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from imbik.core.errors import RecipeError
+from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
+from imbik.core.runfolder import RunFolder
+from imbik.pipeline import rules
+from imbik.pipeline.estimate import Estimate, estimate
+from imbik.pipeline.reach import refuse_unreachable
+from imbik.pipeline.rows import look
+from imbik.pipeline.sizes import tokenizer_teacher
+from imbik.recipe import Recipe
+
+MODELS_HERE = ("in_process", "run")
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What is said before a run starts."""
+
+    warnings: tuple[str, ...]
+    estimate: Estimate
+
+
+def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
+    """Check, refuse, warn, forecast.
+
+    Raises: PluginError or RecipeError for what cannot work, BlockedError where no row could ever reach a teacher.
+    """
+    check_plugins(recipe)
+    refuse_contradictions(recipe)
+    refuse_unreachable(recipe)
+    rows = look(recipe, run)
+    forecast = estimate(recipe, rows)
+    found = [*rules.warnings(recipe, rows.train if rows.known else 0), *_tight(forecast, run.path)]
+    return Preflight(tuple(found), forecast)
+
+
+def check_plugins(recipe: Recipe) -> None:
+    """Type the settings of every plug-in named; the error names the recipe's line and the key that was meant."""
+    for group, block in blocks(recipe):
+        typed_settings(group, block)
+
+
+def blocks(recipe: Recipe) -> Iterator[tuple[str, PluginBlock]]:
+    """Every plug-in block of a recipe with its group. A plain path is no block: `tasks` finds its source itself."""
+    tasks = recipe.tasks
+    for source in (tasks.source, tasks.validation_source, tasks.test_source):
+        if source is not None and source.use != "auto":
+            yield "tasks/sources", source
+    yield "tasks/kinds", tasks.kind
+    yield from (("teachers", block) for block in recipe.teachers.values())
+    yield from (("refine/checks", block) for block in recipe.refine)
+    yield "train/methods", recipe.train.method
+    yield from (("train/losses", block) for block in recipe.train.losses)
+    yield from (("export/formats", block) for block in recipe.export)
+    yield from (("evaluate/metrics", block) for block in recipe.evaluate.metrics)
+
+
+def refuse_contradictions(recipe: Recipe) -> None:
+    """Settings that cannot work together.
+
+    Raises: RecipeError naming the keys.
+    """
+    for check in (_student_shape, _logits, _tokenizer, _teacher_recipes):
+        check(recipe)
+
+
+def _student_shape(recipe: Recipe) -> None:
+    student = recipe.student
+    if not student.architecture:
+        return
+    if student.hidden_size % student.heads:
+        raise RecipeError(
+            f"student.hidden_size {student.hidden_size} is not a multiple of student.heads {student.heads}",
+            next=f"--set student.hidden_size={student.heads * round(student.hidden_size / student.heads)}",
+        )
+    if student.key_value_heads and student.heads % student.key_value_heads:
+        raise RecipeError(
+            f"student.heads {student.heads} is not a multiple of student.key_value_heads {student.key_value_heads}",
+            next="--set student.key_value_heads=0 gives every head its own",
+        )
+
+
+def _logits(recipe: Recipe) -> None:
+    """A loss on logits needs captured logits, and logits need a teacher whose weights are here."""
+    hungry = [block for block in recipe.train.losses if _needs_teacher(block)]
+    if hungry and recipe.capture is None:
+        raise RecipeError(
+            f"loss '{hungry[0].use}' compares with the teacher's logits, and the recipe captures none",
+            where=hungry[0].where,
+            next="add `capture: {top_k: 20}`, or learn from text alone: train.losses: [cross_entropy]",
+        )
+    if recipe.capture is None:
+        return
+    if not recipe.teachers:
+        raise RecipeError("capture needs a teacher, and the recipe has none", next="take `capture:` out")
+    _weights_here(recipe, tokenizer_teacher(recipe), "capture.teacher")
+
+
+def _needs_teacher(block: PluginBlock) -> bool:
+    return bool(getattr(load_plugin("train/losses", block.use), "needs_teacher", False))
+
+
+def _weights_here(recipe: Recipe, name: str, key: str) -> None:
+    block = recipe.teachers[name]
+    if block.use not in MODELS_HERE:
+        raise RecipeError(
+            f"{key}: '{name}' is a {block.use} teacher, whose weights are not here",
+            where=block.where,
+            next="name an in_process or run teacher, or leave the key out: others teach by text",
+        )
+
+
+def _tokenizer(recipe: Recipe) -> None:
+    """`teacher` needs a teacher with a tokenizer; `own` needs a model that has one."""
+    student = recipe.student
+    if student.tokenizer == "teacher":
+        if not recipe.teachers:
+            raise RecipeError(
+                "student.tokenizer is teacher, and the recipe has none", next="--set student.tokenizer=train"
+            )
+        _weights_here(recipe, tokenizer_teacher(recipe), "student.tokenizer")
+    if student.tokenizer == "own" and student.architecture:
+        raise RecipeError(
+            "student.tokenizer is own, but a model made from a config has none",
+            next="--set student.tokenizer=train",
+        )
+
+
+def _teacher_recipes(recipe: Recipe) -> None:
+    """A `run` teacher's recipe must be there before anything starts."""
+    for name, block in recipe.teachers.items():
+        named = block.raw.get("recipe")
+        if block.use == "run" and named and not recipe.path(str(named)).exists():
+            raise RecipeError(
+                f"teacher '{name}' is made by {named}, which is not there",
+                where=block.where,
+                next=f"write it, or correct teachers.{name}.recipe",
+            )
+
+
+def _tight(forecast: Estimate, folder: Path) -> Iterator[str]:
+    """Warn where memory or disk will hardly be enough."""
+    import psutil
+
+    memory = cast(int, psutil.virtual_memory().total)
+    if forecast.memory_bytes > 0.8 * memory:
+        yield (
+            f"training needs about {size(forecast.memory_bytes)} of the {size(memory)} of memory here: lower "
+            "train.micro_batch, set train.gradient_checkpointing=true, or train.method=lora"
+        )
+    home = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free = shutil.disk_usage(home).free
+    if forecast.disk_bytes > 0.8 * free:
+        yield (
+            f"the run needs about {size(forecast.disk_bytes)} of disk and {size(free)} are free under {home}: fewer "
+            "train.seeds or train.controls, or another place with --runs DIR"
+        )
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

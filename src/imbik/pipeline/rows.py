@@ -1,0 +1,132 @@
+"""How many rows a recipe has and how long they are, without reading them all: what estimates stand on.
+
+Enters: a recipe and its run folder. Leaves: `Rows`, exact when stage 1 has run, else from a look at the file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from imbik.core.plugins import PluginBlock
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Task
+from imbik.recipe import Recipe
+
+CHARACTERS_A_TOKEN = 3.5
+LOOK_BYTES = 4_000_000
+LOOK_ROWS = 300
+_COUNT_KEYS = {"train": "train", "validation": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows by set and their mean lengths in tokens; `known` is False where they were guessed."""
+
+    train: int = 0
+    validation: int = 0
+    test: int = 0
+    prompt_tokens: float = 60.0
+    answer_tokens: float = 0.0
+    known: bool = False
+
+    @property
+    def total(self) -> int:
+        """Rows of all sets."""
+        return self.train + self.validation + self.test
+
+
+class _Set(msgspec.Struct):
+    set: str
+
+
+def look(recipe: Recipe, run: RunFolder) -> Rows:
+    """Rows of stage 1 if it has run, else of the source."""
+    folder = run.stage("1_tasks")
+    return _from_stage(folder) if (folder / "manifest.json").exists() else _from_source(recipe)
+
+
+def _from_stage(folder: Path) -> Rows:
+    """Counts from splits.jsonl, lengths from the first rows."""
+    sets: Counter[str] = Counter()
+    decoder = msgspec.json.Decoder(_Set)
+    with (folder / "splits.jsonl").open("rb") as stream:
+        for line in stream:
+            sets[decoder.decode(line).set] += 1
+    prompt, answer = _lengths(folder)
+    others = sum(count for name, count in sets.items() if name not in {"train", "validation"})
+    return Rows(sets["train"], sets["validation"], others, prompt, answer, known=True)
+
+
+def _lengths(folder: Path) -> tuple[float, float]:
+    """Mean tokens of questions and of known answers in the first rows."""
+    parts = sorted(folder.glob("part-*.jsonl"))
+    if not parts:
+        return 60.0, 0.0
+    decoder = msgspec.json.Decoder(Task)
+    with parts[0].open("rb") as stream:
+        tasks = [decoder.decode(line) for line in islice(stream, LOOK_ROWS)]
+    if not tasks:
+        return 60.0, 0.0
+    answers = [len(t.reference.reasoning) + len(t.reference.text) for t in tasks if t.reference]
+    prompt = sum(len(t.text) for t in tasks) / len(tasks) / CHARACTERS_A_TOKEN
+    return prompt, sum(answers) / len(answers) / CHARACTERS_A_TOKEN if answers else 0.0
+
+
+def _from_source(recipe: Recipe) -> Rows:
+    """A guess: numbers the source's block names, else lines of the file."""
+    tasks = recipe.tasks
+    named = {key: tasks.source.raw.get(key) for key in _COUNT_KEYS}
+    if any(isinstance(value, int) for value in named.values()):
+        counts = {key: value if isinstance(value, int) else 0 for key, value in named.items()}
+        return Rows(counts["train"], counts["validation"], counts["test"] or _other_sets(tasks.source.raw))
+    rows, characters = _count(tasks.source, recipe)
+    validation, test = _apart(tasks.validation_source, recipe), _apart(tasks.test_source, recipe)
+    share_validation = 0.0 if validation is not None else tasks.split.validation
+    share_test = 0.0 if test is not None else tasks.split.test
+    return Rows(
+        round(rows * (1 - share_validation - share_test)),
+        validation if validation is not None else round(rows * share_validation),
+        test if test is not None else round(rows * share_test),
+        max(characters / CHARACTERS_A_TOKEN, 1.0) if rows else 60.0,
+    )
+
+
+def _other_sets(raw: Mapping[str, Any]) -> int:
+    """Rows of sets with names of their own (`sets: {A: 1000, B: 500}`)."""
+    sets = raw.get("sets")
+    return sum(value for value in sets.values() if isinstance(value, int)) if isinstance(sets, dict) else 0
+
+
+def _apart(block: PluginBlock | None, recipe: Recipe) -> int | None:
+    return _count(block, recipe)[0] if block is not None else None
+
+
+def _count(block: PluginBlock, recipe: Recipe) -> tuple[int, float]:
+    """Rows and mean characters of a source: from its first megabytes, carried on to its size."""
+    path = recipe.path(str(block.raw.get("path", "")))
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path] if path.is_file() else []
+    counted = [_count_file(file) for file in files]
+    rows = sum(found for found, _ in counted)
+    characters = sum(found * length for found, length in counted)
+    return rows, characters / rows if rows else 0.0
+
+
+def _count_file(path: Path) -> tuple[int, float]:
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(LOOK_BYTES)
+    if path.suffix == ".json":
+        found = max(start.count(b"},") + 1, 1)
+    elif path.suffix == ".parquet":
+        found = max(len(start) // 200, 1)
+    else:
+        found = max(start.count(b"\n") - (path.suffix in {".csv", ".tsv"}), 1)
+    rows = round(found * size / max(len(start), 1))
+    return rows, size / max(rows, 1)

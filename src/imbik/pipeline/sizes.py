@@ -1,0 +1,177 @@
+"""How large a model is, without loading it: from a recipe's sizes, a config.json, or the headers of safetensors files.
+
+Enters: the student's section, a teacher's block, a folder. Leaves: parameter counts for the rules and estimates of
+preflight. No torch: a header is 8 bytes of length and a JSON table of shapes (safetensors format).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imbik.core.errors import ImbikError
+from imbik.core.plugins import PluginBlock
+from imbik.recipe import Recipe, load_recipe
+from imbik.recipe.sections import Student
+
+_IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*([bm])(?![a-z0-9])", re.IGNORECASE)
+_HEADER_LIMIT = 100_000_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """A model's size: parameters, width, layers, vocabulary, and whether it was trained before this recipe."""
+
+    parameters: int
+    pretrained: bool
+    hidden_size: int = 0
+    layers: int = 0
+    vocabulary: int = 0
+
+
+def student_size(recipe: Recipe) -> Size | None:
+    """The size of the recipe's student, or None when it cannot be known here (a hub model not yet downloaded)."""
+    student = recipe.student
+    if student.model:
+        return model_size(student.model, recipe.base)
+    return size_of_config(_config(student, _vocabulary(recipe)), pretrained=False)
+
+
+def teacher_size(recipe: Recipe, name: str) -> Size | None:
+    """The size of a teacher: its folder's, its recipe's student's, or a guess from a name such as `llama-3-70b`."""
+    block = recipe.teachers[name]
+    if block.use == "run":
+        return _run_size(recipe, block)
+    model = str(block.raw.get("model", ""))
+    if block.use == "in_process":
+        return model_size(model, recipe.base)
+    return size_in_name(model)
+
+
+def model_size(name: str, base: Path) -> Size | None:
+    """The size of a folder, `embedded:NAME` or hub id that is here; else a guess from its name, else None."""
+    from imbik.models.load import resolve
+
+    try:
+        folder = resolve(name, base)
+    except (ImbikError, OSError):
+        return size_in_name(name)
+    return size_of_folder(folder) or size_in_name(name)
+
+
+def size_of_folder(folder: Path) -> Size | None:
+    """Exact from safetensors headers, else from the config's formula; an adapter folder counts its base."""
+    if (folder / "base.json").exists():
+        base = json.loads((folder / "base.json").read_text(encoding="utf-8"))
+        inner = base.get("folder") or base.get("path") if isinstance(base, dict) else None
+        return size_of_folder((folder / str(inner)).resolve()) if inner else None
+    config = _read_json(folder / "config.json")
+    formula = size_of_config(config, pretrained=True) if config else None
+    exact = sum(_header_parameters(path) for path in sorted(folder.glob("*.safetensors")))
+    if exact and formula:
+        return Size(exact, True, formula.hidden_size, formula.layers, formula.vocabulary)
+    return Size(exact, True) if exact else formula
+
+
+def size_of_config(config: Mapping[str, Any], *, pretrained: bool) -> Size:
+    """Parameters by the formula of the architecture: GPT-2, or the Llama family with grouped heads and experts."""
+    hidden = int(config.get("hidden_size") or config.get("n_embd") or 0)
+    layers = int(config.get("num_hidden_layers") or config.get("n_layer") or 0)
+    vocabulary = int(config.get("vocab_size") or 0)
+    if config.get("model_type") == "gpt2":
+        context = int(config.get("n_positions") or config.get("max_position_embeddings") or 1024)
+        count = (vocabulary + context) * hidden + layers * (12 * hidden**2 + 13 * hidden) + 2 * hidden
+        return Size(count, pretrained, hidden, layers, vocabulary)
+    heads = int(config.get("num_attention_heads") or 1)
+    width = int(config.get("head_dim") or hidden // max(heads, 1))
+    key_value = int(config.get("num_key_value_heads") or heads) * width
+    attention = 2 * hidden * heads * width + 2 * hidden * key_value
+    inner = int(config.get("intermediate_size") or intermediate_size(hidden))
+    experts = int(config.get("num_local_experts") or config.get("num_experts") or 1)
+    router = hidden * experts if experts > 1 else 0
+    mlp = experts * 3 * hidden * int(config.get("moe_intermediate_size") or inner) + router
+    embeddings = vocabulary * hidden * (1 if config.get("tie_word_embeddings", True) else 2)
+    count = embeddings + layers * (attention + mlp + 2 * hidden) + hidden
+    return Size(count, pretrained, hidden, layers, vocabulary)
+
+
+def intermediate_size(hidden: int) -> int:
+    """The MLP width imbik gives a Llama-like model that names none: 8/3 of the width, rounded up to a multiple of 8."""
+    return math.ceil(hidden * 8 / 3 / 8) * 8
+
+
+def size_in_name(name: str) -> Size | None:
+    """`Llama-3.2-1B-Instruct` says one billion; a name that says nothing gives None."""
+    found = _IN_NAME.search(name.replace("_", "-").replace("/", " "))
+    if not found:
+        return None
+    return Size(round(float(found.group(1)) * (1e9 if found.group(2).lower() == "b" else 1e6)), True)
+
+
+def _config(student: Student, vocabulary: int) -> dict[str, Any]:
+    """The student's section in the words of a config.json."""
+    return {
+        "model_type": student.architecture,
+        "hidden_size": student.hidden_size,
+        "num_hidden_layers": student.layers,
+        "num_attention_heads": student.heads,
+        "num_key_value_heads": student.key_value_heads,
+        "intermediate_size": student.intermediate_size,
+        "n_positions": student.context,
+        "vocab_size": vocabulary,
+        "tie_word_embeddings": student.tie_embeddings,
+    }
+
+
+def _vocabulary(recipe: Recipe) -> int:
+    """Rows of the embedding: what is trained here, or the teacher's where its tokenizer is taken."""
+    if recipe.student.tokenizer != "teacher" or not recipe.teachers:
+        return recipe.student.vocabulary
+    size = teacher_size(recipe, tokenizer_teacher(recipe))
+    return size.vocabulary if size and size.vocabulary else recipe.student.vocabulary
+
+
+def tokenizer_teacher(recipe: Recipe) -> str:
+    """The teacher whose tokenizer and logits a student may share: the captured one, else the first that answers."""
+    if recipe.capture and recipe.capture.teacher:
+        return recipe.capture.teacher
+    return next(iter(recipe.answering_teachers() or recipe.teachers))
+
+
+def _run_size(recipe: Recipe, block: PluginBlock) -> Size | None:
+    """The student of another recipe or run."""
+    named = block.raw.get("recipe")
+    if not named:
+        return None
+    try:
+        inner = load_recipe(recipe.path(str(named)))
+    except ImbikError:
+        return None
+    size = student_size(inner)
+    return Size(size.parameters, True, size.hidden_size, size.layers, size.vocabulary) if size else None
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _header_parameters(path: Path) -> int:
+    """Elements of all tensors named in a safetensors header; 0 for a file that is none."""
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if not 0 < length < _HEADER_LIMIT:
+            return 0
+        try:
+            header = json.loads(stream.read(length))
+        except ValueError:
+            return 0
+    return sum(math.prod(item["shape"]) for name, item in header.items() if name != "__metadata__")
