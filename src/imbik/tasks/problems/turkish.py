@@ -76,9 +76,9 @@ def soften(noun: str) -> str:
     if noun in SOFT_STEMS:
         return SOFT_STEMS[noun]
     syllables = sum(letter in VOWELS for letter in noun.split()[-1])
-    if syllables < 2 or noun[-1] not in SOFTENED:
-        return noun
-    return noun[:-1] + ("g" if noun.endswith("nk") else SOFTENED[noun[-1]])
+    if noun.endswith("nk"):
+        return noun[:-1] + "g"
+    return noun if syllables < 2 or noun[-1] not in SOFTENED else noun[:-1] + SOFTENED[noun[-1]]
 
 
 def endings(word: str, spec: str, *, softens: bool) -> str:
