@@ -1,0 +1,173 @@
+"""The pipeline's promises: same command again does nothing, changed work is redone from where it changed, one writer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import imbik
+from imbik.core.errors import LockedError, RecipeError, RunFolderError, UsageError
+from imbik.core.locks import writer_lock
+from imbik.core.runfolder import RunFolder
+from imbik.pipeline import STAGES, RunResult
+from tests.pipeline.conftest import write_sums
+
+Project = Callable[..., Path]
+FOLDERS = {stage.name: stage.folder for stage in STAGES}
+
+
+def statuses(result: RunResult) -> dict[str, str]:
+    return {stage.name: stage.status for stage in result.stages}
+
+
+def run(recipe: Path, **options: object) -> RunResult:
+    return imbik.run(recipe, runs=recipe.parent / "runs", **options)  # type: ignore[arg-type]
+
+
+def test_stages_are_one_ordered_list_of_numbered_folders() -> None:
+    assert [stage.folder for stage in STAGES] == sorted(stage.folder for stage in STAGES)
+    for number, stage in enumerate(STAGES, start=1):
+        assert stage.folder.startswith(f"{number}_")
+
+
+def test_a_run_goes_from_tasks_to_report_and_its_books_balance(project: Project) -> None:
+    result = run(project())
+    assert set(statuses(result).values()) == {"done"}
+    assert result.report.exists()
+    assert (result.run / "8_report" / "report.md").exists()
+    assert result.scores is not None
+    assert "student" in result.scores.systems
+    assert "baseline" in result.scores.systems
+    folder = RunFolder(result.run)
+    for stage in result.stages:
+        manifest = folder.manifest(FOLDERS[stage.name])
+        assert manifest is not None
+        assert manifest.books.balanced
+
+
+def test_the_same_command_again_does_nothing_and_reads_no_torch(project: Project) -> None:
+    recipe = project()
+    first = run(recipe)
+    code = (
+        "import sys, imbik, pathlib\n"
+        f"result = imbik.run({str(recipe)!r}, runs=pathlib.Path({str(recipe.parent / 'runs')!r}))\n"
+        "assert not result.changed, result.stages\n"
+        "assert 'torch' not in sys.modules and 'transformers' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert first.changed
+
+
+def test_a_changed_setting_redoes_from_where_it_matters_and_keeps_the_old(project: Project) -> None:
+    recipe = project()
+    run(recipe)
+    again = run(recipe, overrides=["train.steps=6"])
+    assert statuses(again) == {
+        "tasks": "current",
+        "generate": "current",
+        "refine": "current",
+        "train": "done",
+        "export": "done",
+        "evaluate": "done",
+    }
+    assert any(path.name.startswith("6_student-") for path in (again.run / "old").iterdir())
+
+
+def test_from_redoes_and_until_stops(project: Project) -> None:
+    recipe = project()
+    result = run(recipe, until="refine")
+    assert list(statuses(result)) == ["tasks", "generate", "refine"]
+    again = run(recipe, until="refine", from_stage="refine")
+    assert statuses(again) == {"tasks": "current", "generate": "current", "refine": "done"}
+    with pytest.raises(UsageError, match="did you mean 'refine'"):
+        run(recipe, until="refin")
+
+
+def test_a_dry_run_writes_nothing_and_says_what_would_run(project: Project) -> None:
+    recipe = project()
+    result = run(recipe, dry_run=True)
+    assert set(statuses(result).values()) == {"planned"}
+    assert not (recipe.parent / "runs").exists()
+    run(recipe, until="refine")
+    planned = statuses(run(recipe, dry_run=True))
+    assert planned["refine"] == "current"
+    assert planned["train"] == "planned"
+
+
+def test_more_rows_move_no_old_row_to_another_set(project: Project) -> None:
+    recipe = project()
+    result = run(recipe, until="tasks")
+    before = (result.run / "1_tasks" / "splits.jsonl").read_text(encoding="utf-8").splitlines()
+    write_sums(recipe.parent / "toplama.csv", rows=200)
+    again = run(recipe, until="tasks")
+    assert statuses(again) == {"tasks": "done"}
+    after = (again.run / "1_tasks" / "splits.jsonl").read_text(encoding="utf-8").splitlines()
+    assert set(before) <= set(after)
+    assert len(after) == 200
+
+
+def test_a_second_writer_is_refused_and_told_who_holds_the_lock(project: Project) -> None:
+    recipe = project()
+    with writer_lock(recipe.parent / "runs" / "toplama"), pytest.raises(LockedError, match="process"):
+        run(recipe)
+
+
+def test_a_run_folder_of_a_newer_version_is_refused(project: Project) -> None:
+    recipe = project()
+    result = run(recipe, until="tasks")
+    (result.run / ".imbik").write_text('{"format": 99}', encoding="utf-8")
+    with pytest.raises(RunFolderError, match="newer imbik"):
+        run(recipe)
+
+
+def test_a_damaged_manifest_is_named(project: Project) -> None:
+    recipe = project()
+    result = run(recipe, until="tasks")
+    (result.run / "1_tasks" / "manifest.json").write_text("{", encoding="utf-8")
+    with pytest.raises(RunFolderError, match=r"manifest\.json"):
+        run(recipe)
+
+
+def test_a_run_folder_runs_again_by_its_own_recipe(project: Project) -> None:
+    result = run(project(), until="refine")
+    again = imbik.run(result.run, until="refine")
+    assert again.run == result.run
+    assert not again.changed
+
+
+def test_a_teacher_trained_by_a_recipe_runs_first(project: Project, tmp_path: Path) -> None:
+    project()
+    teacher = (tmp_path / "recipe.yaml").read_text(encoding="utf-8").replace("name: toplama", "name: hoca")
+    (tmp_path / "hoca.yaml").write_text(teacher, encoding="utf-8")
+    student = teacher.replace("name: hoca", "name: ogrenci").replace(
+        "generate: {from: reference}",
+        "teachers: {hoca: {use: run, recipe: hoca.yaml}}\ngenerate: {instruction: '', max_tokens: 12}\nrefine: []",
+    )
+    recipe = tmp_path / "ogrenci.yaml"
+    recipe.write_text(student, encoding="utf-8")
+    result = run(recipe, until="generate")
+    assert [child.run.name for child in result.children] == ["hoca"]
+    assert statuses(result) == {"tasks": "done", "generate": "done"}
+    assert not run(recipe, until="generate").changed
+
+
+def test_a_recipe_that_needs_itself_is_refused(project: Project, tmp_path: Path) -> None:
+    text = project().read_text(encoding="utf-8").replace(
+        "generate: {from: reference}", "teachers: {hoca: {use: run, recipe: recipe.yaml}}"
+    )
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(text, encoding="utf-8")
+    with pytest.raises(RecipeError, match="needs itself"):
+        run(recipe)
+
+
+def test_a_required_bar_that_is_not_met_ends_with_its_own_code_after_the_report(project: Project) -> None:
+    recipe = project()
+    with pytest.raises(imbik.core.errors.BarNotMetError):
+        run(recipe, overrides=["evaluate.require.accuracy='>= 1.1'"])
+    assert (recipe.parent / "runs" / "toplama" / "8_report" / "report.html").exists()
