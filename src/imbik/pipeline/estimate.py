@@ -1,7 +1,7 @@
 """What a run will take, said before it starts: teacher calls, tokens, money, seconds a stage, memory, disk.
 
 Enters: a recipe, what is known of its rows, the sizes of its models, this machine's speed. Leaves: an Estimate.
-Seconds are a forecast and never a budget. The constants are fits to runs on two machines (docs/log.md), scaled by a short
+Seconds are a forecast, never a budget. The constants are fits to runs on two machines (docs/log.md), scaled by a short
 measurement of this one; expect a factor of two, and see the table after a run for how far off it was.
 """
 

@@ -1,0 +1,72 @@
+"""Plain lines when piped, bars on a terminal, one JSON line an event for programs, never an exception."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from imbik.core import progress as module
+from imbik.core.progress import PlainReporter, Progress, RichReporter, SilentReporter, reporter_for
+
+
+def work(progress: Progress) -> None:
+    """A stage of three rows."""
+    progress.begin("generate", 3)
+    for _ in range(3):
+        progress.advance("generate", note="0.01 USD")
+    progress.say("a [bold] line")
+    progress.end("generate")
+
+
+def test_events_are_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    progress = Progress(SilentReporter(), path)
+    work(progress)
+    progress.close()
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [e["event"] for e in events] == ["begin", "say", "end"]
+    assert events[0]["total"] == 3
+    assert events[2]["done"] == 3
+    assert all(e["time"].endswith("+00:00") for e in events)
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+
+
+def test_closing_ends_what_an_error_left_open(tmp_path: Path) -> None:
+    progress = Progress(PlainReporter(), tmp_path / "events.jsonl")
+    progress.begin("train", 10)
+    progress.close()
+    progress.close()
+    assert '"end"' in (tmp_path / "events.jsonl").read_text()
+
+
+def test_piped_output_is_plain_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PLAIN_EVERY_SECONDS", 0.0)
+    assert isinstance(reporter_for(io.StringIO()), PlainReporter)
+    work(Progress(PlainReporter()))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "generate: 3 to do"
+    assert lines[1].startswith("generate: 1 of 3")
+    assert lines[1].endswith("0.01 USD")
+    assert "a [bold] line" in lines
+    assert lines[-1].startswith("generate: done in")
+
+
+def test_a_terminal_gets_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    leader, follower = os.openpty()
+    with os.fdopen(follower, "w") as stream:
+        assert isinstance(reporter_for(stream), RichReporter)
+    os.close(leader)
+
+
+def test_bars_survive_nested_and_unknown_totals(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(RichReporter())
+    progress.begin("train", 0)
+    work(progress)
+    progress.advance("train")
+    progress.end("train")
+    work(progress)
+    assert "a [bold] line" in capsys.readouterr().out
