@@ -2,6 +2,11 @@
 
 Enters: a Task and a raw completion. Leaves: messages for a teacher, reasoning and final answer apart, the text a student
 learns, and whether two answers mean the same.
+
+`fields` are the row shapes that a kind understands, role -> column (see `tasks.columns`, whose QUESTION_SHAPES and
+LABEL_SHAPES most kinds share). `reference` is handed the texts of `answer` or `label`, and of `reasoning`; it raises
+`tasks.rows.BadRow` where they cannot be a reference, and the row goes to quarantine. `version` is raised when the same
+row would give another task.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ class Reading(NamedTuple):
 class Kind(Protocol):
     """The contract of a kind; built as `Kind(settings)` with its own `Settings`."""
 
+    version: int
     fields: Sequence[Mapping[str, str]]
     checks: Sequence[str]
     metrics: Sequence[str]
