@@ -1,0 +1,96 @@
+"""What an evaluation found, beside the figures: everything the report's pages are made of.
+
+Enters: nothing. Leaves: small records that the stage fills and `words`, `report` and the templates read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from imbik.core.types import Sensitivity
+from imbik.evaluate.plots import Curve
+from imbik.evaluate.scores import Scores
+
+_ORDER = ("teacher", "student", "text_only", "answers_only", "baseline", "tfidf")
+
+WHAT = {
+    "teacher": "the model that is distilled, asked as it was for the training answers",
+    "student": "what this run made",
+    "text_only": "the same student, taught by the same text without the teacher's probabilities",
+    "answers_only": "the same student, taught by final answers without reasoning",
+    "baseline": "the student before training",
+    "tfidf": "word counts and a linear classifier: the figure to beat before any neural model pays",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One system's answer to a sample row; `right` is None where nothing says so."""
+
+    system: str
+    answer: str
+    reasoning: str = ""
+    right: bool | None = None
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """A held-out row with the answers of the systems a reader wants to see side by side."""
+
+    id: str
+    question: str
+    reference: str
+    answers: Sequence[Shown]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of `evaluate.require`: what was asked for and what was measured (None: not measured)."""
+
+    key: str
+    wanted: str
+    measured: float | None
+    met: bool
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything a report says. `metric` is the one quoted ('' when nothing can be computed), on the set `quoted`."""
+
+    name: str
+    kind: str
+    sensitivity: Sensitivity
+    scores: Scores
+    metric: str
+    quoted: str
+    rows: int
+    sets: Mapping[str, int] = field(default_factory=dict)
+    has_teacher: bool = True
+    curves: Sequence[Curve] = ()
+    samples: Sequence[SampleRow] = ()
+    samples_withheld: bool = False
+    bars: Sequence[Bar] = ()
+    notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    privacy: str = ""
+    command: str = ""
+    date: str = ""
+
+
+def ordered(names: Sequence[str]) -> list[str]:
+    """System names as a reader expects them: teacher, student, controls, baseline, then teachers apart and exports."""
+
+    def place(name: str) -> tuple[int, str]:
+        return (_ORDER.index(name), "") if name in _ORDER else (len(_ORDER) + name.startswith("export:"), name)
+
+    return sorted(names, key=place)
+
+
+def what(name: str) -> str:
+    """One line on what a system is."""
+    if name.startswith("export:"):
+        return "the best student as it is handed over"
+    if name.startswith("teacher:"):
+        return "one of the teachers, on the rows that are routed to it"
+    return WHAT.get(name, "")

@@ -1,0 +1,143 @@
+"""`scores.json`: every figure of a report, for programs. Documented in docs/scores.md.
+
+Enters: measured figures. Leaves: typed records of one documented shape; `null` says that something was not measured, and
+a reader of another schema version is refused rather than misled.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from imbik.core.errors import RunFolderError
+from imbik.core.files import read_json, write_json
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Books
+
+SCHEMA_VERSION = 1
+FOLDER = "8_report"
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the file's records: unlike rows, figures are written out in full, nulls and all."""
+
+
+class MetricScore(Figure):
+    """A metric of one system: mean, 95% interval, rows, and the value of each training seed."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    seeds: dict[str, float] = {}
+
+
+class Interval(Figure):
+    """A ratio or difference with its 95% interval and the rows both sides answered."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+class Latency(Figure):
+    """Milliseconds of one request at a time, after warm-up."""
+
+    p50: float
+    p95: float
+
+
+class SystemScores(Figure):
+    """One system: what it scores and what it costs to run. `cost_per_1000` is in USD."""
+
+    metrics: dict[str, MetricScore] = {}
+    latency_ms: Latency | None = None
+    time_to_first_token_ms: float | None = None
+    tokens_per_second: float | None = None
+    parameters: int | None = None
+    weights_bytes: int | None = None
+    cache_bytes: int | None = None
+    process_bytes: int | None = None
+    disk_bytes: int | None = None
+    cost_per_1000: float | None = None
+
+
+class FunnelStage(Figure):
+    """Where the rows of one stage went; `unit` says what a row is there."""
+
+    stage: str
+    unit: str
+    rows_in: int
+    rows_out: int
+    rejected: int = 0
+    failed: int = 0
+    pending: int = 0
+    reasons: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, stage: str, unit: str, books: Books) -> FunnelStage:
+        """The stage's own books."""
+        return cls(
+            stage=stage,
+            unit=unit,
+            rows_in=books.rows_in,
+            rows_out=books.rows_out,
+            rejected=books.rejected,
+            failed=books.failed,
+            pending=books.pending,
+            reasons=dict(sorted(books.reasons.items(), key=lambda item: (-item[1], item[0]))),
+        )
+
+
+class Spend(Figure):
+    """What answers cost: exact decimals in USD, answers counted, tokens as the teachers counted them."""
+
+    currency: str = "USD"
+    total: Decimal = Decimal(0)
+    generation: Decimal = Decimal(0)
+    evaluation: Decimal = Decimal(0)
+    answers: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Scores(Figure):
+    """The whole file. `retention` and `paired` are keyed by metric, other test sets as METRIC@SET."""
+
+    schema_version: int = SCHEMA_VERSION
+    systems: dict[str, SystemScores] = {}
+    retention: dict[str, Interval] = {}
+    paired: dict[str, dict[str, Interval]] = {}
+    funnel: list[FunnelStage] = []
+    spend: Spend = Spend()
+    lineage: dict[str, str] = {}
+
+
+class _Version(msgspec.Struct):
+    schema_version: int
+
+
+def write_scores(path: Path, scores: Scores) -> None:
+    """Write the file, indented for people."""
+    write_json(path, scores)
+
+
+def read_scores(run: RunFolder) -> Scores | None:
+    """The figures of a run's report, or None where there is none yet.
+
+    Raises: RunFolderError when the file is damaged or of another schema version.
+    """
+    path = run.stage(FOLDER) / "scores.json"
+    if not path.exists():
+        return None
+    found = read_json(path, _Version).schema_version
+    if found != SCHEMA_VERSION:
+        raise RunFolderError(
+            f"scores of schema version {found}; this imbik reads version {SCHEMA_VERSION}",
+            where=str(path),
+            next="run the recipe again with --from evaluate",
+        )
+    return read_json(path, Scores)

@@ -1,0 +1,139 @@
+"""The report's sentences: the headline, what a speed-up comes from, and what must be said beside a figure.
+
+Enters: Findings. Leaves: plain sentences, the same in HTML, Markdown and on the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imbik.evaluate.bootstrap import rows_to_show
+from imbik.evaluate.figures import count, interval, percent, times
+from imbik.evaluate.findings import Findings
+from imbik.evaluate.scores import Interval, SystemScores
+
+CLAIM = 0.95
+EXAMPLE_WITH_CONTROLS = "recipes/embedded-full.yaml"
+
+
+def headline(found: Findings) -> str:
+    """What a reader takes away: what is kept, at which size and speed; or, without a teacher, before and after."""
+    student = found.scores.systems.get("student")
+    kept = found.scores.retention.get(found.metric)
+    if student is None or not found.metric:
+        return f"The student {found.name} was trained; no metric of this kind of task can be computed without people."
+    teacher = found.scores.systems.get("teacher")
+    if kept is not None and teacher is not None:
+        return (
+            f"The student keeps {percent(kept.value)} of the teacher (95% interval {interval(kept)})"
+            f"{_at_what_cost(student, teacher)}."
+        )
+    score = student.metrics.get(found.metric)
+    before = found.scores.systems.get("baseline", SystemScores()).metrics.get(found.metric)
+    if score is None:
+        return f"The student {found.name} was trained; its answers could not be scored."
+    grew = f" Before training it was {percent(before.value)}." if before else ""
+    name = found.metric.replace("_", " ")
+    return f"The student reaches {percent(score.value)} {name} (95% interval {interval(score)}).{grew}"
+
+
+def _at_what_cost(student: SystemScores, teacher: SystemScores) -> str:
+    """`at 1/8 of its size and 3.1 times its speed`, as far as both were measured."""
+    parts = []
+    if student.parameters and teacher.parameters:
+        ratio = teacher.parameters / student.parameters
+        parts.append(f"at 1/{times(ratio)} of its size" if ratio >= 1 else f"at {times(1 / ratio)} times its size")
+    if student.latency_ms and teacher.latency_ms and student.latency_ms.p50:
+        parts.append(f"{times(teacher.latency_ms.p50 / student.latency_ms.p50)} times its speed")
+    return (" " + " and ".join(parts)) if parts else ""
+
+
+def subline(found: Findings) -> str:
+    """How much stands behind the headline."""
+    seeds = len(found.scores.systems.get("student", SystemScores()).metrics.get(found.metric, _NONE).seeds)
+    rows = f"Measured on {count(found.rows)} held-out rows ({found.quoted})"
+    trained = f", {seeds} students trained from different seeds" if seeds > 1 else ""
+    return f"{rows}{trained}."
+
+
+class _NoScore:
+    seeds: dict[str, float] = {}
+
+
+_NONE = _NoScore()
+
+
+def notes(found: Findings) -> list[str]:
+    """Everything that must be said beside the figures, most important first."""
+    return [*_on_retention(found), *_on_controls(found), *_on_rows(found), *found.notes, *_on_speed(found)]
+
+
+def _on_retention(found: Findings) -> Iterator[str]:
+    systems = found.scores.systems
+    if not found.has_teacher:
+        yield (
+            "There is no retention, because the recipe has no teacher: the rows' own answers were learned. "
+            "Baseline and student are compared instead."
+        )
+    elif "teacher" not in systems:
+        yield "There is no retention, because the teacher was not evaluated (evaluate.against leaves it out)."
+    elif found.metric == "agreement":
+        yield (
+            "The held-out rows carry no reference, so what is shown is agreement with the teacher's answers. "
+            "That is not retention: where both are wrong in the same way, they agree."
+        )
+    elif not found.metric:
+        yield "No metric can be computed for open answers; what experts or judges prefer is not retention either."
+    elif found.metric not in found.scores.retention:
+        yield (
+            "Retention is not defined here: the teacher's own score cannot be told from 0, or it was asked no row. "
+            "Read a few of its answers before anything else."
+        )
+
+
+def _on_controls(found: Findings) -> Iterator[str]:
+    if not {"text_only", "answers_only"} & set(found.scores.systems):
+        yield (
+            "No control was trained, so nothing here says how much of the result came from the teacher's reasoning or "
+            f"probabilities; {EXAMPLE_WITH_CONTROLS} is an example of a recipe that trains them (train.controls)."
+        )
+
+
+def _on_rows(found: Findings) -> Iterator[str]:
+    needed = rows_to_show(CLAIM)
+    if 0 < found.rows < needed:
+        yield (
+            f"{found.rows} rows cannot show {CLAIM:.0%}: even with every row right, at least {needed} are needed. "
+            "Hold out more rows (tasks.split.test)."
+        )
+    if found.quoted == "validation":
+        yield (
+            "There are no test rows, so the validation rows are quoted. The best checkpoint was chosen on them, "
+            "which flatters the student; set tasks.split.test."
+        )
+
+
+def _on_speed(found: Findings) -> Iterator[str]:
+    teacher, student = found.scores.systems.get("teacher"), found.scores.systems.get("student")
+    if teacher is None or student is None or not teacher.latency_ms or not student.latency_ms:
+        return
+    if teacher.parameters:
+        yield (
+            "Teacher and student were timed in the same engine on this machine, so all of the difference in speed comes "
+            "from the model, none from the engine."
+        )
+    else:
+        yield (
+            "The teacher was timed over its endpoint, network and queue included, so the difference in speed does not "
+            "say what comes from the smaller model and what from where it runs."
+        )
+
+
+def control_reading(name: str, score: Interval) -> str:
+    """What a paired difference `student-X` says, in words."""
+    other = name.removeprefix("student-")
+    if score.low > 0:
+        return f"the student is better than {other}"
+    if score.high < 0:
+        return f"the student is worse than {other}"
+    return f"no difference from {other} is shown"
