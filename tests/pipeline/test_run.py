@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.pipeline.conftest import write_sums
 
 import imbik
 from imbik.core.errors import LockedError, RecipeError, RunFolderError, UsageError
 from imbik.core.locks import writer_lock
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline import STAGES, RunResult
-from tests.pipeline.conftest import write_sums
 
 Project = Callable[..., Path]
 FOLDERS = {stage.name: stage.folder for stage in STAGES}
@@ -157,8 +157,10 @@ def test_a_teacher_trained_by_a_recipe_runs_first(project: Project, tmp_path: Pa
 
 
 def test_a_recipe_that_needs_itself_is_refused(project: Project, tmp_path: Path) -> None:
-    text = project().read_text(encoding="utf-8").replace(
-        "generate: {from: reference}", "teachers: {hoca: {use: run, recipe: recipe.yaml}}"
+    text = (
+        project()
+        .read_text(encoding="utf-8")
+        .replace("generate: {from: reference}", "teachers: {hoca: {use: run, recipe: recipe.yaml}}")
     )
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(text, encoding="utf-8")
