@@ -1,0 +1,47 @@
+"""A model in this process: network, tokenizer, and what is known about both.
+
+Enters: what `load` or `init.make` built. Leaves: one record that engines, training, saving and serving share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imbik.core.types import Sensitivity
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+_LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx")
+
+
+@dataclass
+class LanguageModel:
+    """A causal language model with its tokenizer.
+
+    `identity` is a hash of weights, tokenizer and template (for a model not yet saved: of how it was made). `class_tokens`
+    maps a class's label to its one token ({} when the vocabulary has none). `notes` are remarks worth showing a person.
+    """
+
+    network: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    identity: str
+    tokenizer_hash: str
+    sensitivity: Sensitivity
+    folder: Path | None = None
+    class_tokens: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights, shared ones counted once."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    @property
+    def context(self) -> int:
+        """Longest sequence in tokens."""
+        config = self.network.config.get_text_config()
+        found = [getattr(config, name, None) for name in _LENGTHS]
+        return next((int(length) for length in found if length), 2048)
