@@ -1,8 +1,9 @@
 """Expressions that are more than one number (`2\\sqrt{3}`, `x^2+1`, `{1, 2}`), through math-verify and sympy.
 
 Enters: an answer that `numbers.canonical_number` left alone. Leaves: a normal form, or None where the text is no
-expression. math-verify ends slow work with an alarm signal, which exists in the main thread only; here the alarm is our
-own (an alarm already running goes on afterwards), and in every thread what is known to explode is refused beforehand.
+expression. math-verify ends slow work with an alarm signal, which exists in the main thread only. Here the alarm is our
+own and counts processor time (a busy machine gives no other answers, and nobody's wall-clock alarm is disturbed); what
+is known to explode is refused beforehand, in every thread.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import logging
 import re
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -20,7 +20,7 @@ from typing import Any
 
 from imbik.tasks.numbers import DECIMAL_POINT, write_number
 
-SECONDS = 3.0
+SECONDS = 5.0
 LONGEST = 160
 
 _WORD = re.compile(r"(?<![\\a-zA-Z])[^\W\d_]{2,}")
@@ -53,6 +53,8 @@ def _canonical(text: str, decimal_comma: bool) -> str | None:
         text = re.sub(r"(?<=\d),(?=\d)", ".", text)
     text = _ROOT.sub(lambda match: rf"\sqrt{{{match[1] or match[2]}}}", text)
     text = _PLAIN_ROOT.sub(r"\\sqrt{\1}", text).replace("π", r"\pi ")
+    import math_verify  # noqa: F401 - imported outside the deadline, since importing takes a second of its own
+
     try:
         with _lock, _deadline(SECONDS):
             expression = _parse(text)
@@ -91,21 +93,18 @@ def _write(expression: Any) -> str:
 
 @contextmanager
 def _deadline(seconds: float) -> Iterator[None]:
-    """Raise after `seconds`, where signals work: in the main thread. An outer alarm is put back, less the time used."""
+    """Raise after `seconds` of processor time where signals work: in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handler = signal.signal(signal.SIGALRM, _ring)
-    outer, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
-    started = time.monotonic()
+    handler = signal.signal(signal.SIGVTALRM, _ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        if outer:
-            signal.setitimer(signal.ITIMER_REAL, max(outer - (time.monotonic() - started), 0.001), interval)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, handler)
 
 
-def _ring(number: int, frame: object) -> None:
+def _ring(_number: int, _frame: object) -> None:
     raise _TooSlowError

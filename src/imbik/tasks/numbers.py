@@ -47,7 +47,7 @@ _VARIABLE = re.compile(r"^[xyz](?!\w)|^\s?[√π^]")
 
 
 def canonical_number(text: str, language: str = "en") -> str | None:
-    """The normal form of the one number in `text`, or None when there is none, or more than one, or it is an expression.
+    """The normal form of the one number in `text`, or None when there is none, several, or an expression.
 
     Whole numbers are written plainly, terminating decimals without trailing zeros, other fractions as `p/q` reduced.
     """
