@@ -6,6 +6,7 @@ to type. Numbers such as `1e-6` are numbers here, though PyYAML alone reads them
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ def build(
     overrides: Sequence[str] = (),
 ) -> Recipe:
     """A Recipe from plain data; `lines` lets errors name the line."""
-    lines = dict(lines or {})
+    lines, data = dict(lines or {}), copy.deepcopy(data)
     for text in overrides:
         _override(data, text)
     _refuse_secrets(data, (), file, lines)
@@ -100,7 +101,8 @@ def build(
     try:
         return Recipe.model_validate({**marked, "base": base})
     except ValidationError as error:
-        location = tuple(str(part) for part in error.errors()[0]["loc"])
+        found = [tuple(str(part) for part in item["loc"]) for item in error.errors()]
+        location = next((path for path in found if path in lines), found[0])
         raise RecipeError(
             explain_validation(error, Recipe),
             where=_where(location, file, lines),
@@ -143,16 +145,13 @@ def _override(data: dict[str, Any], text: str) -> None:
         raise RecipeError(f"'{text}' is not KEY=VALUE", where="--set", next="--set train.learning_rate=1e-4")
     current: Any = data
     for part in parts[:-1]:
-        if isinstance(current, list):
-            current = current[_index(part, current, key)]
-        elif isinstance(current, dict):
-            if not isinstance(current.get(part), dict | list):
-                current[part] = {"use": current[part]} if isinstance(current.get(part), str) else {}
-            current = current[part]
-    if isinstance(current, list):
-        current[_index(parts[-1], current, key)] = scalar(value)
-    else:
-        current[parts[-1]] = scalar(value)
+        place: Any = _index(part, current, key) if isinstance(current, list) else part
+        inner = current[place] if isinstance(current, list) else current.get(place)
+        if not isinstance(inner, dict | list):
+            inner = current[place] = {"use": inner} if isinstance(inner, str) else {}
+        current = inner
+    last: Any = _index(parts[-1], current, key) if isinstance(current, list) else parts[-1]
+    current[last] = scalar(value)
 
 
 def _index(part: str, items: list[Any], key: str) -> int:

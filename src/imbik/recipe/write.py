@@ -61,6 +61,7 @@ def json_schema() -> dict[str, Any]:
     """JSON Schema of a recipe as people write it (`use: NAME` blocks, `from:`)."""
     schema = Recipe.model_json_schema(by_alias=True)
     schema["properties"].pop("base", None)
+    schema["$defs"]["Samples"] = {"anyOf": [{"type": "integer", "minimum": 1}, schema["$defs"]["Samples"]]}
     schema["$defs"]["PluginBlock"] = {
         "title": "plug-in",
         "anyOf": [

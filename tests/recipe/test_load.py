@@ -1,0 +1,216 @@
+"""A recipe is read with line numbers; a wrong one stops with file, line, key and what was meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imbik.core.errors import ExitCode, RecipeError
+from imbik.recipe import Recipe, build, load_recipe
+
+GOOD = """name: destek
+tasks:
+  source: rows.jsonl
+  kind: classification
+generate: {from: reference}
+student: {architecture: llama}
+train:
+  learning_rate: 1e-6
+  losses:
+    - {use: forward_kl, weight: 0.5, temperature: 2}
+    - cross_entropy
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    """A recipe file."""
+    path = folder / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """A recipe without fault."""
+    return write(tmp_path, GOOD)
+
+
+def test_a_recipe_is_read_with_its_place(good: Path) -> None:
+    recipe = load_recipe(good)
+    assert recipe.base == good.parent
+    assert recipe.train.losses[0].where == f"{good}:10"
+    assert recipe.train.losses[0].raw == {"weight": 0.5, "temperature": 2}
+    assert recipe.tasks.source.use == "auto"
+    assert recipe.path("a/b.csv") == good.parent / "a" / "b.csv"
+    assert load_recipe(good.parent) == recipe
+
+
+@pytest.mark.parametrize("text", ["1e-6", "1.0e-6", "1E-6", ".000001", "+1e-06", "0.000001"])
+def test_small_numbers_are_numbers_in_yaml_and_on_the_command_line(good: Path, text: str) -> None:
+    from_yaml = load_recipe(write(good.parent, GOOD.replace("1e-6", text)))
+    from_line = load_recipe(good, [f"train.learning_rate={text}"])
+    assert from_yaml.train.learning_rate == from_line.train.learning_rate == 1e-6
+
+
+@pytest.mark.parametrize("text", ["1e", "e6", "v1.0e6", "0x1e-6", "1.2.3"])
+def test_words_that_look_like_numbers_stay_words(good: Path, text: str) -> None:
+    with pytest.raises(RecipeError, match="learning_rate"):
+        load_recipe(good, [f"train.learning_rate={text}"])
+
+
+def test_a_byte_order_mark_and_crlf_are_accepted(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert load_recipe(path).name == "destek"
+
+
+BAD = [
+    (GOOD.replace("  kind:", "  knd:"), 4, "did you mean 'kind'"),
+    (GOOD.replace("train:", "trian:"), 7, "did you mean 'train'"),
+    (GOOD.replace("learning_rate: 1e-6", "learning_rate: fast"), 8, "learning_rate"),
+    (GOOD.replace("{use: forward_kl, ", "{"), 10, "'use' is missing"),
+    (GOOD + "student: {model: x}\n", 12, "written twice"),
+    (GOOD.replace("{from: reference}", "{from: reference"), 6, "not valid YAML"),
+    (GOOD.replace("name: destek", "name: ../destek"), 1, "name"),
+    (GOOD.replace("{architecture: llama}", "{architecture: llama, model: x}"), 6, "either `model`"),
+    (GOOD.replace("{from: reference}", "{teacher: big}"), None, "teacher 'big' is not under"),
+    (GOOD.replace("{from: reference}", "{}"), None, "from: reference"),
+    (GOOD.replace("train:", "train:\n  epochs: -1"), 8, "epochs"),
+    ("- a\n- b\n", None, "mapping of sections"),
+    ("", None, "mapping of sections"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "words"), BAD)
+def test_a_wrong_recipe_names_line_and_key(tmp_path: Path, text: str, line: int | None, words: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(RecipeError, match=words) as raised:
+        load_recipe(path)
+    assert raised.value.where.startswith(str(path))
+    if line is not None:
+        assert raised.value.where == f"{path}:{line}"
+    assert raised.value.exit_code is ExitCode.USAGE
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no such recipe") as raised:
+        load_recipe(tmp_path / "absent.yaml")
+    assert "imbik init" in raised.value.next
+    (tmp_path / "latin.yaml").write_bytes("name: çöp".encode("cp1254"))
+    with pytest.raises(RecipeError, match="UTF-8"):
+        load_recipe(tmp_path / "latin.yaml")
+
+
+SECRETS = [
+    "teachers: {a: {use: openai, api_key: abc}}",
+    "teachers: {a: {use: openai, API_KEY: abc}}",
+    "teachers: {a: {use: openai, model: sk-abcdefghijkl1234}}",
+    "teachers: {a: {use: openai, headers: {x: Bearer abcdefgh12}}}",
+    "teachers: {a: {use: openai, model: hf_abcdefghijklmnopqrst}}",
+    "teachers: {a: {use: openai, password: hunter2}}",
+]
+
+
+@pytest.mark.parametrize("line", SECRETS)
+def test_a_secret_in_a_recipe_is_refused_and_not_repeated(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path, GOOD + line + "\n")
+    with pytest.raises(RecipeError, match="holds a secret") as raised:
+        load_recipe(path)
+    assert raised.value.where == f"{path}:12"
+    for value in ("abcdefgh", "hunter2", "abc}"):
+        assert value not in str(raised.value)
+
+
+def test_a_secret_in_set_is_refused(good: Path) -> None:
+    for text in ("teachers.a.api_key=abc", "teachers.a.model=sk-abcdefghijkl1234"):
+        with pytest.raises(RecipeError, match="holds a secret"):
+            load_recipe(good, [text])
+
+
+def test_a_secret_from_the_environment_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "value-of-the-key")
+    path = write(tmp_path, GOOD.replace("rows.jsonl", "${OPENAI_API_KEY}"))
+    with pytest.raises(RecipeError, match="would write a secret") as raised:
+        load_recipe(path)
+    assert "value-of-the-key" not in str(raised.value)
+
+
+def test_paths_may_name_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, GOOD.replace("rows.jsonl", "${MY_DATA}/x/${MY_PART:-a.csv}"))
+    with pytest.raises(RecipeError, match="MY_DATA is not set"):
+        load_recipe(path)
+    monkeypatch.setenv("MY_DATA", "/data")
+    assert load_recipe(path).tasks.source.raw["path"] == "/data/x/a.csv"
+
+
+def test_words_such_as_max_tokens_are_no_secrets(good: Path) -> None:
+    assert load_recipe(good, ["generate.max_tokens=7"]).generate.max_tokens == 7
+
+
+def test_set_reaches_lists_names_and_new_keys(good: Path) -> None:
+    recipe = load_recipe(
+        good,
+        [
+            "train.losses.0.weight=0.25",
+            "train.losses.1.weight=0.75",
+            "train.method.r=8",
+            "train.method.use=lora",
+            "tasks.split.validation=0.2",
+            "train.seeds=[1, 2]",
+            "train.early_stopping.patience=5",
+        ],
+    )
+    assert [loss.raw["weight"] for loss in recipe.train.losses] == [0.25, 0.75]
+    assert recipe.train.losses[1].use == "cross_entropy"
+    assert (recipe.train.method.use, recipe.train.method.raw) == ("lora", {"r": 8})
+    assert recipe.tasks.split.validation == 0.2
+    assert recipe.train.seeds == [1, 2]
+    assert recipe.train.early_stopping is not None
+    assert recipe.train.early_stopping.patience == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("train.epochs", "not KEY=VALUE"),
+        ("=3", "not KEY=VALUE"),
+        ("train..epochs=3", "not KEY=VALUE"),
+        ("train.losses.7.weight=1", "no item of a list of 2"),
+        ("train.losses.first=1", "no item"),
+        ("train.epoch=3", "did you mean 'epochs'"),
+        ("name.first=3", "name"),
+    ],
+)
+def test_a_wrong_set_is_explained(good: Path, text: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        load_recipe(good, [text])
+
+
+def test_overrides_do_not_change_the_callers_data() -> None:
+    data: dict[str, Any] = {
+        "name": "a",
+        "tasks": {"source": "x.csv", "kind": "qa"},
+        "generate": {"from": "reference"},
+        "student": {"architecture": "llama"},
+    }
+    build(data, overrides=["tasks.kind=math"])
+    assert data["tasks"]["kind"] == "qa"
+
+
+def test_a_row_is_asked_of_the_teacher_for_its_sensitivity(tmp_path: Path) -> None:
+    from imbik.core.types import Sensitivity
+
+    text = GOOD.replace("{from: reference}", "{teacher: {public: big, otherwise: near}}")
+    recipe = load_recipe(write(tmp_path, text + "teachers: {big: openai, near: {use: in_process, model: m}}\n"))
+    assert recipe.teacher_for(Sensitivity.PUBLIC) == "big"
+    assert recipe.teacher_for(Sensitivity.SPECIAL) == "near"
+    assert recipe.answering_teachers() == ["big", "near"]
+
+
+def test_a_recipe_is_frozen(good: Path) -> None:
+    recipe = load_recipe(good)
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.name = "other"  # type: ignore[misc]
+    assert isinstance(recipe, Recipe)

@@ -1,0 +1,148 @@
+"""What is written loads again to an equal recipe; the schema accepts what loading accepts; every key is explained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from imbik.core.errors import UsageError
+from imbik.core.plugins import PluginBlock
+from imbik.recipe import Recipe, build, explain, json_schema, load_recipe, to_yaml
+from imbik.recipe.sections import Student, Tasks, Train
+
+TEXT = st.text("abcçğıİöşü 1:#'\"{}-", max_size=12)
+RAW = st.dictionaries(
+    st.sampled_from(["at_least", "weight", "threshold", "language"]),
+    st.integers(-5, 5) | st.floats(allow_nan=False, allow_infinity=False) | TEXT | st.booleans(),
+    max_size=3,
+)
+BLOCKS = st.builds(PluginBlock, use=st.sampled_from(["answer", "shape"]), raw=RAW)
+RECIPES = st.builds(
+    Recipe,
+    name=st.text("abcçğıİ0_-.", min_size=1, max_size=9).filter(lambda text: text[0].isalnum()),
+    tasks=st.builds(
+        Tasks,
+        source=st.builds(
+            lambda path: PluginBlock(use="auto", raw={"path": path}), st.text("abcş_", min_size=4, max_size=9)
+        ),
+        kind=BLOCKS,
+        columns=st.dictionaries(TEXT.filter(bool), TEXT, max_size=2),
+        text_template=TEXT,
+    ),
+    teachers=st.dictionaries(st.sampled_from(["büyük", "küçük"]), BLOCKS, min_size=1),
+    refine=st.lists(BLOCKS, max_size=3),
+    student=st.builds(Student, architecture=st.just("llama"), layers=st.integers(1, 9)),
+    train=st.builds(
+        Train,
+        method=BLOCKS,
+        losses=st.lists(BLOCKS, min_size=1, max_size=2),
+        learning_rate=st.floats(1e-9, 1.0, exclude_min=True),
+        epochs=st.floats(0.1, 100),
+        seeds=st.lists(st.integers(0, 9), min_size=1, max_size=3),
+    ),
+)
+
+
+def without_places(recipe: Recipe) -> object:
+    """A recipe's data without the lines its blocks stand on."""
+
+    def strip(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: strip(item) for key, item in value.items() if key != "where"}
+        return [strip(item) for item in value] if isinstance(value, list) else value
+
+    return strip(recipe.model_dump())
+
+
+@given(RECIPES)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_what_is_written_loads_to_an_equal_recipe(recipe: Recipe) -> None:
+    again = build(yaml.safe_load(to_yaml(recipe)))
+    assert without_places(again) == without_places(recipe)
+
+
+@given(rate=st.floats(1e-12, 1e6, exclude_min=True, allow_nan=False))
+def test_every_number_survives_the_file(rate: float, tmp_path_factory: pytest.TempPathFactory) -> None:
+    base = build(MINIMAL)
+    path = tmp_path_factory.mktemp("r") / "recipe.yaml"
+    path.write_text(to_yaml(base.model_copy(update={"train": Train(learning_rate=rate)})))
+    assert load_recipe(path).train.learning_rate == rate
+
+
+MINIMAL = {
+    "name": "a",
+    "tasks": {"source": "rows.csv", "kind": "qa"},
+    "generate": {"from": "reference"},
+    "student": {"architecture": "llama"},
+}
+
+
+def test_relative_paths_become_absolute_when_they_exist(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(MINIMAL))
+    written = yaml.safe_load(to_yaml(load_recipe(tmp_path / "recipe.yaml")))
+    assert written["tasks"]["source"] == str(tmp_path / "rows.csv")
+    absent = yaml.safe_load(to_yaml(build(MINIMAL, base=tmp_path / "elsewhere")))
+    assert absent["tasks"]["source"] == "rows.csv"
+
+
+def test_every_default_is_written_out() -> None:
+    written = yaml.safe_load(to_yaml(build(MINIMAL)))
+    assert written["train"]["learning_rate"] == 1e-4
+    assert written["tasks"]["split"] == {"validation": 0.1, "test": 0.1, "stratify": True, "by": "", "seed": 0}
+    assert "base" not in written
+
+
+def test_the_schema_accepts_what_loading_accepts() -> None:
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for data in (
+        MINIMAL,
+        {**MINIMAL, "generate": {"from": "reference", "samples": 3}},
+        {**MINIMAL, "refine": ["answer", {"use": "agreement", "at_least": 0.75}]},
+        {**MINIMAL, "train": {"method": {"use": "lora", "r": 16}, "losses": ["cross_entropy"]}},
+        yaml.safe_load(to_yaml(build(MINIMAL))),
+    ):
+        build(json.loads(json.dumps(data)))
+        jsonschema.validate(data, schema)
+
+
+def test_the_schema_refuses_a_misspelt_key() -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**MINIMAL, "trian": {}}, json_schema())
+
+
+def keys(model: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:
+    """All dotted keys of a recipe."""
+    from imbik.recipe.write import _section_of
+
+    found = []
+    for name, field in model.model_fields.items():
+        if field.exclude:
+            continue
+        key = prefix + (field.alias or name)
+        found.append(key)
+        inner = _section_of(field.annotation)
+        found += keys(inner, key + ".") if inner else []
+    return found
+
+
+@pytest.mark.parametrize("key", keys())
+def test_every_key_is_explained(key: str) -> None:
+    first = explain(key).splitlines()[0]
+    assert first.startswith(f"{key}: ")
+    assert len(first) > len(key) + 8
+
+
+def test_explain_names_default_and_the_key_that_was_meant() -> None:
+    assert "default: 0.1" in explain("tasks.split.validation")
+    assert "learning_rate" in explain("train")
+    with pytest.raises(UsageError, match="did you mean 'learning_rate'"):
+        explain("train.learningrate")
