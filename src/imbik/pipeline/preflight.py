@@ -15,11 +15,12 @@ from typing import cast
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.runfolder import RunFolder
+from imbik.models.folder import check_folder
 from imbik.pipeline import rules
 from imbik.pipeline.estimate import Estimate, estimate
 from imbik.pipeline.reach import refuse_unreachable
 from imbik.pipeline.rows import look
-from imbik.pipeline.sizes import tokenizer_teacher
+from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.recipe import Recipe
 
 MODELS_HERE = ("in_process", "run")
@@ -73,7 +74,7 @@ def refuse_contradictions(recipe: Recipe) -> None:
 
     Raises: RecipeError naming the keys.
     """
-    for check in (_student_shape, _logits, _tokenizer, _teacher_recipes):
+    for check in (_student_shape, _models, _logits, _tokenizer, _teacher_recipes):
         check(recipe)
 
 
@@ -91,6 +92,16 @@ def _student_shape(recipe: Recipe) -> None:
             f"student.heads {student.heads} is not a multiple of student.key_value_heads {student.key_value_heads}",
             next="--set student.key_value_heads=0 gives every head its own",
         )
+
+
+def _models(recipe: Recipe) -> None:
+    """Model folders must be whole and safe: no pickled weights, no code, a tokenizer."""
+    named = [recipe.student.model] if recipe.student.model else []
+    named += [str(block.raw.get("model", "")) for block in recipe.teachers.values() if block.use == "in_process"]
+    for name in named:
+        folder = folder_here(name, recipe.base)
+        if folder is not None:
+            check_folder(folder)
 
 
 def _logits(recipe: Recipe) -> None:

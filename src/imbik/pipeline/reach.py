@@ -1,15 +1,87 @@
-"""Whether rows may reach a teacher at all: asked of the gate before the first token is bought.
+"""Whether rows may reach a teacher at all: asked of the operator's file before the first token is bought.
 
-Enters: a recipe. Leaves: nothing, or a BlockedError that names the key to set and says what that means.
+Enters: a recipe. Leaves: nothing, or a BlockedError that names the key to set and says what that means. The gate still
+decides for every question, with the address it really connects to; this only refuses early what it is bound to refuse.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from imbik.core.errors import BlockedError, RecipeError
+from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
+from imbik.core.types import Sensitivity
+from imbik.privacy.addresses import Endpoint, endpoint, network
+from imbik.privacy.operator import Operator, load_operator
 from imbik.recipe import Recipe
+from imbik.teachers import ServedTeacher, TeacherContext
+
+HERE = ("in_process", "run", "recorded")
 
 
 def refuse_unreachable(recipe: Recipe) -> None:
     """Refuse when every row would be held back.
 
-    Raises: BlockedError.
+    Raises: BlockedError when rows of the recipe's one sensitivity may never go to their teacher; RecipeError when no
+    teacher is named for them.
     """
+    level = recipe.tasks.level
+    if recipe.generate.source == "reference" or level is None or _knows_its_own(recipe):
+        return
+    name = recipe.teacher_for(level)
+    if not name:
+        raise RecipeError(
+            f"generate.teacher names none for {level.value} rows, and tasks.sensitivity makes every row {level.value}",
+            next="add `otherwise: NAME` to generate.teacher",
+        )
+    block = recipe.teachers[name]
+    if block.use in HERE:
+        return
+    served, operator = served_endpoint(name, block, recipe), load_operator(recipe.base)
+    if served is not None and not may_ever(operator, level, served):
+        raise _blocked(operator, level, name, served)
+
+
+def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint | None:
+    """Where a served teacher's questions go, or None for one that is no ServedTeacher."""
+    context = TeacherContext(name=name, base=recipe.base, runs=Path("runs"))
+    teacher = load_plugin("teachers", block.use)(typed_settings("teachers", block), context)
+    return endpoint(teacher.url) if isinstance(teacher, ServedTeacher) else None
+
+
+def may_ever(operator: Operator, level: Sensitivity, served: Endpoint) -> bool:
+    """Whether some address behind the endpoint could be allowed rows of this level."""
+    if any(_speaks_of(line.host, line.ports, served) for line in operator.local):
+        return True
+    listed = operator.external_for(served)
+    if listed is None and operator.unlisted == "nothing":
+        return False
+    return level.rank <= (listed.accepts if listed else Sensitivity.PUBLIC).rank
+
+
+def _speaks_of(host: str, ports: tuple[int, ...], served: Endpoint) -> bool:
+    """Whether a `local:` line may cover it: by name, by address, or by a network its name may resolve into."""
+    area = network(host)
+    named = host.lower() == served.host if area is None else served.literal is None or served.literal in area
+    return named and served.port in ports
+
+
+def _knows_its_own(recipe: Recipe) -> bool:
+    """The embedded problems are public whatever the recipe says."""
+    source = recipe.tasks.source
+    return source.use == "embedded" or source.raw.get("path") == "embedded"
+
+
+def _blocked(operator: Operator, level: Sensitivity, name: str, served: Endpoint) -> BlockedError:
+    default = " (the default, since the recipe does not say)" if level is Sensitivity.CONFIDENTIAL else ""
+    untrusted = f"; {operator.ignored} is not trusted and was ignored" if operator.ignored else ""
+    return BlockedError(
+        f"no row may reach teacher '{name}' at {served}: tasks.sensitivity is {level.value}{default}, and only public "
+        f"rows may leave this machine without an operator's word{untrusted}",
+        where="tasks.sensitivity",
+        next=(
+            "if the rows are public, set tasks.sensitivity: public, which lets them leave; if the endpoint is your "
+            f"own, list it under `local:` in {operator.path or '~/.config/imbik/operator.yaml'}; or use a teacher that is "
+            "here (in_process, run), which needs neither"
+        ),
+    )

@@ -6,11 +6,9 @@ Enters: a recipe and its run folder. Leaves: `Rows`, exact when stage 1 has run,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -18,11 +16,12 @@ from imbik.core.plugins import PluginBlock
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Task
 from imbik.recipe import Recipe
+from imbik.tasks.selection import parse_selection
 
 CHARACTERS_A_TOKEN = 3.5
 LOOK_BYTES = 4_000_000
 LOOK_ROWS = 300
-_COUNT_KEYS = {"train": "train", "validation": "validation", "test": "test"}
+EMBEDDED_TOKENS = (55.0, 45.0)
 
 
 @dataclass(frozen=True)
@@ -80,13 +79,12 @@ def _lengths(folder: Path) -> tuple[float, float]:
 
 
 def _from_source(recipe: Recipe) -> Rows:
-    """A guess: numbers the source's block names, else lines of the file."""
+    """A guess: what the embedded problems were asked for, else lines of the file, cut as `tasks.rows` says."""
     tasks = recipe.tasks
-    named = {key: tasks.source.raw.get(key) for key in _COUNT_KEYS}
-    if any(isinstance(value, int) for value in named.values()):
-        counts = {key: value if isinstance(value, int) else 0 for key, value in named.items()}
-        return Rows(counts["train"], counts["validation"], counts["test"] or _other_sets(tasks.source.raw))
+    if tasks.source.use == "embedded" or tasks.source.raw.get("path") == "embedded":
+        return _embedded(recipe)
     rows, characters = _count(tasks.source, recipe)
+    rows = sum(1 for _ in parse_selection(tasks.rows).take(range(rows)))
     validation, test = _apart(tasks.validation_source, recipe), _apart(tasks.test_source, recipe)
     share_validation = 0.0 if validation is not None else tasks.split.validation
     share_test = 0.0 if test is not None else tasks.split.test
@@ -98,10 +96,16 @@ def _from_source(recipe: Recipe) -> Rows:
     )
 
 
-def _other_sets(raw: Mapping[str, Any]) -> int:
-    """Rows of sets with names of their own (`sets: {A: 1000, B: 500}`)."""
-    sets = raw.get("sets")
-    return sum(value for value in sets.values() if isinstance(value, int)) if isinstance(sets, dict) else 0
+def _embedded(recipe: Recipe) -> Rows:
+    """The embedded problems say themselves how many they are."""
+    from imbik.tasks.sources.embedded import Embedded
+
+    raw = recipe.tasks.source.raw if recipe.tasks.source.use == "embedded" else {}
+    settings = Embedded.Settings.model_validate(raw)
+    split = recipe.tasks.split
+    validation, test = round(settings.pool * split.validation), round(settings.pool * split.test) * (settings.test == 0)
+    held_out = settings.test + settings.B + settings.C
+    return Rows(settings.pool - validation - test, validation, test + held_out, *EMBEDDED_TOKENS)
 
 
 def _apart(block: PluginBlock | None, recipe: Recipe) -> int | None:

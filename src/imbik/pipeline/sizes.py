@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Any
 
 from imbik.core.errors import ImbikError
 from imbik.core.plugins import PluginBlock
+from imbik.models.folder import read_base, read_object
+from imbik.models.load import EMBEDDED, resolve
 from imbik.recipe import Recipe, load_recipe
 from imbik.recipe.sections import Student
 
@@ -54,23 +57,28 @@ def teacher_size(recipe: Recipe, name: str) -> Size | None:
 
 
 def model_size(name: str, base: Path) -> Size | None:
-    """The size of a folder, `embedded:NAME` or hub id that is here; else a guess from its name, else None."""
-    from imbik.models.load import resolve
+    """The size of a folder, `embedded:NAME` or hub id in the cache; else a guess from its name, else None."""
+    folder = folder_here(name, base)
+    return (size_of_folder(folder) if folder else None) or size_in_name(name)
 
-    try:
-        folder = resolve(name, base)
-    except (ImbikError, OSError):
-        return size_in_name(name)
-    return size_of_folder(folder) or size_in_name(name)
+
+def folder_here(name: str, base: Path) -> Path | None:
+    """The folder of a model that is on this machine already; nothing is downloaded."""
+    if name.startswith(EMBEDDED) or (base / Path(name).expanduser()).is_dir():
+        return resolve(name, base)
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    snapshots = cache / f"models--{name.replace('/', '--')}" / "snapshots"
+    return max(snapshots.iterdir(), default=None) if snapshots.is_dir() else None
 
 
 def size_of_folder(folder: Path) -> Size | None:
     """Exact from safetensors headers, else from the config's formula; an adapter folder counts its base."""
-    if (folder / "base.json").exists():
-        base = json.loads((folder / "base.json").read_text(encoding="utf-8"))
-        inner = base.get("folder") or base.get("path") if isinstance(base, dict) else None
-        return size_of_folder((folder / str(inner)).resolve()) if inner else None
-    config = _read_json(folder / "config.json")
+    adapted = read_base(folder)
+    if adapted is not None:
+        inner = folder_here(adapted, folder)
+        return size_of_folder(inner) if inner else size_in_name(adapted)
+    config = read_object(folder / "config.json") if (folder / "config.json").exists() else None
     formula = size_of_config(config, pretrained=True) if config else None
     exact = sum(_header_parameters(path) for path in sorted(folder.glob("*.safetensors")))
     if exact and formula:
@@ -154,14 +162,6 @@ def _run_size(recipe: Recipe, block: PluginBlock) -> Size | None:
         return None
     size = student_size(inner)
     return Size(size.parameters, True, size.hidden_size, size.layers, size.vocabulary) if size else None
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return data if isinstance(data, dict) else None
 
 
 def _header_parameters(path: Path) -> int:
