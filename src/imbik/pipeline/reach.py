@@ -81,7 +81,7 @@ def _blocked(operator: Operator, level: Sensitivity, name: str, served: Endpoint
         where="tasks.sensitivity",
         next=(
             "if the rows are public, set tasks.sensitivity: public, which lets them leave; if the endpoint is your "
-            f"own, list it under `local:` in {operator.path or '~/.config/imbik/operator.yaml'}; or use a teacher that is "
-            "here (in_process, run), which needs neither"
+            f"own, list it under `local:` in {operator.path or '~/.config/imbik/operator.yaml'}; or use a teacher that "
+            "is here (in_process, run), which needs neither"
         ),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from imbik.evaluate.scores import Scores
+    from imbik.pipeline.estimate import Estimate
 
 Status = Literal["done", "current", "planned"]
 
@@ -36,6 +37,7 @@ class RunResult:
     scores: Scores | None = None
     warnings: Sequence[str] = ()
     children: Sequence[RunResult] = field(default_factory=tuple)
+    estimate: Estimate | None = None
 
     @property
     def report(self) -> Path:

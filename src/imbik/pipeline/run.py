@@ -70,7 +70,8 @@ def run(
             )
         finally:
             progress.close()
-    return RunResult(folder.path, outcomes, _scores(folder), (*checked.warnings, *warnings), children)
+    said = (*checked.warnings, *warnings)
+    return RunResult(folder.path, outcomes, _scores(folder), said, children, checked.estimate)
 
 
 def _locate(recipe: Recipe | str | Path, runs: Path | None, overrides: Sequence[str]) -> tuple[Recipe, RunFolder]:
@@ -204,7 +205,7 @@ def _dry_run(
             seconds = current.seconds if current else 0.0
             rows = current.books.rows_out if current else 0
             outcomes.append(StageOutcome(stage.name, "current" if current else "planned", seconds, forecast, rows))
-    return RunResult(folder.path, outcomes, None, checked.warnings, children)
+    return RunResult(folder.path, outcomes, None, checked.warnings, children, checked.estimate)
 
 
 def _take_snapshot(folder: RunFolder, recipe: Recipe, with_reviews: bool) -> None:

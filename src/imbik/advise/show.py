@@ -1,0 +1,130 @@
+"""Looking into a run: the funnel of rows stage by stage, and rows as they are.
+
+Enters: a run folder, perhaps a stage. Leaves: lines of the funnel and sample rows, with all that a terminal might obey
+written out. Sample rows are the first of the stage and, after refine and review, rejected ones with their reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from imbik.advise.runs import FOLDERS, manifests
+from imbik.advise.terminal import safe
+from imbik.core.errors import RunFolderError, UsageError
+from imbik.core.files import read_lines
+from imbik.core.plugins import closest
+from imbik.core.runfolder import RunFolder, read_parts
+from imbik.core.types import Books, Sample, Task
+from imbik.tasks.read import read_quarantine, read_sets
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class FunnelLine:
+    """One stage of the funnel: its books and how long it took."""
+
+    stage: str
+    books: Books
+    seconds: float
+    sensitivity: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One row for a person: its id with a mark (kept, rejected …) and named texts, all safe to print."""
+
+    id: str
+    mark: str
+    texts: dict[str, str]
+
+
+def funnel(run: RunFolder) -> list[FunnelLine]:
+    """What became of the rows, by finished stage."""
+    return [
+        FunnelLine(name, found.books, found.seconds, found.sensitivity.value, found.warnings)
+        for name, found in manifests(run).items()
+    ]
+
+
+def stage_folder(name: str) -> str:
+    """The folder of a stage as typed: `refine`, `3_refined` or `3`.
+
+    Raises: UsageError naming the stages.
+    """
+    for stage, folder in FOLDERS.items():
+        if name in {stage, folder, folder.partition("_")[0]}:
+            return folder
+    raise UsageError(f"there is no stage '{name}'; {closest(name, list(FOLDERS))}")
+
+
+def sample_rows(run: RunFolder, stage: str, count: int) -> list[Shown]:
+    """The first `count` rows of a stage, and as many that it turned away.
+
+    Raises: RunFolderError when the stage has not run or keeps no rows.
+    """
+    folder = stage_folder(stage)
+    path = run.stage(folder)
+    if not path.is_dir():
+        raise RunFolderError(f"stage {folder} has not run", where=str(run.path), next=f"imbik run {run.path}")
+    if folder == FOLDERS["tasks"]:
+        return _tasks(run, count)
+    if folder in {FOLDERS["generate"], FOLDERS["refine"], FOLDERS["review"]}:
+        return _samples(path, count)
+    raise RunFolderError(
+        f"stage {folder} keeps no rows of text",
+        where=str(path),
+        next="look at stages tasks, generate, refine or review",
+    )
+
+
+def newest_rows(run: RunFolder, count: int) -> list[Shown]:
+    """Rows of the furthest stage that keeps any."""
+    for stage in ("review", "refine", "generate", "tasks"):
+        if (run.stage(FOLDERS[stage]) / "manifest.json").exists():
+            return sample_rows(run, stage, count)
+    return []
+
+
+def _tasks(run: RunFolder, count: int) -> list[Shown]:
+    path = run.stage(FOLDERS["tasks"])
+    sets = read_sets(run) if (path / "splits.jsonl").exists() else {}
+    shown = [_task(task, sets.get(task.id, "")) for task in islice(read_parts(path, Task), count)]
+    if (path / "quarantine.jsonl").exists():
+        shown += [Shown("", "quarantine", {"reason": safe(str(bad))}) for bad in islice(read_quarantine(run), count)]
+    return shown
+
+
+def _task(task: Task, set_name: str) -> Shown:
+    texts = {message.role: message.content for message in task.messages}
+    if task.reference is not None:
+        texts |= {"known reasoning": task.reference.reasoning, "known answer": task.reference.text}
+    return _safe(task.id, f"{set_name} {task.sensitivity.value}".strip(), texts)
+
+
+def _samples(path: Path, count: int) -> list[Shown]:
+    kept = [_sample(sample, "") for sample in islice(read_parts(path, Sample), count)]
+    turned_away = [_sample(sample, "rejected") for sample in islice(_rejected(path), count)]
+    return kept + turned_away
+
+
+def _rejected(path: Path) -> Iterator[Sample]:
+    for file in sorted(path.glob("rejected-*.jsonl")):
+        yield from read_lines(file, Sample)
+
+
+def _sample(sample: Sample, mark: str) -> Shown:
+    texts = {"asked": sample.task.messages[-1].content if sample.task.messages else ""}
+    texts |= {"reasoning": sample.reasoning, "answer": sample.answer or sample.completion.answer}
+    refused = [f"{v.by}: {v.reason}" for v in sample.verdicts if not v.keep]
+    texts |= {"reason": "; ".join(refused) or sample.completion.reason}
+    return _safe(sample.id, mark or sample.completion.outcome.value, texts)
+
+
+def _safe(row: str, mark: str, texts: dict[str, str]) -> Shown:
+    return Shown(safe(row, keep_lines=False), mark, {name: safe(text) for name, text in texts.items() if text})

@@ -1,0 +1,103 @@
+"""The end of a run in a few lines: stages with forecast and actual time, systems with their figures.
+
+Enters: a RunResult or Scores. Leaves: rows of text for a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imbik.evaluate.scores import MetricScore, Scores, SystemScores
+from imbik.pipeline.estimate import Estimate
+from imbik.pipeline.preflight import size
+from imbik.pipeline.result import RunResult
+from imbik.pipeline.rules import parameters
+
+STAGE_HEAD = ("stage", "", "rows", "took", "forecast")
+SYSTEM_ORDER = ("teacher", "baseline", "answers_only", "text_only", "tfidf", "student")
+
+
+def clock(seconds: float) -> str:
+    """`75.2` as `1 m 15 s`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} m" if hours else f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
+
+
+def stage_rows(result: RunResult) -> list[tuple[str, ...]]:
+    """One row a stage, and the total of what was done now."""
+    rows: list[tuple[str, ...]] = []
+    for stage in result.stages:
+        took = "" if stage.status == "planned" else clock(stage.seconds)
+        forecast = clock(stage.forecast) if stage.forecast else ""
+        rows.append((stage.name, stage.status, f"{stage.rows_out:,}" if stage.rows_out else "", took, forecast))
+    done = [stage for stage in result.stages if stage.status != "current"]
+    if len(done) > 1:
+        total, expected = sum(s.seconds for s in done), sum(s.forecast for s in done)
+        rows.append(("all", "", "", clock(total) if total else "", clock(expected)))
+    return rows
+
+
+def system_table(scores: Scores) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the systems' table: first metric with interval, what is kept, size, latency."""
+    metrics = [name for name in _metric_names(scores) if "@" not in name][:1]
+    others = [name for name in _metric_names(scores) if "@" in name][:3]
+    head = ["system", *metrics, *others, "of the teacher", "parameters", "latency p50", "disk"]
+    rows = []
+    for name in _order(scores):
+        system = scores.systems[name]
+        first = metrics[0] if metrics else ""
+        kept = scores.retention.get(first) if name == "student" else None
+        rows.append(
+            [
+                name,
+                *(_with_interval(system.metrics.get(metric)) for metric in metrics),
+                *(_value(system.metrics.get(metric)) for metric in others),
+                f"{kept.value:.1%} ({kept.low:.1%} to {kept.high:.1%})" if kept else "",
+                parameters(system.parameters) if system.parameters else "",
+                f"{system.latency_ms.p50:.1f} ms" if system.latency_ms else "",
+                _disk(system),
+            ]
+        )
+    return head, rows
+
+
+def estimate_lines(found: Estimate) -> list[str]:
+    """What a dry run says: calls, tokens, money, time, memory, disk."""
+    lines = [f"rows: {found.rows:,}" if found.rows else "rows: not known before stage 1 has run"]
+    if found.teacher_calls:
+        tokens = f"about {found.input_tokens:,} tokens in, {found.output_tokens:,} out"
+        lines.append(f"teacher calls: at most {found.teacher_calls:,} ({tokens})")
+        lines.append(f"money: {_money(found)}")
+    lines.append(f"time: about {clock(found.total_seconds)}")
+    lines.append(f"memory: about {size(found.memory_bytes)}; disk: about {size(found.disk_bytes)}")
+    return lines
+
+
+def _money(found: Estimate) -> str:
+    if found.money is None:
+        return "not known: the recipe gives no price (teachers.NAME.price)"
+    return f"about {found.money:.2f}" if found.money else "none: the teacher is here"
+
+
+def _metric_names(scores: Scores) -> list[str]:
+    return list(dict.fromkeys(name for system in scores.systems.values() for name in system.metrics))
+
+
+def _order(scores: Scores) -> Sequence[str]:
+    usual = [name for name in SYSTEM_ORDER if name in scores.systems]
+    return [*usual, *(name for name in scores.systems if name not in usual)]
+
+
+def _with_interval(score: MetricScore | None) -> str:
+    return f"{score.value:.1%} ({score.low:.1%} to {score.high:.1%})" if score else ""
+
+
+def _value(score: MetricScore | None) -> str:
+    return f"{score.value:.1%}" if score else ""
+
+
+def _disk(system: SystemScores) -> str:
+    return size(system.disk_bytes) if system.disk_bytes else ""
