@@ -38,7 +38,9 @@ def made_findings(*, sensitivity: Sensitivity = Sensitivity.PUBLIC, rows: int = 
     for other in ("text_only", "answers_only", "baseline", "teacher"):
         score = bootstrap.difference(matrices["student"], matrices[other])
         assert score is not None
-        paired[f"student-{other}"] = {"accuracy": Interval(value=score.value, low=score.low, high=score.high, n=score.n)}
+        paired[f"student-{other}"] = {
+            "accuracy": Interval(value=score.value, low=score.low, high=score.high, n=score.n)
+        }
     retention = Interval(value=kept.value, low=kept.low, high=kept.high, n=kept.n)
     scores = Scores(
         systems=systems,

@@ -1,12 +1,13 @@
 """Bootstrap intervals over rows and seeds, vectorised and seeded.
 
-Enters: for each system a (seeds, rows) matrix of row scores in [0, 1], NaN where a row was never asked. Leaves: means with
-95% percentile intervals, paired differences and ratios. Every call resamples the same rows for both sides, so that a
-difference between systems is not blurred by which rows happened to be hard (Efron and Tibshirani 1993, chapter 8).
+Enters: for each system a (seeds, rows) matrix of row scores in [0, 1], NaN where a row was never asked. Leaves: means
+with 95% percentile intervals, paired differences and ratios. Every call resamples the same rows for both sides, so
+that a difference between systems is not blurred by which rows happened to be hard (Efron and Tibshirani 1993, chapter
+8).
 
-Where every row scores (or differs) the same, resampling sees no spread at all, and a bootstrap would claim certainty from
-five rows. There the exact binomial bound takes its place (Clopper and Pearson 1934): n rows, all right, show a rate of at
-least 0.025^(1/n) and no more.
+Where every row scores (or differs) the same, resampling sees no spread at all, and a bootstrap would claim certainty
+from five rows. There the exact binomial bound takes its place (Clopper and Pearson 1934): n rows, all right, show a
+rate of at least 0.025^(1/n) and no more.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class Bootstrap:
         return Score(value=value, low=low, high=high, n=int(rows.sum()))
 
     def _means(self, systems: list[Matrix]) -> list[NDArray[np.float64]]:
-        """For each system the mean of every resample, drawn from the same rows; systems with as many seeds draw alike."""
+        """For each system the mean of every resample, drawn from the same rows; as many seeds draw alike."""
         rows = systems[0].shape[1]
         weights = [self._seed_weights(len(scores)) for scores in systems]
         generator = np.random.default_rng([self.seed, rows])
@@ -136,7 +137,8 @@ def rows_to_show(share: float) -> int:
 
 def _asked(scores: Matrix) -> NDArray[np.bool_]:
     """Rows that every seed was asked."""
-    return ~np.isnan(scores).any(axis=0)
+    known: NDArray[np.bool_] = np.logical_not(np.isnan(scores).any(axis=0))
+    return known
 
 
 def _alike(left: Matrix, right: Matrix) -> bool:

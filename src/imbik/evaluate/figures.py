@@ -1,6 +1,7 @@
 """Figures as people read them: percentages, times, sizes, intervals, and what a difference means in words.
 
-Enters: numbers as they stand in scores.json. Leaves: short text; a figure that was not measured is a dash, never a zero.
+Enters: numbers as they stand in scores.json. Leaves: short text; a figure that was not measured is a dash, never a
+zero.
 """
 
 from __future__ import annotations

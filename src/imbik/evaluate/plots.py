@@ -1,7 +1,7 @@
 """The report's plots as inline SVG that follows the page's colours, light or dark.
 
-Enters: figures of scores.json and learning curves. Leaves: `Plot(svg, alt)`; every colour is a CSS variable of the page,
-all text stays text, and nothing points outside the file.
+Enters: figures of scores.json and learning curves. Leaves: `Plot(svg, alt)`; every colour is a CSS variable of the
+page, all text stays text, and nothing points outside the file.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def metric_plot(scores: Mapping[str, MetricScore], title: str) -> Plot:
     axes.set_xlim(*_room([100 * score.low for score in scores.values()], [100 * s.high for s in scores.values()]))
     axes.xaxis.grid(visible=True)
     told = "; ".join(f"{name} {percent(scores[name].value)}" for name in reversed(names))
-    return _plot(figure, "metric", f"{title.capitalize()} of each system", f"{title} of each system with 95% intervals: {told}.")
+    return _plot(
+        figure, "metric", f"{title.capitalize()} of each system", f"{title} of each system with 95% intervals: {told}."
+    )
 
 
 def retention_plot(retention: Mapping[str, Interval]) -> Plot:
@@ -121,7 +123,9 @@ def curve_plot(curves: Sequence[Curve]) -> Plot:
     _legend(axes, [(curve.name, _LINES[i % len(_LINES)]) for i, curve in enumerate(curves)])
     ends = [(curve.name, [loss for _, _, loss in curve.points if loss is not None]) for curve in curves]
     told = "; ".join(f"{name} ends at {losses[-1]:.3f}" for name, losses in ends if losses)
-    return _plot(figure, "curves", "Loss while training", f"Losses while training. Validation: {told or 'not measured'}.")
+    return _plot(
+        figure, "curves", "Loss while training", f"Losses while training. Validation: {told or 'not measured'}."
+    )
 
 
 def latency_plot(latencies: Mapping[str, Latency]) -> Plot:
@@ -178,7 +182,7 @@ def _figure(height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _style() -> dict[str, Any]:
+def _style() -> Any:
     return {
         "font.size": 10.5,
         "text.parse_math": False,

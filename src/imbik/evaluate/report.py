@@ -1,7 +1,7 @@
 """The report's two pages: one self-contained HTML file, and the same in Markdown.
 
-Enters: Findings. Leaves: text. The HTML holds no script and points at nothing outside itself; every value is escaped by
-the template engine, so a row's text stays text.
+Enters: Findings. Leaves: text. The HTML holds no script and points at nothing outside itself; every value is escaped
+by the template engine, so a row's text stays text.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _render(template: str, found: Findings, drawn: list[plots.Plot]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(_FILTERS)
-    # The drawings are our own SVG (evaluate.plots); nothing of a row is in them but system and set names, which it escapes.
+    # The drawings are our own SVG (evaluate.plots), which escapes the names of systems and sets and holds no row.
     shown = {plot.name: {"svg": Markup(plot.svg), "title": plot.title, "alt": plot.alt} for plot in drawn}  # noqa: S704
     return environment.get_template(template).render(
         found=found,

@@ -1,7 +1,7 @@
 """`scores.json`: every figure of a report, for programs. Documented in docs/scores.md.
 
-Enters: measured figures. Leaves: typed records of one documented shape; `null` says that something was not measured, and
-a reader of another schema version is refused rather than misled.
+Enters: measured figures. Leaves: typed records of one documented shape; `null` says that something was not measured,
+and a reader of another schema version is refused rather than misled.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the file's records: unlike rows, figures are written out in full, nulls and all."""
 
 
-class MetricScore(Figure):
+class MetricScore(Figure, frozen=True, kw_only=True):
     """A metric of one system: mean, 95% interval, rows, and the value of each training seed."""
 
     value: float
@@ -34,7 +34,7 @@ class MetricScore(Figure):
     seeds: dict[str, float] = {}
 
 
-class Interval(Figure):
+class Interval(Figure, frozen=True, kw_only=True):
     """A ratio or difference with its 95% interval and the rows both sides answered."""
 
     value: float
@@ -43,14 +43,14 @@ class Interval(Figure):
     n: int
 
 
-class Latency(Figure):
+class Latency(Figure, frozen=True, kw_only=True):
     """Milliseconds of one request at a time, after warm-up."""
 
     p50: float
     p95: float
 
 
-class SystemScores(Figure):
+class SystemScores(Figure, frozen=True, kw_only=True):
     """One system: what it scores and what it costs to run. `cost_per_1000` is in USD."""
 
     metrics: dict[str, MetricScore] = {}
@@ -65,7 +65,7 @@ class SystemScores(Figure):
     cost_per_1000: float | None = None
 
 
-class FunnelStage(Figure):
+class FunnelStage(Figure, frozen=True, kw_only=True):
     """Where the rows of one stage went; `unit` says what a row is there."""
 
     stage: str
@@ -92,7 +92,7 @@ class FunnelStage(Figure):
         )
 
 
-class Spend(Figure):
+class Spend(Figure, frozen=True, kw_only=True):
     """What answers cost: exact decimals in USD, answers counted, tokens as the teachers counted them."""
 
     currency: str = "USD"
@@ -104,7 +104,7 @@ class Spend(Figure):
     output_tokens: int = 0
 
 
-class Scores(Figure):
+class Scores(Figure, frozen=True, kw_only=True):
     """The whole file. `retention` and `paired` are keyed by metric, other test sets as METRIC@SET."""
 
     schema_version: int = SCHEMA_VERSION

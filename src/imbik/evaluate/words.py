@@ -84,6 +84,11 @@ def _on_retention(found: Findings) -> Iterator[str]:
         )
     elif not found.metric:
         yield "No metric can be computed for open answers; what experts or judges prefer is not retention either."
+    elif found.metric == "token_f1":
+        yield (
+            "token_f1 counts the words that an answer shares with the reference. A good answer in other words scores "
+            "low, so read retention here as a likeness to the references, not as quality kept."
+        )
     elif found.metric not in found.scores.retention:
         yield (
             "Retention is not defined here: the teacher's own score cannot be told from 0, or it was asked no row. "
@@ -119,8 +124,8 @@ def _on_speed(found: Findings) -> Iterator[str]:
         return
     if teacher.parameters:
         yield (
-            "Teacher and student were timed in the same engine on this machine, so all of the difference in speed comes "
-            "from the model, none from the engine."
+            "Teacher and student were timed in the same engine on this machine, so all of the difference in speed "
+            "comes from the model, none from the engine."
         )
     else:
         yield (

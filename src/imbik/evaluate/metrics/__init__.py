@@ -12,7 +12,9 @@ from imbik.tasks.kinds import Kind
 
 
 class Metric(Protocol):
-    """The contract of a metric; built as `Metric(settings)`."""
+    """The contract of a metric; built as `Metric(settings)`. `version` rises when an answer scores differently."""
+
+    version: int
 
     def score(self, task: Task, answer: str, kind: Kind) -> float:
         """The value of one row; an empty answer scores 0."""

@@ -1,7 +1,7 @@
 """Accuracy: 1 when the answer means the same as the reference, by the kind's own normal form.
 
-Enters: a task and a parsed answer. Leaves: 0 or 1. `1.250,50` and `1250.5` are one number, `İade` and `iade` one class,
-where the task's kind says so.
+Enters: a task and a parsed answer. Leaves: 0 or 1. `1.250,50` and `1250.5` are one number, `İade` and `iade` one
+class, where the task's kind says so.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ class Accuracy:
 
     class Settings(PluginSettings):
         """Accuracy has no settings."""
+
+    version = 1
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -1,0 +1,113 @@
+"""The systems that are compared: each answers the same held-out rows, and says what it costs to run.
+
+Enters: held-out tasks. Leaves: one completion a row for every training seed. Students, controls, baseline and exports
+answer the bare task, greedily, as they were trained to; the teacher has a module of its own.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from imbik.core.types import Completion, Outcome, Sampling, Sensitivity, Task
+from imbik.evaluate.scores import SystemScores
+from imbik.evaluate.timing import Request, cost_to_run
+from imbik.models.tokens import encode_task_prompt
+from imbik.recipe import Recipe
+from imbik.tasks.kinds import Kind
+
+if TYPE_CHECKING:
+    from imbik.models.model import LanguageModel
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a system gave: completions by training seed (UNTRAINED: none), its costs, its sensitivity."""
+
+    completions: Mapping[int, Sequence[Completion]]
+    cost_to_run: SystemScores
+    sensitivity: Sensitivity
+    notes: tuple[str, ...] = ()
+
+
+class System(Protocol):
+    """One row of the report's table."""
+
+    @property
+    def name(self) -> str:
+        """As in scores.json."""
+        ...
+
+    def answer(self, tasks: Sequence[Task], kind: Kind) -> Asked:
+        """One completion a task for every seed."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelSystem:
+    """A model in this process. `timed` is the seed whose costs are measured."""
+
+    name: str
+    load: Mapping[int, Callable[[], LanguageModel]]
+    timed: int
+    recipe: Recipe
+
+    def answer(self, tasks: Sequence[Task], kind: Kind) -> Asked:
+        """Load each seed's model once: answer all rows in batches, then time single requests of one seed."""
+        completions, cost, levels = {}, SystemScores(), [Sensitivity.PUBLIC]
+        for seed, load in self.load.items():
+            model = load()
+            requests = [self._request(model, task, kind) for task in tasks]
+            completions[seed] = answer_all(model, requests)
+            if seed == self.timed:
+                cost = time_alone(model, requests[: self.recipe.evaluate.latency_rows])
+            levels.append(model.sensitivity)
+            del model
+            gc.collect()
+        return Asked(completions, cost, max(levels, key=lambda level: level.rank))
+
+    def _request(self, model: LanguageModel, task: Task, kind: Kind) -> Request:
+        longest = self.recipe.evaluate.max_tokens or self.recipe.generate.max_tokens
+        return Request(encode_task_prompt(model.tokenizer, task), Sampling(max_tokens=longest), kind.choices(task))
+
+
+def answer_all(model: LanguageModel, requests: Sequence[Request]) -> list[Completion]:
+    """Answer in batches; a row that is longer than the model's context gets no answer and says why."""
+    from imbik.models.answer import answer_prompts
+    from imbik.models.engines.transformers import TransformersEngine
+
+    sent = {index: _within(request, model.context) for index, request in enumerate(requests) if _fits(request, model)}
+    answered = answer_prompts(
+        TransformersEngine(model),
+        [request.prompt for request in sent.values()],
+        [request.sampling for request in sent.values()],
+        [0] * len(sent),
+        [request.choices for request in sent.values()],
+    )
+    reason = f"the row is longer than the model's {model.context} tokens"
+    found = [Completion(outcome=Outcome.TRUNCATED, reason=reason)] * len(requests)
+    for index, completion in zip(sent, answered, strict=True):
+        found[index] = completion
+    return found
+
+
+def time_alone(model: LanguageModel, requests: Sequence[Request]) -> SystemScores:
+    """What the model costs to run, measured on these requests one by one."""
+    from imbik.models.engines.transformers import TransformersEngine
+
+    fitting = [_within(request, model.context) for request in requests if _fits(request, model)]
+    return cost_to_run(TransformersEngine(model), model, fitting)
+
+
+def _fits(request: Request, model: LanguageModel) -> bool:
+    return 0 < len(request.prompt) < model.context
+
+
+def _within(request: Request, context: int) -> Request:
+    """Room for the answer ends where the model's context does."""
+    room = min(request.sampling.max_tokens, context - len(request.prompt))
+    return request._replace(sampling=msgspec.structs.replace(request.sampling, max_tokens=room))

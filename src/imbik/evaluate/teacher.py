@@ -1,0 +1,125 @@
+"""The teacher as a system: asked through `ask`, exactly as generation asks it, on rows it never taught.
+
+Enters: held-out tasks. Leaves: its completions. A row that no teacher may see, or that a broken connection kept from
+it, counts as not asked and never as wrong. Several recorded voices of one teacher stand beside one another as seeds
+do.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from imbik.core.files import digest
+from imbik.core.types import Completion, Outcome, Question, Recorded, Sampling, Sensitivity, Task
+from imbik.evaluate.answers import NOT_ASKED, UNTRAINED
+from imbik.evaluate.scores import SystemScores
+from imbik.evaluate.systems import Asked, time_alone
+from imbik.evaluate.timing import Request, latency
+from imbik.models.tokens import encode_prompt
+from imbik.recipe import Recipe
+from imbik.stage import Asker
+from imbik.tasks.kinds import Kind
+
+_ELSEWHERE = Completion(outcome=Outcome.PENDING, reason="not routed to this teacher")
+
+
+@dataclass(frozen=True)
+class TeacherSystem:
+    """What `generate.teacher` answers with, routed alike; `only` keeps one of several teachers."""
+
+    name: str
+    recipe: Recipe
+    asker: Asker
+    only: str = ""
+
+    def answer(self, tasks: Sequence[Task], kind: Kind) -> Asked:
+        """One completion a task, or one for each voice of a recorded teacher."""
+        routed = self._routed(tasks)
+        voices = max((len(self._voices(teacher)) for teacher in routed), default=1)
+        found = {number: [_ELSEWHERE] * len(tasks) for number in range(voices)}
+        for teacher, indexes in routed.items():
+            for number in range(voices):
+                questions = [self._question(teacher, tasks[index], kind, number) for index in indexes]
+                for index, completion in zip(indexes, self._ask(teacher, questions), strict=True):
+                    found[number][index] = completion
+        named = [teacher for teacher in routed if teacher]
+        levels = [Sensitivity.PUBLIC, *(self.asker.sensitivity(teacher) for teacher in named)]
+        cost = self._cost(named, [tasks[i] for i in routed[named[0]]], kind, found) if named else SystemScores()
+        completions = found if voices > 1 else {UNTRAINED: found[0]}
+        return Asked(completions, cost, max(levels, key=lambda level: level.rank))
+
+    def _routed(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
+        """Indexes of the tasks that each teacher answers ('' where no teacher may)."""
+        routed: dict[str, list[int]] = defaultdict(list)
+        for index, task in enumerate(tasks):
+            teacher = self.recipe.teacher_for(task.sensitivity)
+            if not self.only or teacher == self.only:
+                routed[teacher].append(index)
+        return routed
+
+    def _voices(self, teacher: str) -> tuple[str, ...]:
+        """Names of a recorded teacher's answers, where it has several; ('',) otherwise."""
+        block = self.recipe.teachers.get(teacher)
+        if block is None or block.use != "recorded":
+            return ("",)
+        named = block.raw.get("files") if isinstance(block.raw.get("files"), dict) else block.raw.get("answers")
+        return tuple(str(name) for name in named) if isinstance(named, dict) else ("",)
+
+    def _ask(self, teacher: str, questions: Sequence[Question]) -> Sequence[Completion]:
+        if not teacher:
+            reason = "no teacher is named for rows of this sensitivity"
+            return [Completion(outcome=Outcome.BLOCKED, reason=reason)] * len(questions)
+        return list(self.asker.ask(teacher, questions, purpose="evaluation"))
+
+    def _question(self, teacher: str, task: Task, kind: Kind, number: int) -> Question:
+        generate = self.recipe.generate
+        return Question(
+            messages=kind.question(task, reasoning=generate.reasoning == "steps", instruction=generate.instruction),
+            row=task.id,
+            sensitivity=task.sensitivity,
+            sampling=Sampling(
+                temperature=generate.temperature,
+                top_p=generate.top_p,
+                seed=int(digest(str(generate.seed), task.id)[:7], 16) if generate.temperature else None,
+                max_tokens=generate.max_tokens,
+            ),
+            sample=number,
+            choices=kind.choices(task),
+            recorded=self._recorded(teacher, task),
+        )
+
+    def _recorded(self, teacher: str, task: Task) -> tuple[Recorded, ...]:
+        """What the row has recorded by this teacher's names."""
+        block = self.recipe.teachers.get(teacher)
+        if block is None or block.use != "recorded":
+            return ()
+        names = self._voices(teacher)
+        return tuple(item for item in task.recorded if names == ("",) or item.name in names)
+
+    def _cost(
+        self, teachers: Sequence[str], tasks: Sequence[Task], kind: Kind, found: Mapping[int, Sequence[Completion]]
+    ) -> SystemScores:
+        """Timed here when it is one model of this process; else the seconds its endpoint took when it was asked."""
+        folder = self.asker.model_folder(teachers[0]) if len(teachers) == 1 else None
+        if folder is not None:
+            return self._timed_here(teachers[0], folder, tasks, kind)
+        asked = [c for completions in found.values() for c in completions if c.outcome not in NOT_ASKED]
+        paid = sum((completion.cost for completion in asked), Decimal(0))
+        seconds = [completion.seconds for completion in asked if completion.seconds > 0]
+        return SystemScores(
+            latency_ms=latency(seconds), cost_per_1000=float(1000 * paid / len(asked)) if paid else None
+        )
+
+    def _timed_here(self, teacher: str, folder: Path, tasks: Sequence[Task], kind: Kind) -> SystemScores:
+        from imbik.models.load import load
+
+        model = load(folder)
+        first = tasks[: self.recipe.evaluate.latency_rows]
+        questions = [self._question(teacher, task, kind, 0) for task in first]
+        return time_alone(
+            model, [Request(encode_prompt(model.tokenizer, q.messages), q.sampling, q.choices) for q in questions]
+        )

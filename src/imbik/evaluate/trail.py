@@ -1,0 +1,127 @@
+"""Where every row went, what was spent, what left this machine, and what the report was made of.
+
+Enters: a run folder. Leaves: the funnel, the spend, one sentence on privacy, and lineage hashes, from the stages' own
+manifests and the audit chain.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import NamedTuple
+
+from imbik.core.files import read_json
+from imbik.core.runfolder import Manifest, RunFolder, read_parts
+from imbik.core.types import Record, Usage
+from imbik.evaluate.answers import Answer
+from imbik.evaluate.scores import FunnelStage, Spend
+
+_UNITS = (
+    ("1_tasks", "rows of the source"),
+    ("2_answers", "answers asked for"),
+    ("3_refined", "answers checked"),
+    ("4_reviewed", "answers before experts"),
+    ("5_logits", "answers whose probabilities were captured"),
+    ("6_student", "answers offered to training"),
+)
+_MADE_OF = ("1_tasks", "2_answers", "3_refined", "4_reviewed", "5_logits", "6_student", "7_export")
+
+
+class _Paid(Record, frozen=True, kw_only=True):
+    """The part of a Completion that spend is summed from; the rest of the line is not decoded."""
+
+    cost: Decimal = Decimal(0)
+    usage: Usage = Usage()
+
+
+class _PaidSample(Record, frozen=True, kw_only=True):
+    completion: _Paid
+
+
+class _Begun(Record, frozen=True, kw_only=True):
+    hash: str = ""
+
+
+class _Sent(NamedTuple):
+    place: str
+    purpose: str
+
+
+def manifests(run: RunFolder) -> dict[str, Manifest]:
+    """Manifests of the finished stages before this one, by folder, in order."""
+    found = {folder: run.manifest(folder) for folder in _MADE_OF}
+    return {folder: manifest for folder, manifest in found.items() if manifest is not None}
+
+
+def funnel(run: RunFolder) -> list[FunnelStage]:
+    """The books of every stage that handles rows, in order."""
+    done = manifests(run)
+    return [FunnelStage.of(done[folder].stage, unit, done[folder].books) for folder, unit in _UNITS if folder in done]
+
+
+def spend(run: RunFolder, evaluated: Iterable[Answer]) -> Spend:
+    """Money and tokens of the training answers and of this report's."""
+    trained = [sample.completion for sample in read_parts(run.stage("2_answers"), _PaidSample)]
+    asked = [answer for answer in evaluated if answer.asked]
+    generation = sum((item.cost for item in trained), Decimal(0))
+    evaluation = sum((item.cost for item in asked), Decimal(0))
+    usages = [*(item.usage for item in trained), *(item.usage for item in asked)]
+    return Spend(
+        total=generation + evaluation,
+        generation=generation,
+        evaluation=evaluation,
+        answers=len(usages),
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+    )
+
+
+def lineage(run: RunFolder) -> dict[str, str]:
+    """Stage name to the hash of what it was made of, this stage included."""
+    made = {manifest.stage: manifest.hash for manifest in manifests(run).values()}
+    begun = run.stage("8_report") / ".begun.json"
+    return {**made, "evaluate": read_json(begun, _Begun).hash} if begun.exists() else made
+
+
+def privacy_sentence(run: RunFolder) -> str:
+    """What left this machine, for where, and what was held back, by the run's own audit chain."""
+    from imbik.privacy.audit import FILE_NAME, read_audit
+
+    path = run.path / FILE_NAME
+    if not path.exists():
+        return "No row left this machine: this run asked nobody."
+    left: dict[str, set[str]] = defaultdict(set)
+    local: dict[str, set[str]] = defaultdict(set)
+    held: set[str] = set()
+    lines = 0
+    for line in read_audit(path):
+        lines += 1
+        if line.verdict == "blocked":
+            held.update(line.rows)
+        elif line.verdict == "allowed" and line.address:
+            (local if line.reason.startswith("local") else left)[line.place].update(line.rows)
+    chain = f"The audit chain of {lines:,} lines is whole."
+    return f"{_went(left)}{_stayed(local)}{_held(held)} {chain}"
+
+
+def _went(left: dict[str, set[str]]) -> str:
+    if not left:
+        return "No row left this machine."
+    places = ", ".join(f"{len(rows):,} {_rows(len(rows))} to {place}" for place, rows in sorted(left.items()))
+    return f"This left the machine: {places}."
+
+
+def _stayed(local: dict[str, set[str]]) -> str:
+    if not local:
+        return ""
+    places = ", ".join(f"{len(rows):,} {_rows(len(rows))} to {place}" for place, rows in sorted(local.items()))
+    return f" To endpoints that the operator's file declares local went {places}."
+
+
+def _held(held: set[str]) -> str:
+    return f" {len(held):,} {_rows(len(held))} {'was' if len(held) == 1 else 'were'} held back." if held else ""
+
+
+def _rows(count: int) -> str:
+    return "row" if count == 1 else "rows"
