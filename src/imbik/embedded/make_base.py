@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 SHAPE = Shape(hidden=64, layers=4, heads=2, feed_forward=160)
-STEPS = 14_000
+STEPS = 9_000
 MIXTURE = ("arithmetic", "arithmetic", "sentences", "problems")
 
 

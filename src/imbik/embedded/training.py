@@ -139,7 +139,7 @@ def rate(step: int, plan: Plan) -> float:
 
 
 def train(model: LlamaForCausalLM, cuts: Iterator[list[Row]], plan: Plan, pad: int,
-          report: Callable[[int, float, float], None] = lambda step, loss, speed: None, every: int = 100) -> None:
+          report: Callable[[int, float, float], None] | None = None, every: int = 100) -> None:
     """Train in place; `report` gets step, mean loss and tokens per second every `every` steps."""
     import torch
 
@@ -159,7 +159,8 @@ def train(model: LlamaForCausalLM, cuts: Iterator[list[Row]], plan: Plan, pad: i
             optimiser.zero_grad()
         losses, tokens = losses + float(loss.detach()), tokens + sum(len(row.ids) for row in batch)
         if (step + 1) % every == 0:
-            report(step + 1, losses / every, tokens / (time.perf_counter() - since))
+            if report:
+                report(step + 1, losses / every, tokens / (time.perf_counter() - since))
             losses, tokens, since = 0.0, 0, time.perf_counter()
     model.eval()
 

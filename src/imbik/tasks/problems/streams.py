@@ -23,7 +23,8 @@ STATEMENTS = (
     ("owned", "{n} sabah {a} dakika, akşam {b} dakika yürüdü. Akşam {b}, sabah {a} dakika."),
     ("owned", "{n} {a} yaşında, {m} {b} yaşında. {m:gen} yaşı {b}, {n:gen} yaşı {a}."),
     ("bulk", "{n} {a} kilo {t} aldı, {b} kilo {u} sattı. Alınan {a} kilo, satılan {b} kilo."),
-    ("owned", "Depoda {a} litre su vardı, {b} litre harcandı, {c} litre eklendi. Harcanan {b}, eklenen {c}, önceki {a}."),
+    ("owned", "Depoda {a} litre su vardı, {b} litre harcandı, {c} litre eklendi. "
+              "Harcanan {b}, eklenen {c}, önceki {a}."),
     ("owned", "Kitap {a} sayfa, {n} {b} sayfa okudu. Okunan {b} sayfa, kitabın tamamı {a} sayfa."),
     ("owned", "Otobüste {a} yolcu vardı, {b} kişi indi, {c} kişi bindi. Binen {c}, inen {b}, önceki {a}."),
     ("owned", "{n} {k} gün boyunca günde {p} sayfa okudu. Gün sayısı {k}, günlük sayfa {p}."),

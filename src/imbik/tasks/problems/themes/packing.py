@@ -33,7 +33,8 @@ FAMILIES = (
             "{n:gen} her birinde {p} {t} olan {k} kasası ve ayrıca {a} {t:poss} var. Kaç {t:poss} var?",
             "Bir kasaya {p} {t} sığıyor. {n} {k} kasa doldurdu ve {a} {t} arttı. Hepsi kaç {t} eder?",
         ), (
-            "{n} {t:pl.acc} her kasaya {p} tane olmak üzere dizdi. {k} kasa doldu, {a} {t} açıkta kaldı. Kaç {t} vardı?",
+            "{n} {t:pl.acc} her kasaya {p} tane olmak üzere dizdi. {k} kasa doldu, {a} {t} açıkta kaldı. "
+            "Kaç {t} vardı?",
         ), "grown"),
         Plot("boxes_sold", boxes_sold, (
             "{n:gen} {p} {t} alan {k} dolu kasası ve ayrıca {a} {t:poss} vardı. {b} {t} sattı. Kaç {t} kaldı?",
