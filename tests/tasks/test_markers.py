@@ -24,7 +24,11 @@ from imbik.tasks.markers import join_answer, marker, read_marked, split_answer, 
         ("Seštejem.\nOdgovor: 12", "Seštejem.", "12"),
         ("Összeadom.\nVálasz: 12", "Összeadom.", "12"),
         ("O\u0308sszeadom.\nVa\u0301lasz: 12", "O\u0308sszeadom.", "12"),
-        ("Natalia sold 48/2 = <<48/2=24>>24 clips.\n#### 72", "Natalia sold 48/2 = <<48/2=24>>24 clips.", "72"),
+        (
+            "Natalia sold 48/2 = <<48/2=24>>24 clips.\n#### 72",
+            "Natalia sold 48/2 = <<48/2=24>>24 clips.",
+            "72",
+        ),
         ("He pays 5.\nA: 26", "He pays 5.", "26"),
         ("A: Paris\nB: London", "A: Paris\nB: London", ""),
         ("#### Step 1\nAdd them up", "#### Step 1\nAdd them up", ""),
@@ -45,17 +49,29 @@ def test_texts_are_taken_apart(text: str, reasoning: str, answer: str) -> None:
     assert split_answer(text) == (reasoning, answer)
 
 
-_WORDS = st.lists(st.sampled_from(["İki", "elma", "3 + 5 = 8.", "şöyle:", "ő", "72", "\n", "Cevap: 4."]), max_size=8)
+_WORDS = st.lists(
+    st.sampled_from(["İki", "elma", "3 + 5 = 8.", "şöyle:", "ő", "72", "\n", "Cevap: 4."]), max_size=8
+)
 
 
-@given(_WORDS, st.sampled_from(["72", "1.250,5", "kart bekleniyor", "iki\nsatır"]), st.sampled_from(["tr", "en", "sl", "hu", "de"]))
+@given(
+    _WORDS,
+    st.sampled_from(["72", "1.250,5", "kart bekleniyor", "iki\nsatır"]),
+    st.sampled_from(["tr", "en", "sl", "hu", "de"]),
+)
 def test_what_is_joined_is_split_again(words: list[str], answer: str, language: str) -> None:
     reasoning = " ".join(words).strip()
     assert split_answer(join_answer(reasoning, answer, language)) == (reasoning, answer)
 
 
 def test_marker_follows_the_language() -> None:
-    assert [marker(code) for code in ("tr", "en-GB", "sl", "hu", "fr")] == ["Cevap", "Answer", "Odgovor", "Válasz", "Answer"]
+    assert [marker(code) for code in ("tr", "en-GB", "sl", "hu", "fr")] == [
+        "Cevap",
+        "Answer",
+        "Odgovor",
+        "Válasz",
+        "Answer",
+    ]
 
 
 def test_steps_shown_come_before_steps_thought() -> None:

@@ -1,9 +1,9 @@
 """Which column means what: from the names people give their columns to the roles that make a task.
 
-Enters: a row's column names, the recipe's `columns:`, the shapes a kind understands. Leaves: role -> column. A *shape* is
-a mapping role -> column such as {"prompt": "question", "answer": "answer"}; every column has other spellings, among them
-Turkish ones. Roles that make the question: `messages`, `system`, `instruction`, `passage`, `prompt`, `document`,
-`premise` with `hypothesis`; roles of the reference: `answer`, `label`, `reasoning`.
+Enters: a row's column names, the recipe's `columns:`, the shapes a kind understands. Leaves: role -> column. A
+*shape* is a mapping role -> column such as {"prompt": "question", "answer": "answer"}; every column has other
+spellings, among them Turkish ones. Roles that make the question: `messages`, `system`, `instruction`, `passage`,
+`prompt`, `document`, `premise` with `hypothesis`; roles of the reference: `answer`, `label`, `reasoning`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ EXTRAS: Shape = {
 
 SPELLINGS: Mapping[str, str] = {
     "question": "question, soru, sual, problem, query, user question, kérdés, vprašanje",
-    "answer": "answer, cevap, yanıt, target, gold, ground truth, final answer, expected answer, válasz, odgovor, solution",
+    "answer": "answer, cevap, yanıt, target, gold, ground truth, final answer, expected answer, válasz, odgovor, "
+    "solution",
     "instruction": "instruction, talimat, yönerge, komut, utasítás, navodilo",
     "input": "input, girdi, giriş, bemenet, vhod",
     "output": "output, çıktı, kimenet, izhod",
@@ -66,8 +67,8 @@ SPELLINGS: Mapping[str, str] = {
     "response": "response, completion, reply, assistant",
     "text": "text, metin, mesaj, message, sentence, cümle, utterance, content, içerik, yorum, review, comment, tweet, "
     "body, szöveg, besedilo",
-    "label": "label, labels, etiket, intent, niyet, category, kategori, class, sınıf, target, sentiment, duygu, topic, konu, "
-    "tür, címke, oznaka",
+    "label": "label, labels, etiket, intent, niyet, category, kategori, class, sınıf, target, sentiment, duygu, topic, "
+    "konu, tür, címke, oznaka",
     "premise": "premise, öncül, sentence1, sentence 1",
     "hypothesis": "hypothesis, hipotez, varsayım, sentence2, sentence 2",
     "document": "document, belge, article, makale, haber, dokumentum, dokument",
@@ -119,7 +120,11 @@ class Columns:
         best: dict[str, str] = {}
         best_score = (-1, -1)
         for shape in self.shapes:
-            plan = {role: found for role, column in shape.items() if (found := self._column(role, column, names, spelled))}
+            plan = {
+                role: found
+                for role, column in shape.items()
+                if (found := self._column(role, column, names, spelled))
+            }
             if not _asks(plan, shape) or len(set(plan.values())) < len(plan):
                 continue
             chosen = sum(role in self.mapping or shape[role] in self.mapping for role in plan)
@@ -143,7 +148,7 @@ class Columns:
 
 
 def _asks(plan: Plan, shape: Shape) -> bool:
-    """Whether all that a shape needs for a question is there; `instruction` alone may ask, and `passage` is optional."""
+    """Whether all that a shape needs for a question is there; `instruction` alone may ask."""
     needed = [role for role in _QUESTION if role in shape]
     if "instruction" in needed:
         return "instruction" in plan

@@ -8,6 +8,7 @@ and `<think>…</think>`. The last marker counts, since models correct themselve
 from __future__ import annotations
 
 import re
+from collections import deque
 
 from imbik.core.types import Completion
 
@@ -15,7 +16,10 @@ MARKERS = {"tr": "Cevap", "en": "Answer", "sl": "Odgovor", "hu": "Válasz"}
 
 _WORDS = r"(?:cevap|yanıt|cevabı|answer|odgovor|v(?:á|a\u0301)lasz)"
 _BEFORE = r"(?:(?:son|nihai|doğru|final|correct|končni|végső)\s+)?"
-_STRONG = re.compile(rf"(?:^|(?<=[.!?])[ \t]+)[ \t>*_#-]*\b{_BEFORE}{_WORDS}[ \t*_]*[:：][ \t*_]*", re.IGNORECASE | re.MULTILINE)
+_STRONG = re.compile(
+    rf"(?:^|(?<=[.!?])[ \t]+)[ \t>*_#-]*\b{_BEFORE}{_WORDS}[ \t*_]*[:：][ \t*_]*",
+    re.IGNORECASE | re.MULTILINE,
+)
 _HASHES = re.compile(r"^[ \t]*####[ \t]*(?P<answer>[-+$€₺%\d(][^\n]*)$", re.MULTILINE)
 _LAST_LINE = re.compile(r"(?:^|\n)[ \t]*A:[ \t]*(?P<answer>[^\n]+)\s*\Z")
 _WEAK = re.compile(r"\bthe (?:final |correct )?answer is[ \t]*:?[ \t]*", re.IGNORECASE)
@@ -101,10 +105,7 @@ def _clean(answer: str) -> str:
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    found = None
-    for found in pattern.finditer(text):
-        pass
-    return found
+    return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
 
 
 def _last_box(text: str) -> tuple[int, int, str] | None:

@@ -1,7 +1,7 @@
 """Normal forms for comparing text; the text itself is always kept as it was written.
 
-Enters: text, composed or decomposed (NFC/NFD), in any casing. Leaves: forms in which equal means "a person would say it is
-the same". Casing is folded so that İ, I, ı and i meet: within one data set no two texts differ by that alone.
+Enters: text, composed or decomposed (NFC/NFD), in any casing. Leaves: forms in which equal means "a person would say
+it is the same". Casing is folded so that İ, I, ı and i meet: within one data set no two texts differ by that alone.
 """
 
 from __future__ import annotations

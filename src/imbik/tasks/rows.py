@@ -1,7 +1,7 @@
 """Rows as sources give them, and rows that cannot be used.
 
-Enters: one row of a file, as plain values. Leaves: values by dotted path, text where text is meant, or a BadRow that
-says why not: a bad row is data, never a crash.
+Enters: one row of a file, as plain values. Leaves: values by dotted path, text where text is meant, or a BadRowError
+that says why not: a bad row is data, never a crash.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Row(NamedTuple):
     recorded: tuple[Recorded, ...] = ()
 
 
-class Quarantined(Record):
+class Quarantined(Record, frozen=True, kw_only=True):
     """One line of `quarantine.jsonl`: a row that was not used. `reason` is one of few, `detail` is this row's own."""
 
     file: str
@@ -40,7 +40,7 @@ class Quarantined(Record):
         return f"{self.file}:{self.line}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
 
 
-class BadRow(Exception):
+class BadRowError(Exception):
     """Raised while a row is read; becomes its quarantine line."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -70,7 +70,7 @@ def value_at(values: Mapping[str, object], path: str) -> object:
 def as_text(value: object, what: str) -> str:
     """Text of a value; numbers, truth values and dates in their one plain spelling, nothing as "".
 
-    Raises: BadRow for lists, objects, bytes, NaN, NUL characters and bytes that could not be decoded.
+    Raises: BadRowError for lists, objects, bytes, NaN, NUL characters and bytes that could not be decoded.
     """
     if value is None:
         return ""
@@ -83,15 +83,24 @@ def as_text(value: object, what: str) -> str:
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, bytes):
-        raise BadRow("bytes where text is expected", f"{what} holds {len(value)} bytes")
-    kind = "a list" if isinstance(value, list | tuple) else "an object" if isinstance(value, Mapping) else f"{value!r:.40}"
-    raise BadRow("not text", f"{what} is {kind}")
+        raise BadRowError("bytes where text is expected", f"{what} holds {len(value)} bytes")
+    kind = (
+        "a list"
+        if isinstance(value, list | tuple)
+        else "an object"
+        if isinstance(value, Mapping)
+        else f"{value!r:.40}"
+    )
+    raise BadRowError("not text", f"{what} is {kind}")
 
 
 def _checked(text: str, what: str) -> str:
     if "\x00" in text:
-        raise BadRow("holds NUL characters", f"in {what}, character {text.index(chr(0)) + 1}")
+        raise BadRowError("holds NUL characters", f"in {what}, character {text.index(chr(0)) + 1}")
     if not text.isascii() and (broken := _BROKEN.search(text)):
         byte = ord(broken.group()) - 0xDC00
-        raise BadRow("bytes that cannot be decoded", f"in {what}, character {broken.start() + 1}, byte 0x{byte & 0xFF:02x}")
+        raise BadRowError(
+            "bytes that cannot be decoded",
+            f"in {what}, character {broken.start() + 1}, byte 0x{byte & 0xFF:02x}",
+        )
     return text

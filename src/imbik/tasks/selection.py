@@ -1,7 +1,7 @@
 """Row expressions such as `train[:4096]`, `[100:200]`, `train[10%:20%]`: which rows of a source are used.
 
-Enters: the expression. Leaves: the split it names and the stretch of rows. Percentages and negative numbers count from
-the whole, so only they need all rows in memory.
+Enters: the expression. Leaves: the split it names and the stretch of rows. Percentages and negative numbers count
+from the whole, so only they need all rows in memory.
 """
 
 from __future__ import annotations

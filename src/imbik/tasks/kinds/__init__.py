@@ -1,12 +1,12 @@
 """Kinds of task: how to ask, how to read the answer, which checks and metrics fit. A file here is a kind.
 
-Enters: a Task and a raw completion. Leaves: messages for a teacher, reasoning and final answer apart, the text a student
-learns, and whether two answers mean the same.
+Enters: a Task and a raw completion. Leaves: messages for a teacher, reasoning and final answer apart, the text a
+student learns, and whether two answers mean the same.
 
 `fields` are the row shapes that a kind understands, role -> column (see `tasks.columns`, whose QUESTION_SHAPES and
 LABEL_SHAPES most kinds share). `reference` is handed the texts of `answer` or `label`, and of `reasoning`; it raises
-`tasks.rows.BadRow` where they cannot be a reference, and the row goes to quarantine. `version` is raised when the same
-row would give another task.
+`tasks.rows.BadRowError` where they cannot be a reference, and the row goes to quarantine. `version` is raised when the
+same row would give another task.
 """
 
 from __future__ import annotations

@@ -1,0 +1,140 @@
+"""The first stage: sources in, `1_tasks/` out.
+
+Enters: the recipe's `tasks:` and the files it names. Leaves: tasks in source order, the set of each, quarantined
+rows, the labels found, how alike the sets are. Its hash holds the digests of the files, so a changed file runs it
+again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from imbik.core.files import file_digest, write_json, write_lines
+from imbik.core.lineage import leaf
+from imbik.core.plugins import load_plugin, make
+from imbik.core.runfolder import write_parts
+from imbik.core.types import Books, LabelReference, Task
+from imbik.recipe import Recipe
+from imbik.stage import Asker, StageContext, StageResult
+from imbik.tasks.kinds import Kind
+from imbik.tasks.likeness import likeness, warnings
+from imbik.tasks.load import Loaded, load_tasks, open_source, source_blocks, source_files
+from imbik.tasks.split import Assignment, divide, earlier_assignments
+
+_TRAINING_ONLY = {"loss_on", "turns"}
+_RARE = 2
+
+
+class TasksStage:
+    """From somebody's rows to tasks in sets."""
+
+    name = "tasks"
+    folder = "1_tasks"
+    version = 1
+
+    def needed(self, recipe: Recipe) -> bool:  # noqa: ARG002
+        """Always."""
+        return True
+
+    def inputs(self, recipe: Recipe) -> Sequence[str]:  # noqa: ARG002
+        """The first stage reads no other."""
+        return ()
+
+    def settings(self, recipe: Recipe, asker: Asker) -> object:  # noqa: ARG002
+        """The tasks section as written, versions of source and kind, recorded teachers, digests of all files.
+
+        Raises: InputError where a file is missing.
+        """
+        section = recipe.tasks.model_dump(mode="json", exclude_defaults=True, exclude=_TRAINING_ONLY)
+        recorded = {name: block.raw for name, block in recipe.teachers.items() if block.use == "recorded"}
+        return {
+            "tasks": _without_places(section),
+            "sources": [open_source(block, recipe.base).version for block, _ in source_blocks(recipe)],
+            "kind": getattr(load_plugin("tasks/kinds", recipe.tasks.kind.use), "version", 1),
+            "recorded": recorded,
+            "files": [file_digest(path) for path in source_files(recipe)],
+        }
+
+    def run(self, context: StageContext) -> StageResult:
+        """Read, divide, write.
+
+        Raises: InputError when the input cannot be used; see `load_tasks` and `divide`.
+        """
+        recipe, progress = context.recipe, context.progress
+        kind: Kind = make("tasks/kinds", recipe.tasks.kind)
+        progress.begin("tasks")
+        loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows))
+        division = divide(
+            loaded.tasks, recipe.tasks.split, earlier_assignments(context.run.path, self.folder)
+        )
+        notes = [*loaded.notes, *division.notes, *self._write(context, loaded, division.assignments)]
+        progress.end("tasks")
+        return StageResult(
+            books=_books(loaded),
+            leaves=[
+                leaf(task.id, {"task": task, "set": item.set})
+                for task, item in zip(loaded.tasks, division.assignments, strict=True)
+            ],
+            sensitivity=max((task.sensitivity for task in loaded.tasks), key=lambda level: level.rank),
+            measured={name: str(count) for name, count in sorted(_sizes(division.assignments).items())},
+            warnings=notes,
+        )
+
+    def _write(self, context: StageContext, loaded: Loaded, assignments: Sequence[Assignment]) -> list[str]:
+        """Write the folder's files; returns what a person should know of them."""
+        folder, tasks = context.folder, loaded.tasks
+        write_parts(folder, iter(tasks))
+        write_lines(folder / "splits.jsonl", assignments)
+        write_lines(folder / "quarantine.jsonl", loaded.quarantine)
+        found = likeness((task, item.set) for task, item in zip(tasks, assignments, strict=True))
+        write_json(folder / "likeness.json", found)
+        notes = warnings(found)
+        labels = labels_of(tasks)
+        if labels:
+            given = context.recipe.tasks.kind.raw.get("labels")
+            write_json(folder / "labels.json", given or labels)
+            notes += _label_notes(tasks, assignments)
+        return notes
+
+
+def labels_of(tasks: Sequence[Task]) -> list[str]:
+    """All labels of the references, sorted."""
+    return sorted({task.reference.text for task in tasks if isinstance(task.reference, LabelReference)})
+
+
+def _books(loaded: Loaded) -> Books:
+    reasons = Counter(bad.reason for bad in loaded.quarantine)
+    return Books(
+        rows_in=loaded.rows,
+        rows_out=len(loaded.tasks),
+        rejected=len(loaded.quarantine),
+        reasons=dict(reasons),
+    )
+
+
+def _sizes(assignments: Sequence[Assignment]) -> Counter[str]:
+    return Counter(f"rows_{item.set}" for item in assignments)
+
+
+def _label_notes(tasks: Sequence[Task], assignments: Sequence[Assignment]) -> list[str]:
+    """Labels that cannot be learned, because train has none or hardly any of them."""
+    counts: Counter[str] = Counter()
+    for task, item in zip(tasks, assignments, strict=True):
+        if isinstance(task.reference, LabelReference):
+            counts[task.reference.text] += item.set == "train"
+    rare = [label for label, count in sorted(counts.items()) if count < _RARE]
+    if not rare:
+        return []
+    shown = ", ".join(f"'{label}'" for label in rare[:5])
+    return [
+        f"{len(rare)} of {len(counts)} labels have fewer than {_RARE} training rows ({shown}{' …' * (len(rare) > 5)})"
+    ]
+
+
+def _without_places(section: object) -> object:
+    """The section without the recipe's line numbers, which shape nothing."""
+    if isinstance(section, dict):
+        place = set(section) <= {"use", "raw", "where"}
+        return {key: _without_places(item) for key, item in section.items() if not (place and key == "where")}
+    return [_without_places(item) for item in section] if isinstance(section, list) else section
