@@ -101,7 +101,7 @@ def _tasks(run: RunFolder, count: int) -> list[Shown]:
 
 
 def _task(task: Task, set_name: str) -> Shown:
-    texts = {message.role: message.content for message in task.messages}
+    texts: dict[str, str] = {message.role: message.content for message in task.messages}
     if task.reference is not None:
         texts |= {"known reasoning": task.reference.reasoning, "known answer": task.reference.text}
     return _safe(task.id, f"{set_name} {task.sensitivity.value}".strip(), texts)

@@ -1,0 +1,49 @@
+"""imbik chat RUN"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imbik.cli.options import RunName, Runs
+
+
+def chat(
+    run: RunName,
+    question: Annotated[
+        str, typer.Argument(metavar="[QUESTION]", help="Ask this once and leave.", show_default=False)
+    ] = "",
+    with_: Annotated[
+        str, typer.Option("--with", metavar="TEACHER", help="Also ask a teacher ('teacher': the run's own).")
+    ] = "",
+    sensitivity: Annotated[
+        str, typer.Option(help="How private what you type is; decides whether a teacher may see it.")
+    ] = "confidential",
+    runs: Runs = None,
+) -> None:
+    """Talk to the student of a run."""
+    import sys
+
+    from imbik.advise.chat import Chat
+    from imbik.advise.runs import find_run
+    from imbik.cli.console import print_reply
+    from imbik.privacy.sensitivity import parse
+
+    level = parse(sensitivity, where="--sensitivity")
+    with Chat(find_run(run, runs), with_, level) as talk:
+        if question:
+            for reply in talk.say(question):
+                print_reply(reply)
+            return
+        print("type a question; an empty line starts afresh, Ctrl-D ends", file=sys.stderr)
+        while True:
+            try:
+                line = input("> ").strip()
+            except EOFError:
+                return
+            if not line:
+                talk.forget()
+                continue
+            for reply in talk.say(line):
+                print_reply(reply)

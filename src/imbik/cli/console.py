@@ -1,0 +1,115 @@
+"""Printing: tables that stay tables when piped, and the summary of a run.
+
+Enters: rows of text. Leaves: lines on stdout. Row content must already be safe (`advise.terminal`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imbik.advise.chat import Reply
+    from imbik.core.progress import Reporter
+    from imbik.pipeline import RunResult
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """An aligned table; columns in which no row says anything are left out."""
+    used = [i for i in range(len(head)) if any(row[i] for row in rows)]
+    widths = [max(len(head[i]), *(len(row[i]) for row in rows)) for i in used] if rows else []
+    for row in (head, *rows):
+        cells = [_aligned(row[i], width) for i, width in zip(used, widths, strict=True)]
+        print("  " + "  ".join(cells).rstrip())
+
+
+def _aligned(cell: str, width: int) -> str:
+    """Figures to the right, words to the left."""
+    return cell.rjust(width) if cell[:1].isdigit() else cell.ljust(width)
+
+
+def summary(result: RunResult, *, quiet: bool) -> None:
+    """Stages with forecast and actual, systems, the report's path, and the line to type next."""
+    from imbik.advise.summary import STAGE_HEAD, stage_rows, system_table
+
+    for child in result.children:
+        if child.changed and not quiet:
+            summary(child, quiet=quiet)
+    if not quiet and (result.changed or result.planned):
+        print(f"\n{result.run.name}")
+        table(STAGE_HEAD, stage_rows(result))
+    if result.scores is not None and result.scores.systems:
+        print()
+        table(*system_table(result.scores))
+    for warning in result.warnings if not quiet else ():
+        print(f"! {warning}")
+    if result.report.exists():
+        print(f"\nreport: {result.report}")
+
+
+def finish(result: RunResult, *, dry_run: bool, quiet: bool) -> None:
+    """The end of `imbik run` and `imbik demo`."""
+    if dry_run:
+        _forecast(result)
+    elif not result.changed:
+        print(f"{result.run.name} is current: nothing changed, nothing was done")
+        summary(result, quiet=quiet)
+    else:
+        summary(result, quiet=quiet)
+    if (result.run / "6_student" / "best.json").exists() and not dry_run and not quiet:
+        print(f"next: imbik chat {shown(result.run)}")
+
+
+def _forecast(result: RunResult) -> None:
+    """What would run, and what it would take."""
+    from imbik.advise.summary import STAGE_HEAD, estimate_lines, stage_rows
+
+    for child in result.children:
+        _forecast(child)
+    print(f"{result.run.name}:" if result.planned else f"{result.run.name} is current: nothing would be done")
+    if not result.planned:
+        return
+    table(STAGE_HEAD, stage_rows(result))
+    for line in estimate_lines(result.estimate) if result.estimate else ():
+        print(f"  {line}")
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it: relative where that is shorter."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def reporter(*, quiet: bool) -> Reporter:
+    """Where progress is shown."""
+    from imbik.core.progress import SilentReporter, reporter_for
+
+    return SilentReporter() if quiet else reporter_for(sys.stdout)
+
+
+def print_reply(reply: Reply) -> None:
+    """One answer of a chat: the text as written, and how long it took."""
+    from imbik.advise.terminal import safe
+
+    said = reply.answered
+    text = said.text or said.problem
+    sure = f", {said.confidence:.0%} sure" if said.confidence is not None else ""
+    print(f"{reply.by} ({reply.seconds:.2f} s{sure}): {safe(text)}")
+
+
+@contextmanager
+def progress_for(label: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Progress of work outside a run; yields a function that is told how many more rows are done."""
+    from imbik.core.progress import Progress
+
+    progress = Progress(reporter(quiet=quiet))
+    progress.begin(label)
+    try:
+        yield lambda rows: progress.advance(label, rows)
+    finally:
+        progress.close()

@@ -1,0 +1,20 @@
+"""imbik ls"""
+
+from __future__ import annotations
+
+from imbik.cli.options import Runs
+
+
+def ls(runs: Runs = None) -> None:
+    """List runs with their results."""
+    from imbik.advise.runs import listing, runs_folder
+    from imbik.advise.terminal import safe
+    from imbik.cli.console import table
+
+    home = runs_folder(runs)
+    found = listing(home)
+    if not found:
+        print(f"no runs under {home}; imbik demo makes one")
+        return
+    rows = [[safe(run.name), run.last_stage, run.finished, run.result or run.problem] for run in found]
+    table(["run", "last stage", "finished (UTC)", "result"], rows)

@@ -1,0 +1,114 @@
+"""From a command line to a verb, and from however that ends to one exit code of the one table.
+
+Enters: argv. Leaves: the process, with a paragraph on stderr where something went wrong. A user's mistake never shows a
+traceback; a mistake of ours leaves one in a file, whose place is said.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Annotated
+
+import typer
+
+from imbik import __version__
+from imbik.core.errors import ExitCode, ImbikError
+
+VERBS = {
+    "Start": ("demo", "init", "run"),
+    "Use a run": ("chat", "predict", "review"),
+    "Look at a run": ("show", "diagnose", "ls", "gc"),
+    "Look things up": ("explain", "plugins", "schema", "doctor"),
+    "Privacy and testing": ("privacy", "fake_teacher"),
+}
+DEBUG = "IMBIK_DEBUG"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+def _top(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, also of expected errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Distil a large language model into a small one, and know how much of it is left."""
+    if debug:
+        os.environ[DEBUG] = "1"
+
+
+def application() -> typer.Typer:
+    """All verbs. Their files import nothing heavy until a verb is called."""
+    app = typer.Typer(name="imbik", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(_top)
+    for panel, names in VERBS.items():
+        for name in names:
+            module, shown = import_module(f"imbik.cli.{name}"), name.replace("_", "-")
+            if hasattr(module, "app"):
+                app.add_typer(module.app, name=shown, rich_help_panel=panel)
+            else:
+                app.command(shown, rich_help_panel=panel)(getattr(module, name))
+    return app
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run_command())
+
+
+def run_command() -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        application()()
+    except SystemExit as ended:
+        return _code(ended.code)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except ImbikError as error:
+        if os.environ.get(DEBUG):
+            traceback.print_exc()
+        print(f"imbik: {error}", file=sys.stderr)
+        return error.exit_code
+    except Exception as error:
+        return _crashed(error)
+    return ExitCode.DONE
+
+
+def _code(code: object) -> int:
+    """Exit codes of the command-line library: 130 is Ctrl-C, and None is success."""
+    if code == ExitCode.INTERRUPTED:
+        return _interrupted()
+    return code if isinstance(code, int) else ExitCode.DONE if code is None else ExitCode.FAILED
+
+
+def _interrupted() -> int:
+    print("\nimbik: stopped. Nothing finished is lost: run the same command again to go on.", file=sys.stderr)
+    return ExitCode.INTERRUPTED
+
+
+def _crashed(error: Exception) -> int:
+    """A mistake of ours: one line for the person, the traceback in a file (or on the terminal with --debug)."""
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    name = f"imbik-crash-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    runs = Path(os.environ.get("IMBIK_RUNS") or "runs")
+    path = (runs if os.access(runs, os.W_OK) else Path(gettempdir())) / name
+    try:
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(f"imbik {__version__}\n{' '.join(sys.argv[:2])}\n")
+            traceback.print_exc(file=stream)
+        place = f"the details are in {path}"
+    except OSError:
+        place = "run it again with imbik --debug to see the details"
+    print(f"imbik: this is an error of imbik ({type(error).__name__}: {error}); {place}", file=sys.stderr)
+    return ExitCode.FAILED

@@ -1,0 +1,41 @@
+"""imbik run RECIPE"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imbik.cli.options import DryRun, Quiet, Runs, Set
+
+
+def run(
+    recipe: Annotated[Path, typer.Argument(help="recipe.yaml, the folder it lies in, or a run folder.")],
+    from_stage: Annotated[
+        str, typer.Option("--from", metavar="STAGE", help="Do this stage and those after it again.")
+    ] = "",
+    until: Annotated[str, typer.Option("--until", metavar="STAGE", help="Stop after this stage.")] = "",
+    set_: Set = None,
+    runs: Runs = None,
+    dry_run: DryRun = False,
+    with_reviews: Annotated[
+        bool, typer.Option("--with-reviews", help="Use the experts' verdicts as they are now.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a recipe: from tasks to a measured student. The same command again goes on where it stopped."""
+    from imbik.cli.console import finish, reporter
+    from imbik.pipeline import run as run_recipe
+
+    result = run_recipe(
+        recipe,
+        runs=runs,
+        overrides=set_ or (),
+        from_stage=from_stage,
+        until=until,
+        dry_run=dry_run,
+        with_reviews=with_reviews,
+        reporter=reporter(quiet=quiet),
+    )
+    finish(result, dry_run=dry_run, quiet=quiet)

@@ -1,0 +1,25 @@
+"""imbik schema"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def schema(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+) -> None:
+    """Print the JSON Schema of a recipe, so that editors complete and check it."""
+    import json
+
+    from imbik.core.files import write_text
+    from imbik.recipe import json_schema
+
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        print(text, end="")
+    else:
+        write_text(output, text)
+        print(f"{output}: put  # yaml-language-server: $schema={output}  at the top of a recipe")

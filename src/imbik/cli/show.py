@@ -1,0 +1,45 @@
+"""imbik show RUN [STAGE]"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from imbik.cli.options import RunName, Runs
+
+
+def show(
+    run: RunName,
+    stage: Annotated[
+        str, typer.Argument(metavar="[STAGE]", help="tasks, generate, refine or review.", show_default=False)
+    ] = "",
+    rows: Annotated[int, typer.Option("--rows", "-n", min=0, help="Sample rows to show.")] = 3,
+    runs: Runs = None,
+) -> None:
+    """Print the funnel of a run and sample rows."""
+    from imbik.advise.runs import find_run
+    from imbik.advise.show import funnel, newest_rows, sample_rows
+    from imbik.advise.summary import clock
+    from imbik.cli.console import table
+
+    found = find_run(run, runs)
+    if not stage:
+        head = ["stage", "in", "out", "rejected", "failed", "pending", "took", "why"]
+        lines = []
+        for line in funnel(found):
+            books = line.books
+            counts = [books.rejected, books.failed, books.pending]
+            why = ", ".join(
+                f"{reason} {count:,}" for reason, count in sorted(books.reasons.items(), key=lambda i: -i[1])
+            )
+            lines.append(
+                [line.stage, f"{books.rows_in:,}", f"{books.rows_out:,}"]
+                + [f"{count:,}" if count else "" for count in counts]
+                + [clock(line.seconds), why]
+            )
+        table(head, lines) if lines else print(f"{found.name}: no stage has finished yet")
+    for row in sample_rows(found, stage, rows) if stage else newest_rows(found, rows):
+        print(f"\n[{row.mark}] {row.id}")
+        for name, text in row.texts.items():
+            print(f"  {name}: {text}".replace("\n", "\n    "))
