@@ -25,3 +25,14 @@ def own_configuration(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
 def root() -> Path:
     """The checkout."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data(root: Path) -> Path:
+    """The folder of real data sets: IMBIK_TEST_DATA, else `../shared/data` beside the checkout; tests skip without it."""
+    folder = Path(os.environ.get("IMBIK_TEST_DATA") or root.parent / "shared" / "data")
+    if not (folder / "banking77").is_dir():
+        pytest.skip(
+            f"no real data in {folder}: set IMBIK_TEST_DATA to the folder that holds banking77/ and gsm8k/"
+        )
+    return folder
