@@ -1,0 +1,11 @@
+"""Privacy (KVKK): what may leave this machine, for where, and the proof of what did.
+
+Enters: the sensitivity of a row and the place it would go to. Leaves: a decision with its reason, and an audit line.
+
+- `sensitivity`: whatever is made of something inherits the highest sensitivity that went in. - `operator`: the one
+file that says which endpoints are local, which contracts cover the others; `trust` pins one that lies beside a
+recipe, so that a cloned folder cannot grant itself anything.
+- `addresses`: what a URL and an address really are, and the odd ones that are never spoken to.
+- `gate`: decides, fails closed, and writes every decision down in `audit`, a hash chain without content.
+- `transport`: the only door. It opens every client connection to a teacher and asks the gate itself.
+"""

@@ -1,0 +1,98 @@
+"""What a URL and an address really are, and the odd ones that are never spoken to.
+
+Enters: a URL from a recipe, an address from the resolver. Leaves: an Endpoint with one unambiguous host and port, an
+address in its normal form, or a refusal. `2130706433` and `0x7f.1` reach loopback though no parser calls them
+addresses, and `::ffff:8.8.8.8` is 8.8.8.8: two spellings of one host must never meet two rules.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from yarl import URL
+
+from imbik.core.errors import UsageError
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+_NUMERIC = re.compile(r"^(0[xX][0-9a-fA-F]*|\d+)$")
+_NAME = re.compile(r"^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*$")
+# Where clouds answer questions about the machine itself; 169.254/16 is refused as link-local.
+_METADATA = (ip_network("100.100.100.200/32"), ip_network("fd00:ec2::254/128"), ip_network("fd20:ce::254/128"))
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Scheme, host (lower case, without brackets or a final dot) and port of a URL; `literal`: the host is an IP."""
+
+    scheme: str
+    host: str
+    port: int
+    literal: Address | None = None
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+def normal(text: str) -> Address:
+    """An address in its one form: IPv4-mapped IPv6 becomes IPv4, a zone index is dropped.
+
+    Raises: ValueError when the text is no address.
+    """
+    address = ip_address(text.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def endpoint(url: str) -> Endpoint:
+    """The endpoint of a URL.
+
+    Raises: UsageError for anything but http(s) to one plainly written host.
+    """
+    try:
+        parsed = URL(url)
+        host, port = (parsed.raw_host or "").lower().removesuffix("."), parsed.port
+    except ValueError as error:
+        raise UsageError(f"this is not a URL ({error})", where=url) from None
+    if parsed.scheme not in {"http", "https"} or not host or not port:
+        raise UsageError("a teacher's URL starts with http:// or https:// and names a host", where=url)
+    if parsed.raw_user is not None or parsed.raw_password is not None:
+        raise UsageError("a URL with a user or password in it is refused", where=str(parsed.with_user(None)))
+    return Endpoint(parsed.scheme, host, port, _literal(host, url))
+
+
+def _literal(host: str, url: str) -> Address | None:
+    """The address a host spells, or None for a name; spellings that only some programs read are refused."""
+    try:
+        return normal(host)
+    except ValueError:
+        pass
+    if _NUMERIC.match(host.rpartition(".")[2]):
+        raise UsageError(
+            "this host is a number that some programs read as an address and others do not",
+            where=url,
+            next="write the address in full, such as 127.0.0.1",
+        )
+    if not _NAME.match(host):
+        raise UsageError("this is not a host name", where=url)
+    return None
+
+
+def refusal(address: Address) -> str:
+    """Why an address is never spoken to, whatever the operator lists; empty when it may be."""
+    if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
+        return f"{address} is no single machine's address"
+    if address.is_link_local or any(address in network for network in _METADATA):
+        return f"{address} is where a cloud answers for the machine itself (link-local or metadata)"
+    return ""
+
+
+def network(text: str) -> Network | None:
+    """The network a line of the operator's file spells (one address is a network of one), or None for a host name."""
+    try:
+        return ip_network(str(normal(text)) if "/" not in text else text)
+    except ValueError:
+        return None

@@ -1,0 +1,207 @@
+"""The operator's file: what the person who answers for the data allows, and nothing else may widen it.
+
+Enters: YAML from exactly one place (never a merge): `/etc/imbik/operator.yaml`, else the file named by
+`IMBIK_OPERATOR`, else a trusted `operator.yaml` beside the recipe, else the one in the user's configuration folder.
+Leaves: a frozen Operator that the gate asks. Without any file, only public rows may leave. For example:
+
+    local:
+      - {host: 10.0.0.0/24, port: 8000, attestation: "our own GPU room, KVKK inventory no 12"}
+      - {host: llm.sirket.lan, addresses: [10.0.1.7], ports: [443], attestation: "same"}
+    external:
+      - {host: api.example.com, contract: "standard contract notified on 2026-01-05", accepts: internal}
+    declassifiers: [dpo@sirket.com]
+    trusted_code: [/opt/models/reviewed]
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from imbik.core.errors import OperatorFileError
+from imbik.core.plugins import explain_validation
+from imbik.core.types import Sensitivity
+from imbik.privacy.addresses import Address, Endpoint, Network, network
+from imbik.privacy.trust import config_folder, fingerprint, pinned
+
+SYSTEM_FILE = Path("/etc/imbik/operator.yaml")
+FILE_NAME = "operator.yaml"
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_port(cls, value: Any) -> Any:
+        """`port: 8000` is `ports: [8000]`."""
+        if isinstance(value, dict) and "port" in value and "ports" not in value:
+            return {**{key: item for key, item in value.items() if key != "port"}, "ports": [value["port"]]}
+        return value
+
+
+class LocalEndpoint(_Part):
+    """An endpoint the operator vouches for: rows of any sensitivity stay in the operator's hands there."""
+
+    host: str = Field(description="address, network (CIDR) or host name")
+    ports: tuple[int, ...] = Field(min_length=1, description="the ports served")
+    attestation: str = Field(min_length=1, description="why this counts as local, in the operator's words")
+    addresses: tuple[str, ...] = Field((), description="addresses that a host name may have")
+
+    @model_validator(mode="after")
+    def _comparable(self) -> LocalEndpoint:
+        """A name alone could be made to point anywhere, so the address it may have is part of the rule."""
+        if not self.networks:
+            raise ValueError(f"'{self.host}' is a name: say which addresses it may have (addresses: [10.0.0.5])")
+        if any(network(item) is None for item in self.addresses):
+            raise ValueError("addresses are IP addresses or networks (10.0.0.5, 10.0.0.0/24)")
+        return self
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """Where a connection must really end."""
+        own = network(self.host)
+        texts = self.addresses or (_LOOPBACK if self.host.lower() == "localhost" else ())
+        found = [own] if own is not None else [network(text) for text in texts]
+        return tuple(item for item in found if item is not None)
+
+    def covers(self, endpoint: Endpoint, address: Address) -> bool:
+        """Whether a connection to `address` for this endpoint is the one the operator meant."""
+        named = network(self.host) is not None or self.host.lower() == endpoint.host
+        return named and endpoint.port in self.ports and any(address in item for item in self.networks)
+
+
+class ExternalEndpoint(_Part):
+    """An endpoint of somebody else, the contract that covers it, and the highest sensitivity it may be sent."""
+
+    host: str = Field(min_length=1, description="host name as in the URL")
+    ports: tuple[int, ...] = Field((443,), min_length=1, description="the ports allowed")
+    contract: str = Field(min_length=1, description="what makes the transfer lawful (KVKK art. 9)")
+    accepts: Sensitivity = Field(Sensitivity.PUBLIC, description="highest sensitivity of rows as they are")
+    accepts_cleaned: Sensitivity = Field(Sensitivity.PUBLIC, description="the same for pseudonymised rows")
+
+    @model_validator(mode="after")
+    def _never_special(self) -> ExternalEndpoint:
+        if Sensitivity.SPECIAL in (self.accepts, self.accepts_cleaned):
+            raise ValueError("special rows (KVKK art. 6) never leave: accept confidential at most")
+        return self
+
+    def covers(self, endpoint: Endpoint) -> bool:
+        """Whether this line speaks of the endpoint."""
+        return self.host.lower() == endpoint.host and endpoint.port in self.ports
+
+
+class Operator(_Part):
+    """One operator's file. `path` and `hash` say which; both are empty when there is none."""
+
+    local: tuple[LocalEndpoint, ...] = ()
+    external: tuple[ExternalEndpoint, ...] = ()
+    unlisted: Literal["public", "nothing"] = "public"
+    declassifiers: tuple[str, ...] = ()
+    trusted_code: tuple[Path, ...] = ()
+    path: Path | None = None
+    hash: str = ""
+    ignored: str = Field("", description="an operator's file that lies beside the recipe and was not trusted")
+
+    def local_for(self, endpoint: Endpoint, address: Address) -> LocalEndpoint | None:
+        """The line that makes this connection local."""
+        return next((item for item in self.local if item.covers(endpoint, address)), None)
+
+    def external_for(self, endpoint: Endpoint) -> ExternalEndpoint | None:
+        """The line that speaks of this external endpoint."""
+        return next((item for item in self.external if item.covers(endpoint)), None)
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that refuses a key written twice: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping."""
+        keys = [key.value for key, _ in node.value]
+        double = next((key for key in keys if keys.count(key) > 1), None)
+        if double is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"key '{double}' is written twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def load_operator(recipe_folder: Path) -> Operator:
+    """The one operator's file that holds for a recipe in this folder, or an empty Operator when there is none.
+
+    Raises: OperatorFileError when the file that holds cannot be used, or lies beside the recipe and is not trusted.
+    """
+    if os.path.lexists(SYSTEM_FILE):
+        return read_operator(SYSTEM_FILE)
+    if named := os.environ.get("IMBIK_OPERATOR"):
+        return _checked(Path(named).expanduser(), recipe_folder, named="IMBIK_OPERATOR")
+    beside = recipe_folder / FILE_NAME
+    ignored = ""
+    if os.path.lexists(beside):
+        if pinned(beside):
+            return _checked(beside, recipe_folder, named="")
+        ignored = str(beside)
+    own = config_folder() / FILE_NAME
+    if os.path.lexists(own) and str(own) != ignored:
+        return _checked(own, recipe_folder, named="").model_copy(update={"ignored": ignored})
+    return Operator(ignored=ignored)
+
+
+def read_operator(path: Path) -> Operator:
+    """Read and check one operator's file. What is hashed is exactly what is parsed.
+
+    Raises: OperatorFileError with file, key and what to do.
+    """
+    try:
+        data = path.read_bytes()
+        writable = path.stat().st_mode & 0o002
+    except OSError as error:
+        raise OperatorFileError(
+            f"the operator's file cannot be read: {error.strerror}", where=str(path), next="mend it: no other is used"
+        ) from None
+    if writable:
+        raise OperatorFileError(
+            "anyone on this machine may change this operator's file", where=str(path), next=f"chmod o-w {path}"
+        )
+    try:
+        content = yaml.load(data, Loader=_Loader) or {}  # noqa: S506 - _Loader is a SafeLoader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise OperatorFileError(f"not valid YAML: {error}".replace("\n", " "), where=str(path)) from None
+    return _typed(content, path, fingerprint(data))
+
+
+def _typed(content: Any, path: Path, sha: str) -> Operator:
+    """The file's content as an Operator; keys that only loading sets are unknown to a writer."""
+    if not isinstance(content, dict):
+        raise OperatorFileError("an operator's file is a mapping (local, external, …)", where=str(path))
+    if forged := sorted({"path", "hash", "ignored"} & set(content)):
+        raise OperatorFileError(f"unknown key '{forged[0]}'", where=str(path))
+    try:
+        return Operator.model_validate({**content, "path": path, "hash": sha})
+    except ValidationError as error:
+        raise OperatorFileError(explain_validation(error, Operator), where=str(path)) from None
+
+
+def _checked(path: Path, recipe_folder: Path, *, named: str) -> Operator:
+    """The file, unless it lies beside the recipe and is not the one that was trusted."""
+    operator = read_operator(path)
+    if not _beside(path, recipe_folder):
+        return operator
+    pin = pinned(path)
+    if pin == operator.hash:
+        return operator
+    what = "changed since it was trusted" if pin else "was not trusted"
+    how = f" (named by {named})" if named else ""
+    raise OperatorFileError(
+        f"this operator's file lies beside the recipe{how} and {what}, so it grants nothing",
+        where=str(path),
+        next=f"read it, and if it is yours: imbik privacy trust {path}",
+    )
+
+
+def _beside(path: Path, recipe_folder: Path) -> bool:
+    """Whether a file lies in the recipe's folder, as written or after following links."""
+    return recipe_folder.resolve() in {path.resolve().parent, path.absolute().parent.resolve()}

@@ -1,0 +1,245 @@
+"""The only door: every request to a teacher leaves here, and nowhere else is a client connection opened.
+
+Enters: a request as data, the sensitivity of what is in it, and the rows it was made from. Leaves: the reply, or a
+typed reason why there is none. The gate is asked here, on the address about to be connected to, so it cannot be gone
+around:
+
+- the host is resolved once and pinned; the request is addressed to that address, and the peer of the connection is
+  compared with it before the first byte is written;
+- no proxy, no cookie, no .netrc of the environment is used, and no redirect is followed;
+- replies are cut off at a byte limit, requests at a total deadline;
+- the key is added last, and is never part of an error or a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import aiohttp
+from yarl import URL
+
+from imbik.core.types import Sensitivity
+from imbik.privacy.addresses import Address, Endpoint, endpoint, normal
+from imbik.privacy.gate import Decision, Gate, Place
+from imbik.privacy.keys import find_key
+
+if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ClientRequest
+    from aiohttp.connector import Connection
+
+MAX_REPLY_BYTES = 64 << 20
+_CONNECT_SECONDS = 20.0
+
+
+class Outgoing(Protocol):
+    """A request as data (`teachers.WireRequest` is one). `key_name` is empty where no key is shown."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def key_name(self) -> str: ...
+    @property
+    def key_header(self) -> str: ...
+    @property
+    def key_prefix(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class TransportError(Exception):
+    """No usable reply; the text says why in words and holds neither key nor content."""
+
+
+class BlockedAtDoorError(TransportError):
+    """The gate refused."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.reason)
+        self.decision = decision
+
+
+class UnreachableError(TransportError):
+    """No connection: nothing was sent."""
+
+
+class BrokenReplyError(TransportError):
+    """The connection ended, the reply was too long, or nothing came before the deadline: it may have been paid for."""
+
+
+class _PinnedConnector(aiohttp.TCPConnector):
+    """Connects to addresses only, and compares the peer with the address asked for before anything is written."""
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        peer = connection.transport.get_extra_info("peername") if connection.transport else None
+        if peer is None or str(normal(str(peer[0]))) != req.url.raw_host:
+            connection.close()
+            raise aiohttp.ClientConnectionError("the connection does not end at the pinned address")
+        return connection
+
+
+class Transport:
+    """Opened inside a running loop with `async with`; one per run and process."""
+
+    def __init__(self, gate: Gate, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
+        self._gate = gate
+        self._max_reply = max_reply_bytes
+        self._pins: dict[tuple[str, int], list[Address]] = {}
+        self._endpoints: dict[str, Endpoint] = {}
+        self._keys: dict[tuple[str, str, Address], str] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Transport:
+        connector = _PinnedConnector(limit=0, use_dns_cache=False, keepalive_timeout=30)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+            headers={"User-Agent": "imbik", "Accept-Encoding": "identity"},
+            raise_for_status=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def admit(self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str, write: bool) -> Decision:
+        """What the gate says of sending this row there, before anything else is done with it.
+
+        A refusal is written to the audit chain at once, an allowance by `send`; `write` is for a row whose question is
+        under way already in another row's name. A host without an address is no refusal: sending will say so.
+        """
+        target = self._endpoint(url)
+        try:
+            place = (await self._places(target, sensitivity))[0]
+        except UnreachableError:
+            return Decision(True, "no address yet")
+        decision = self._gate.foresee(sensitivity, place)
+        if write or not decision.allowed:
+            decision = self._gate.decide(sensitivity, place, rows=(row,), purpose=purpose)
+        return decision
+
+    async def send(
+        self, request: Outgoing, *, sensitivity: Sensitivity, rows: Sequence[str], purpose: str, seconds: float
+    ) -> Reply:
+        """Send, once, to an address that the gate allows for these rows. `seconds` is the deadline for all of it.
+
+        Raises: BlockedAtDoorError, UnreachableError, BrokenReplyError; UsageError when the key is missing.
+        """
+        target = self._endpoint(request.url)
+        refused: list[str] = []
+        try:
+            async with asyncio.timeout(seconds):
+                for place in await self._places(target, sensitivity):
+                    decision = self._gate.decide(sensitivity, place, rows=rows, purpose=purpose)
+                    if not decision.allowed:
+                        raise BlockedAtDoorError(decision)
+                    try:
+                        return await self._post(request, place)
+                    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                        refused.append(f"{place.address}: {_connect_reason(error)}")
+        except TimeoutError:
+            raise BrokenReplyError(f"no answer within {seconds:g} s") from None
+        except aiohttp.ClientError as error:
+            raise BrokenReplyError(f"the connection broke ({type(error).__name__})") from None
+        self._pins.pop((target.host, target.port), None)
+        raise UnreachableError(f"no connection to {target} ({'; '.join(refused)})")
+
+    async def _places(self, target: Endpoint, sensitivity: Sensitivity) -> list[Place]:
+        """Where to connect, those the gate would allow first; where it would allow none, one for it to refuse."""
+        places = [Place("endpoint", target, item) for item in await self._addresses(target)]
+        return [item for item in places if self._gate.foresee(sensitivity, item).allowed] or places[:1]
+
+    async def _post(self, request: Outgoing, place: Place) -> Reply:
+        """One POST to a pinned address; TLS and the Host header keep the name."""
+        target, address = place.endpoint, place.address
+        if self._session is None or target is None or address is None:
+            raise RuntimeError("Transport is used inside `async with`, and for endpoints")
+        host = URL(request.url).raw_authority.rpartition("@")[2]
+        headers = {**request.headers, "Host": host}
+        if request.key_name:
+            headers[request.key_header] = request.key_prefix + self._key(request.key_name, target, address)
+        async with self._session.post(
+            URL(request.url).with_host(str(address)),
+            data=request.body,
+            headers=headers,
+            allow_redirects=False,
+            server_hostname=target.host if target.scheme == "https" else None,
+        ) as response:
+            self._prefer(target, address)
+            return Reply(response.status, response.headers, await self._body(response))
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        """The reply's body, as long as it stays within the limit."""
+        body = bytearray()
+        async for part in response.content.iter_any():
+            body += part
+            if len(body) > self._max_reply:
+                response.close()
+                raise BrokenReplyError(f"the reply is longer than {self._max_reply:,} bytes")
+        return bytes(body)
+
+    async def _addresses(self, target: Endpoint) -> list[Address]:
+        """The pinned addresses of a host, resolved here on first use."""
+        if target.literal is not None:
+            return [target.literal]
+        pin = (target.host, target.port)
+        if pin not in self._pins:
+            try:
+                found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            except OSError:
+                raise UnreachableError(f"the name {target.host} has no address") from None
+            self._pins[pin] = list(dict.fromkeys(normal(str(item[4][0])) for item in found))
+        return self._pins[pin]
+
+    def _prefer(self, target: Endpoint, address: Address) -> None:
+        """Begin with the address that answered, next time."""
+        pins = self._pins.get((target.host, target.port), [])
+        if address in pins and pins[0] != address:
+            pins.remove(address)
+            pins.insert(0, address)
+
+    def _endpoint(self, url: str) -> Endpoint:
+        if url not in self._endpoints:
+            self._endpoints[url] = endpoint(url)
+        return self._endpoints[url]
+
+    def _key(self, name: str, target: Endpoint, address: Address) -> str:
+        slot = (name, str(target), address)
+        if slot not in self._keys:
+            self._keys[slot] = find_key(name, target, address, self._gate.operator)
+        return self._keys[slot]
+
+
+def _connect_reason(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> str:
+    """Why a connection failed, without names of libraries."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return f"no connection within {_CONNECT_SECONDS:g} s"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return "its certificate or TLS is not accepted"
+    return error.os_error.strerror or type(error.os_error).__name__
