@@ -1,0 +1,10 @@
+"""What tests of imbik, and of recipes and plug-ins made for it, stand on: a teacher that fails on demand.
+
+Enters: rules (latency, refusals, broken replies) and a function that answers. Leaves: a real HTTP server on this
+machine that counts what it was asked. Nothing in imbik imports this but the command line.
+"""
+
+from imbik.testing.fake_teacher import FakeTeacher, run
+from imbik.testing.rules import Rule, parse_rule
+
+__all__ = ["FakeTeacher", "Rule", "parse_rule", "run"]
