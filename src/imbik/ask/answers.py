@@ -1,0 +1,193 @@
+"""The answer store: every answer ever paid for, as it came, shared by all runs of a folder.
+
+Enters: keys to look up and claim, raw answers to keep. Leaves: futures that are done once the answer is on the disk.
+One thread of one process writes, in groups, so durability costs little; other processes join through SQLite's own
+locking.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import Enum
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
+
+from imbik.ask.claims import HEARTBEAT_SECONDS, Claims
+from imbik.ask.schema import connect, explain
+from imbik.core.types import Sensitivity
+
+T = TypeVar("T")
+_GROUP_SECONDS = 0.005
+_GROUP_MOST = 4_096
+_LEVELS = tuple(Sensitivity)
+
+
+class Stored(NamedTuple):
+    """A raw answer. `body` is the reply's bytes (`http`) or an encoded Completion (`completion`)."""
+
+    form: Literal["http", "completion"]
+    body: bytes
+    max_tokens: int
+    seconds: float
+    status: int = 200
+    revision: int = 0
+
+
+class Claim(Enum):
+    """What a claim found where no answer is stored."""
+
+    MINE = "mine"
+    BUSY = "busy"
+
+
+class _Operation(NamedTuple):
+    run: Callable[[sqlite3.Connection], object]
+    future: Future[object]
+
+
+class AnswerStore:
+    """One process's way to the store. Thread-safe; close it, so that its claims are given back."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._claims = Claims()
+        self._connection = connect(path)
+        self._queue: queue.SimpleQueue[_Operation | None] = queue.SimpleQueue()
+        entered: Future[object] = Future()
+        self._commit([_Operation(self._claims.sign_in, entered)])
+        try:
+            entered.result()
+        except BaseException:
+            self._connection.close()
+            raise
+        self._thread = threading.Thread(target=self._work, name="imbik-answers", daemon=True)
+        self._thread.start()
+
+    def claim(self, key: bytes, sensitivity: Sensitivity, *, beyond: int = 0) -> Future[Stored | Claim]:
+        """The stored answer, or a claim on asking for it (MINE), or BUSY while somebody else asks.
+
+        `beyond` is the revision of a stored answer that does not do (truncated, unreadable). A stored answer's
+        sensitivity rises to the highest it was ever asked under.
+        """
+        return self._submit(lambda connection: self._find_or_take(connection, key, sensitivity, beyond))
+
+    def put(self, key: bytes, teacher: str, answer: Stored, sensitivity: Sensitivity) -> Future[int]:
+        """Keep an answer; the future gives its revision once it is durable. The claim stays until `release`."""
+        return self._submit(lambda connection: _insert(connection, key, teacher, answer, sensitivity))
+
+    def raise_sensitivity(self, key: bytes, sensitivity: Sensitivity) -> Future[None]:
+        """The answer was also given to a more sensitive row."""
+        return self._submit(lambda connection: _raise(connection, key, sensitivity))
+
+    def release(self, key: bytes) -> None:
+        """Give a claim back, some time soon."""
+        self._submit(lambda connection: self._claims.release(connection, key))
+
+    def close(self) -> None:
+        """Finish what was handed in, give back all claims, close the file."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _find_or_take(
+        self, connection: sqlite3.Connection, key: bytes, sensitivity: Sensitivity, beyond: int
+    ) -> Stored | Claim:
+        row = connection.execute(
+            "SELECT form, body, max_tokens, seconds, status, revision, sensitivity FROM answers WHERE key = ?", (key,)
+        ).fetchone()
+        if row is not None and row[5] > beyond:
+            if sensitivity.rank > row[6]:
+                _raise(connection, key, sensitivity)
+            return Stored(*row[:6])
+        return Claim.MINE if self._claims.take(connection, key) else Claim.BUSY
+
+    def _submit(self, run: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        future: Future[T] = Future()
+        self._queue.put(_Operation(run, future))  # type: ignore[arg-type]
+        return future
+
+    def _work(self) -> None:
+        """The writing thread: collect a group, commit it, tell everybody; show signs of life in between."""
+        running = True
+        while running:
+            operations, running = self._collect()
+            if operations:
+                self._commit(operations)
+            elif running:
+                self._commit([_Operation(self._claims.beat, Future())])
+        self._commit([_Operation(self._claims.sign_out, Future())])
+        self._connection.close()
+
+    def _collect(self) -> tuple[list[_Operation], bool]:
+        """A group of operations that came close together; False when the store is being closed."""
+        group: list[_Operation] = []
+        try:
+            item = self._queue.get(timeout=HEARTBEAT_SECONDS)
+            if item is not None:
+                time.sleep(_GROUP_SECONDS)
+            while item is not None and len(group) < _GROUP_MOST:
+                group.append(item)
+                item = self._queue.get_nowait()
+        except queue.Empty:
+            return group, True
+        return group, item is not None
+
+    def _commit(self, operations: list[_Operation]) -> None:
+        """Run a group in one transaction; on an error nothing of it happened, and everybody hears why."""
+        waiting = [operation.future.set_running_or_notify_cancel() for operation in operations]
+        results: list[object] = []
+        failure: Exception | None = None
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = [operation.run(self._connection) for operation in operations]
+            self._claims.beat(self._connection)
+            self._connection.execute("COMMIT")
+        except Exception as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            failure = explain(error, self.path) if isinstance(error, sqlite3.Error) else error
+        for number, operation in enumerate(operations):
+            if waiting[number] and failure is not None:
+                operation.future.set_exception(failure)
+            elif waiting[number]:
+                operation.future.set_result(results[number])
+
+
+def _insert(connection: sqlite3.Connection, key: bytes, teacher: str, answer: Stored, sensitivity: Sensitivity) -> int:
+    """Insert, or replace one that was asked under the same limit or a lower one."""
+    connection.execute(
+        """INSERT INTO answers VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET revision = revision
+        + 1, form = excluded.form, status = excluded.status, body = excluded.body, max_tokens = excluded.max_tokens,
+        seconds = excluded.seconds, stored = excluded.stored, sensitivity = max(sensitivity, excluded.sensitivity)
+        WHERE excluded.max_tokens >= max_tokens""",
+        (
+            key,
+            teacher,
+            answer.form,
+            answer.status,
+            answer.body,
+            answer.max_tokens,
+            sensitivity.rank,
+            answer.seconds,
+            time.time(),
+        ),
+    )
+    return int(connection.execute("SELECT revision FROM answers WHERE key = ?", (key,)).fetchone()[0])
+
+
+def _raise(connection: sqlite3.Connection, key: bytes, sensitivity: Sensitivity) -> None:
+    connection.execute("UPDATE answers SET sensitivity = max(sensitivity, ?) WHERE key = ?", (sensitivity.rank, key))
+
+
+def stored_sensitivity(path: Path, key: bytes) -> Sensitivity | None:
+    """The highest sensitivity ever seen for an answer, or None when none is stored."""
+    connection = connect(path)
+    try:
+        row = connection.execute("SELECT sensitivity FROM answers WHERE key = ?", (key,)).fetchone()
+    finally:
+        connection.close()
+    return _LEVELS[row[0]] if row else None

@@ -1,0 +1,181 @@
+"""The engine: the one way for a stage to put questions to a teacher, whatever kind of teacher it is.
+
+Enters: a recipe's teachers by name, questions. Leaves: completions in the order of the questions, streamed, with a
+bounded number under way. Nothing is opened, and no file is made, before the first question: a run in which nothing
+changed pays for none of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+
+from imbik.ask.answers import AnswerStore
+from imbik.ask.background import BackgroundLoop
+from imbik.ask.local import LocalAsker
+from imbik.ask.retry import RetryPolicy
+from imbik.ask.served import ServedAsker
+from imbik.core.errors import RecipeError
+from imbik.core.executor import Executor
+from imbik.core.plugins import closest, load_plugin, typed_settings
+from imbik.core.progress import Progress
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.privacy.audit import Audit
+from imbik.privacy.gate import Gate
+from imbik.privacy.operator import Operator
+from imbik.privacy.transport import Transport
+from imbik.recipe import Recipe
+from imbik.teachers import LocalTeacher, ServedTeacher, TeacherContext
+
+_WINDOW = 4  # questions under way or waiting in order, per request at a time
+_WINDOW_LEAST = 256
+
+
+class AskEngine:
+    """Fulfils `imbik.stage.Asker` for one run; a context manager, used from one thread."""
+
+    def __init__(
+        self,
+        *,
+        recipe: Recipe,
+        run: RunFolder,
+        executor: Executor,
+        progress: Progress,
+        operator: Operator,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self._recipe, self._run, self._executor, self._progress = recipe, run, executor, progress
+        self._operator, self._policy = operator, policy or RetryPolicy()
+        self._teachers: dict[str, ServedTeacher | LocalTeacher] = {}
+        self._askers: dict[str, ServedAsker | LocalAsker] = {}
+        self._audit: Audit | None = None
+        self._gate: Gate | None = None
+        self._store: AnswerStore | None = None
+        self._loop: BackgroundLoop | None = None
+        self._transport: Transport | None = None
+
+    def __enter__(self) -> AskEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def ask(self, teacher: str, questions: Iterable[Question], *, purpose: str) -> Iterator[Completion]:
+        """Completions in the order of the questions. Stored answers are not asked again; nothing is lost on a stop.
+
+        Raises: TeacherUnreachableError, UsageError (no key), DiskFullError, RunFolderError (a damaged store).
+        """
+        asker = self._asker(teacher)
+        before, counts = asker.requests, dict.fromkeys(Outcome, 0)
+        source = (
+            asker.ask(questions, purpose) if isinstance(asker, LocalAsker) else self._stream(asker, questions, purpose)
+        )
+        try:
+            for completion in source:
+                counts[completion.outcome] += 1
+                yield completion
+        finally:
+            told = {outcome.value: number for outcome, number in counts.items() if number}
+            self._progress.event(
+                "asked", teacher=teacher, purpose=purpose, requests=asker.requests - before, outcomes=told
+            )
+
+    def identity(self, teacher: str) -> str:
+        """What shapes this teacher's answers beside the question."""
+        return self._teacher(teacher).identity
+
+    def model_folder(self, teacher: str) -> Path | None:
+        """The weights folder of a teacher that is a model here, else None."""
+        folder = getattr(self._teacher(teacher), "folder", None)
+        return folder if isinstance(folder, Path) else None
+
+    def sensitivity(self, teacher: str) -> Sensitivity:
+        """The sensitivity that this teacher's answers carry at least."""
+        found = self._teacher(teacher)
+        return found.sensitivity if isinstance(found, LocalTeacher) else Sensitivity.PUBLIC
+
+    def close(self) -> None:
+        """Let requests under way end for a moment, give claims back, make the audit chain durable."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.submit(self._shut()).result()
+            loop.close()
+        if self._store is not None:
+            self._store.close()
+        if self._audit is not None:
+            self._audit.close()
+        self._askers, self._store, self._audit, self._gate, self._transport = {}, None, None, None, None
+
+    def _stream(self, asker: ServedAsker, questions: Iterable[Question], purpose: str) -> Iterator[Completion]:
+        """Hand questions to the loop and take completions in order; at most a window of them is under way."""
+        loop = self._background()
+        window = max(_WINDOW * asker.teacher.concurrency, _WINDOW_LEAST)
+        under_way: deque[Future[Completion]] = deque()
+        try:
+            for question in questions:
+                under_way.append(loop.submit(asker.answer(question, purpose)))
+                while under_way and (len(under_way) >= window or under_way[0].done()):
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def _teacher(self, name: str) -> ServedTeacher | LocalTeacher:
+        """The teacher called so in the recipe, made on first use."""
+        if name not in self._teachers:
+            block = self._recipe.teachers.get(name)
+            if block is None:
+                known = list(self._recipe.teachers)
+                raise RecipeError(f"there is no teacher '{name}'; {closest(name, known)}", where="teachers")
+            context = TeacherContext(name=name, base=self._recipe.base, runs=self._run.path.parent)
+            self._teachers[name] = load_plugin("teachers", block.use)(typed_settings("teachers", block), context)
+        return self._teachers[name]
+
+    def _asker(self, name: str) -> ServedAsker | LocalAsker:
+        if name not in self._askers:
+            teacher = self._teacher(name)
+            gate, store = self._guard(), self._answers()
+            if isinstance(teacher, ServedTeacher):
+                transport = self._door(gate)
+                self._askers[name] = ServedAsker(name, teacher, transport, store, self._policy)
+            else:
+                self._askers[name] = LocalAsker(teacher, gate, store, self._executor, self._policy)
+        return self._askers[name]
+
+    def _guard(self) -> Gate:
+        if self._gate is None:
+            self._audit = Audit(self._run.path)
+            self._gate = Gate(self._operator, self._audit)
+        return self._gate
+
+    def _answers(self) -> AnswerStore:
+        if self._store is None:
+            self._store = AnswerStore(self._run.store)
+        return self._store
+
+    def _background(self) -> BackgroundLoop:
+        if self._loop is None:
+            self._loop = BackgroundLoop("imbik-asking")
+        return self._loop
+
+    def _door(self, gate: Gate) -> Transport:
+        if self._transport is None:
+            self._transport = Transport(gate)
+            self._background().submit(self._transport.__aenter__()).result()
+        return self._transport
+
+    async def _shut(self) -> None:
+        """On the loop: end what is under way, close connections."""
+        for asker in self._askers.values():
+            if isinstance(asker, ServedAsker):
+                await asker.close(self._policy.grace)
+        if self._transport is not None:
+            await self._transport.__aexit__(None, None, None)

@@ -1,0 +1,32 @@
+"""What makes two questions the same: the key of an answer in the store.
+
+Enters: a teacher's identity and a question. Leaves: 32 bytes. In the key is what shaped the answer (who answers,
+messages, temperature, top-p, seed, sample number); the length limit, prices, retries and the recipe's name are not,
+so raising a limit asks only truncated rows again and a copied recipe buys nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from imbik.core.types import Question
+
+_encoder = msgspec.json.Encoder()
+
+
+def question_key(identity: str, question: Question, *, local: bool) -> bytes:
+    """SHA-256 of what shapes the answer; models in this process also choose among `choices`."""
+    sampling = question.sampling
+    parts = (
+        "imbik answer 1",
+        identity,
+        [(message.role, message.content) for message in question.messages],
+        float(sampling.temperature),
+        float(sampling.top_p),
+        sampling.seed,
+        question.sample,
+        question.choices if local else (),
+    )
+    return hashlib.sha256(_encoder.encode(parts)).digest()

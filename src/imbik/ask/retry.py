@@ -1,0 +1,105 @@
+"""What is worth trying again, what is hopeless for a row, and what is hopeless for the whole teacher.
+
+Enters: a reply, or the reason why there is none. Leaves: a Trouble that says whether and when to try again, or an
+error that ends the run with what to type. A throttled request is no failed attempt: it waits as long as the teacher
+still answers somebody.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from imbik.core.errors import ImbikError, TeacherUnreachableError
+from imbik.privacy.transport import Reply
+
+_NOT_NOW = {429, 503, 529}
+_AGAIN = {408, 409, 425, 500, 502, 504, 520, 522, 524} | _NOT_NOW
+_NO_CREDIT = re.compile(rb"insufficient_quota|insufficient_balance|billing_hard_limit", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Numbers of the retry rules; seconds unless said otherwise."""
+
+    attempts: int = 6  # of one question, throttling not counted
+    first_attempts: int = 3  # of one question while the teacher never answered anything
+    base: float = 0.5  # the first wait; doubles, with jitter
+    longest: float = 30.0  # the longest wait between attempts
+    deadline: float = 1800.0  # of one question, throttling not counted
+    patience: float = 600.0  # of throttling without a single answer to anybody
+    give_up: int = 25  # questions failed in a row before the teacher counts as gone
+    poll: float = 0.1  # between looks at an answer that another run is asking for
+    grace: float = 2.0  # for requests under way when the engine is closed
+
+    def wait(self, attempt: int) -> float:
+        """Seconds before the next attempt (attempts count from 1)."""
+        return float(min(self.longest, self.base * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0))
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why there is no answer yet. `throttled`: refused for now; `retry_after`: seconds the server asked for."""
+
+    reason: str
+    again: bool = True
+    throttled: bool = False
+    retry_after: float | None = None
+    hopeless: bool = False
+
+
+def trouble_in(reply: Reply, reason: str) -> Trouble:
+    """What an error status means; `reason` is what the teacher's wire format reads from the body."""
+    if 300 <= reply.status < 400:
+        target = reply.headers.get("Location", "elsewhere")
+        return Trouble(f"it redirects to {target:.200}, and redirects are not followed", again=False, hopeless=True)
+    if reply.status == 429 and _NO_CREDIT.search(reply.body):
+        return Trouble(reason, again=False, hopeless=True)
+    if reply.status in _NOT_NOW:
+        return Trouble(reason, throttled=True, retry_after=retry_after(reply.headers))
+    return Trouble(reason, again=reply.status in _AGAIN, hopeless=reply.status in {401, 402, 403, 404, 405})
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header (RFC 9110, 10.2.3: seconds or a date), or None."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        return max(0.0, float(text)) if text else None
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def refused(name: str, url: str, status: int, reason: str, key_name: str) -> ImbikError:
+    """The error for a teacher that will not answer anybody."""
+    advice = {
+        401: f"check the key: export {key_name or 'NAME_API_KEY'}=… (and name it under `key:`), then run again",
+        402: "add credit to the account, then type the same command again",
+        403: f"check what the key {key_name or ''} may do, then type the same command again".replace("  ", " "),
+        404: "check `base_url` (it usually ends in /v1) and `model`",
+        405: "check `base_url` (it usually ends in /v1)",
+        429: "add credit to the account, then type the same command again",
+    }
+    default = "write the address it redirects to as `base_url`, if you trust it"
+    return TeacherUnreachableError(
+        f"teacher '{name}' refuses: {reason}. Answers so far are stored and will not be asked again",
+        where=url,
+        next=advice.get(status, default),
+    )
+
+
+def unreachable(name: str, url: str, reason: str, *, ever: bool) -> ImbikError:
+    """The error for a teacher that does not answer at all, or no longer."""
+    what = "no longer answers" if ever else "cannot be reached"
+    return TeacherUnreachableError(
+        f"teacher '{name}' {what}: {reason}. Answers so far are stored and will not be asked again",
+        where=url,
+        next="start the server or mend `base_url`, then type the same command again",
+    )

@@ -1,0 +1,256 @@
+"""Asking a teacher behind HTTP: one flight a question, however many rows wait for it.
+
+Enters: questions, on the asking loop. Leaves: completions. The order is always the same: the gate says whether the
+row may go there; the store is looked up and the question claimed; the request waits for a slot and leaves through the
+transport; the reply is stored as it came, and only then read. A slot is held until the answer is durable, so a kill
+costs at most the requests under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import msgspec
+
+from imbik.ask.answers import AnswerStore, Claim, Stored
+from imbik.ask.key import question_key
+from imbik.ask.limits import Limiter
+from imbik.ask.retry import RetryPolicy, Trouble, refused, trouble_in, unreachable
+from imbik.core.errors import ImbikError
+from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.privacy.transport import BlockedAtDoorError, Reply, Transport, TransportError
+from imbik.teachers import ServedTeacher, WireResponse
+
+_MALFORMED_TRIES = 3
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """How a flight ended: the completion, the limit it was asked under, the sensitivity it is stored with."""
+
+    completion: Completion
+    max_tokens: int
+    sensitivity: Sensitivity
+
+    def enough_for(self, question: Question) -> bool:
+        """A truncated answer does not do for a question that allows a longer one."""
+        longer = question.sampling.max_tokens > self.max_tokens
+        return not (longer and self.completion.outcome is Outcome.TRUNCATED)
+
+
+@dataclass
+class _Flight:
+    """One question being settled, and how many rows wait for it."""
+
+    key: bytes
+    question: Question
+    purpose: str
+    task: asyncio.Task[_Settled] = field(init=False)
+    waiting: int = 0
+    sending: bool = False
+    attempts: int = 0
+    unreadable: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+
+class ServedAsker:
+    """Everything about asking one served teacher; all methods run on the asking loop."""
+
+    def __init__(
+        self, name: str, teacher: ServedTeacher, transport: Transport, store: AnswerStore, policy: RetryPolicy
+    ) -> None:
+        self.name, self.teacher = name, teacher
+        self.requests = 0
+        self._transport, self._store, self._policy = transport, store, policy
+        self._limiter = Limiter(teacher.concurrency, base_seconds=policy.base, longest_seconds=policy.longest)
+        self._flights: dict[bytes, _Flight] = {}
+        self._fatal: ImbikError | None = None
+        self._last_success = 0.0
+        self._failed_in_row = 0
+        self._closed = False
+
+    async def answer(self, question: Question, purpose: str) -> Completion:
+        """The completion for one question.
+
+        Raises: TeacherUnreachableError, UsageError (a missing key), DiskFullError: whatever ends the whole asking.
+        """
+        key = question_key(self.teacher.identity, question, local=False)
+        while True:
+            joined = key in self._flights
+            decision = await self._transport.admit(
+                self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose, write=joined
+            )
+            if not decision.allowed:
+                return Completion(outcome=Outcome.BLOCKED, reason=decision.reason)
+            settled = await self._join(self._flights.get(key) or self._start(key, question, purpose))
+            if settled is None:
+                continue
+            if question.sensitivity.rank > settled.sensitivity.rank:
+                await asyncio.wrap_future(self._store.raise_sensitivity(key, question.sensitivity))
+            if settled.enough_for(question):
+                return settled.completion
+
+    async def close(self, grace: float) -> None:
+        """Let requests under way end for `grace` seconds, so that what is paid for is stored; give up the rest."""
+        self._closed = True
+        sending = [flight.task for flight in self._flights.values() if flight.sending]
+        if sending:
+            await asyncio.wait(sending, timeout=grace)
+        rest = [flight.task for flight in self._flights.values()]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+    def _start(self, key: bytes, question: Question, purpose: str) -> _Flight:
+        flight = _Flight(key, question, purpose)
+        flight.task = asyncio.get_running_loop().create_task(self._settle(flight))
+        self._flights[key] = flight
+        flight.task.add_done_callback(lambda task: self._landed(key, task))
+        return flight
+
+    def _landed(self, key: bytes, task: asyncio.Task[_Settled]) -> None:
+        self._flights.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # seen here, so that a flight nobody waits for any more ends silently
+
+    async def _join(self, flight: _Flight) -> _Settled | None:
+        """Wait for a flight (None: it was cancelled); the last to leave cancels it unless its request is under way."""
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if self._closed or (current is not None and current.cancelling()):
+                raise
+            return None
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.sending:
+                flight.task.cancel()
+
+    async def _settle(self, flight: _Flight) -> _Settled:
+        """From the store, from whoever else is asking, or by asking."""
+        question, beyond = flight.question, 0
+        try:
+            while True:
+                found = await asyncio.wrap_future(self._store.claim(flight.key, question.sensitivity, beyond=beyond))
+                if found is Claim.MINE:
+                    return await self._ask(flight)
+                if found is Claim.BUSY:
+                    await asyncio.sleep(self._policy.poll)
+                    continue
+                settled = _Settled(self._read(found), found.max_tokens, question.sensitivity)
+                if settled.completion.outcome is not Outcome.MALFORMED and settled.enough_for(question):
+                    return settled
+                beyond = found.revision
+        finally:
+            self._store.release(flight.key)
+
+    async def _ask(self, flight: _Flight) -> _Settled:
+        """Send until there is an answer, a refusal, or no more sense in it."""
+        while True:
+            async with self._limiter.slot() as round_number:
+                if self._fatal is not None:
+                    raise self._fatal
+                flight.sending = True
+                result = await self._send(flight)
+                flight.sending = False
+                if isinstance(result, Completion):
+                    return _Settled(result, flight.question.sampling.max_tokens, flight.question.sensitivity)
+                wait = self._pace(flight, result, round_number)
+            if wait is None:
+                return self._give_up(flight, result)
+            await asyncio.sleep(wait)
+
+    async def _send(self, flight: _Flight) -> Completion | Trouble:
+        """One request; its reply is stored before it is read."""
+        question, started = flight.question, time.monotonic()
+        self.requests += 1
+        try:
+            reply = await self._transport.send(
+                self.teacher.request(question),
+                sensitivity=question.sensitivity,
+                rows=(question.row,),
+                purpose=flight.purpose,
+                seconds=self.teacher.timeout,
+            )
+        except BlockedAtDoorError as error:
+            return Completion(outcome=Outcome.BLOCKED, reason=error.decision.reason)
+        except TransportError as error:
+            return Trouble(str(error))
+        except ImbikError as error:
+            self._fatal = error
+            raise
+        raw = Stored("http", reply.body, question.sampling.max_tokens, time.monotonic() - started, reply.status)
+        if 200 <= reply.status < 300:
+            return await self._keep(flight, raw)
+        return await self._refusal(flight, raw, reply)
+
+    async def _keep(self, flight: _Flight, raw: Stored) -> Completion | Trouble:
+        """Store, then read. An unreadable answer is kept as evidence and asked for a few times more."""
+        stored = self._store.put(flight.key, self.teacher.identity, raw, flight.question.sensitivity)
+        await asyncio.wrap_future(stored)
+        completion = self._read(raw)
+        if completion.outcome is Outcome.MALFORMED:
+            flight.unreadable += 1
+            if flight.unreadable < _MALFORMED_TRIES:
+                return Trouble(completion.reason)
+        self._limiter.succeeded()
+        self._last_success, self._failed_in_row = time.monotonic(), 0
+        return completion
+
+    async def _refusal(self, flight: _Flight, raw: Stored, reply: Reply) -> Completion | Trouble:
+        """An error status: the provider's own filter is an answer, everything else is trouble."""
+        completion = self._read(raw)
+        if completion.outcome in {Outcome.FILTERED, Outcome.REFUSED}:
+            return await self._keep(flight, raw)
+        trouble = trouble_in(reply, completion.reason or f"HTTP {reply.status}")
+        never = not self._last_success
+        if trouble.hopeless and (never or reply.status in {401, 402, 429}):
+            key_name = self.teacher.request(flight.question).key_name
+            self._fatal = refused(self.name, self.teacher.url, reply.status, trouble.reason, key_name)
+            raise self._fatal
+        return trouble
+
+    def _pace(self, flight: _Flight, trouble: Trouble, round_number: int) -> float | None:
+        """Seconds to wait before the next attempt (the limiter adds its own), or None to give up."""
+        if trouble.throttled:
+            return self._throttled(flight, trouble, round_number)
+        flight.attempts += 1
+        spent = time.monotonic() - flight.began
+        most = self._policy.attempts if self._last_success else self._policy.first_attempts
+        if not trouble.again or flight.attempts >= most or spent > self._policy.deadline:
+            return None
+        return self._policy.wait(flight.attempts)
+
+    def _throttled(self, flight: _Flight, trouble: Trouble, round_number: int) -> float:
+        """Everybody waits; the run ends only when nobody was answered for a long time."""
+        wait = self._limiter.refused(round_number, trouble.retry_after)
+        since = time.monotonic() - max(self._last_success, flight.began)
+        if since + wait > self._policy.patience:
+            reason = f"it has refused everything for {since:.0f} s and wants {wait:.0f} s more ({trouble.reason})"
+            self._fatal = unreachable(self.name, self.teacher.url, reason, ever=bool(self._last_success))
+            raise self._fatal
+        return 0.0
+
+    def _give_up(self, flight: _Flight, trouble: Trouble) -> _Settled:
+        """This question failed; when nothing ever succeeded, or nothing does any more, so did the teacher."""
+        self._failed_in_row += 1
+        gone = self._failed_in_row >= self._policy.give_up
+        if trouble.again and (gone or not self._last_success):
+            reason = f"after {flight.attempts} attempts: {trouble.reason}"
+            self._fatal = unreachable(self.name, self.teacher.url, reason, ever=bool(self._last_success))
+            raise self._fatal
+        reason = f"failed after {flight.attempts} attempts: {trouble.reason}" if trouble.again else trouble.reason
+        failed = Completion(outcome=Outcome.FAILED, reason=reason)
+        return _Settled(failed, flight.question.sampling.max_tokens, flight.question.sensitivity)
+
+    def _read(self, raw: Stored) -> Completion:
+        """The completion in a raw answer; a reader that raises has met something it does not understand."""
+        try:
+            completion = self.teacher.read(WireResponse(raw.status, {}, raw.body))
+        except Exception as error:
+            return Completion(outcome=Outcome.MALFORMED, reason=f"cannot be read ({type(error).__name__})")
+        return msgspec.structs.replace(completion, seconds=round(raw.seconds, 3))
