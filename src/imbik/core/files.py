@@ -10,8 +10,9 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -25,7 +26,33 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def canonical_json(value: object) -> bytes:
     """JSON with sorted keys: equal values give equal bytes, which is what hashes need."""
-    return msgspec.json.encode(value, order="sorted")
+    return msgspec.json.encode(_by_value(value), order="sorted")
+
+
+def _by_value(value: object) -> object:
+    """Records as plain data without fields that equal their default.
+
+    msgspec's own `omit_defaults` asks whether text *is* the default object, so a record that came through a pipe or a
+    variable would hash otherwise than an equal one.
+    """
+    if isinstance(value, msgspec.Struct):
+        tag, shown = _shape(type(value))
+        held = [(key, getattr(value, name), default) for name, key, default in shown]
+        return {**tag, **{key: _by_value(item) for key, item, default in held if item != default}}
+    if isinstance(value, Mapping):
+        return {key: _by_value(item) for key, item in value.items()}
+    return [_by_value(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _shape(kind: type[msgspec.Struct]) -> tuple[dict[str, object], list[tuple[str, str, object]]]:
+    """A record type's tag, and name, name in JSON and default of each field."""
+    config = kind.__struct_config__
+    tag: dict[str, object] = {str(config.tag_field): config.tag} if config.tag is not None else {}
+    fields = msgspec.structs.fields(kind)
+    missing = msgspec.NODEFAULT
+    defaults = [field.default_factory() if field.default_factory is not missing else field.default for field in fields]
+    return tag, [(field.name, field.encode_name, default) for field, default in zip(fields, defaults, strict=True)]
 
 
 def digest(*parts: bytes | str) -> str:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
 
 from imbik.core.files import canonical_json, digest, digest_value
+from imbik.core.types import Sample, Usage
 
 
 def leaf(key: str, record: object) -> str:
@@ -35,3 +39,9 @@ def merkle_root(leaves: Iterable[str]) -> str:
 def stage_hash(name: str, version: int, settings: object, inputs: Mapping[str, str]) -> str:
     """The identity of a stage's output: who makes it, with what settings, from which inputs."""
     return digest_value({"stage": name, "version": version, "settings": settings, "inputs": dict(inputs)})
+
+
+def sample_leaf(sample: Sample) -> str:
+    """The leaf of a sample: what it says, not how long it took, what it cost, or what checks said of it."""
+    lasting = msgspec.structs.replace(sample.completion, seconds=0.0, cost=Decimal(0), usage=Usage())
+    return leaf(sample.id, msgspec.structs.replace(sample, completion=lasting, verdicts=()))
