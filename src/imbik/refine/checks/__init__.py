@@ -1,8 +1,8 @@
 """Checks: what makes an answer true enough to learn from. A file here is a check with one of three scopes.
 
 Enters: samples. Leaves: verdicts with a reason a person understands. `row` checks look at one sample, `group` checks at
-all samples of one task, `all` checks at the whole set through mergeable sketches, so that results depend on the rows and
-never on block size or order.
+all samples of one task, `all` checks at the whole set through mergeable sketches, so that results depend on the rows
+and never on block size or order. A set check's `decide` may leave out samples that it keeps.
 """
 
 from __future__ import annotations

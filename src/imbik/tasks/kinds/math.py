@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Completion, Message, NumberReference, Task
+from imbik.tasks.asking import with_instruction, worded
 from imbik.tasks.columns import QUESTION_SHAPES
 from imbik.tasks.expressions import canonical_expression
 from imbik.tasks.kinds import Reading
@@ -64,13 +65,8 @@ class Math:
     def question(self, task: Task, *, reasoning: bool, instruction: str | None) -> tuple[Message, ...]:
         """The task with the instruction below its last user turn."""
         if instruction is None:
-            language = task.language.split("-")[0]
-            wording = _STEPS if reasoning else _NO_STEPS
-            instruction = wording.get(language, wording["en"])
-        if not instruction:
-            return task.messages
-        last = task.messages[-1]
-        return (*task.messages[:-1], Message(role=last.role, content=f"{last.content}\n\n{instruction}"))
+            instruction = worded(_STEPS if reasoning else _NO_STEPS, task.language)
+        return with_instruction(task.messages, instruction)
 
     def choices(self, task: Task) -> tuple[str, ...]:  # noqa: ARG002 - the contract of kinds
         """Any answer is allowed."""

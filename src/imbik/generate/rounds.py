@@ -1,0 +1,252 @@
+"""Asking in rounds: `min` samples of every task, then one more at a time where the answers do not agree.
+
+Enters: a source of tasks that can be read again, and the asker. Leaves: samples in task order. Memory holds what is in
+flight and the answers of undecided tasks, never all rows: rounds lie in hidden files of the stage's folder until they
+are merged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from imbik.core.files import read_lines, write_lines
+from imbik.core.types import Completion, Outcome, Question, Recorded, Sample, Sampling, Sensitivity, Task
+from imbik.recipe import Recipe
+from imbik.stage import Asker
+from imbik.tasks.kinds import Kind
+from imbik.tasks.majority import majority
+
+NOBODY = "none"
+
+
+class Pair(NamedTuple):
+    """One question to come: a task and the number of its sample."""
+
+    task: Task
+    number: int
+
+
+@dataclass(frozen=True)
+class Voices:
+    """Names of a recorded teacher's answers; sample n is the n-th name. No names: whatever the row has recorded."""
+
+    names: tuple[str, ...]
+
+    def of(self, task: Task) -> tuple[Recorded, ...]:
+        """The task's answers by these names."""
+        return tuple(item for item in task.recorded if not self.names or item.name in self.names)
+
+    def numbers(self, task: Task) -> list[int]:
+        """Samples to ask for: the names that this task has; one, which then fails, where it has none."""
+        if not self.names:
+            return list(range(max(len(task.recorded), 1)))
+        have = {item.name for item in task.recorded}
+        return [number for number, name in enumerate(self.names) if name in have] or [0]
+
+
+def voices_of(recipe: Recipe, teacher: str) -> Voices | None:
+    """The recorded names of a teacher, None when it is no recorded one."""
+    block = recipe.teachers.get(teacher)
+    if block is None or block.use != "recorded":
+        return None
+    answers, files = block.raw.get("answers"), block.raw.get("files")
+    if isinstance(files, dict):
+        return Voices(tuple(str(name) for name in files))
+    if isinstance(answers, dict):
+        return Voices(tuple(str(name) for name in answers))
+    return Voices((teacher,) if files else ())
+
+
+def needed_share(recipe: Recipe) -> float:
+    """The share a majority needs before asking stops: what the recipe's agreement check will want, else one half."""
+    for block in recipe.refine:
+        if block.use == "agreement":
+            return float(block.raw.get("at_least", 0.5))
+    return 0.5
+
+
+class Rounds:
+    """All asking of one stage. `tasks()` gives the tasks anew each time, in the same order."""
+
+    def __init__(
+        self, recipe: Recipe, kind: Kind, asker: Asker, folder: Path, tasks: Callable[[], Iterator[Task]]
+    ) -> None:
+        self.recipe, self.kind, self.asker, self.folder, self.tasks = recipe, kind, asker, folder, tasks
+        self.teachers = [*recipe.answering_teachers(), ""]
+        self.voices = {name: voices_of(recipe, name) for name in self.teachers}
+        self._levels: dict[str, Sensitivity] = {}
+        self._files: list[Path] = []
+
+    def samples(self) -> Iterator[Sample]:
+        """Every sample, in task order and by number within a task."""
+        wanted = self.recipe.generate.samples
+        teachers = self._routed()
+        several = wanted.max > wanted.min and any(self.voices[name] is None for name in teachers)
+        if len(teachers) == 1 and not several:
+            yield from self._ask(teachers[0], self._pairs(teachers[0]))
+            return
+        undecided: dict[str, list[str]] = {}
+        for name in teachers:
+            self._write(self._watched(self._ask(name, self._pairs(name)), undecided, name))
+        for number in range(wanted.min, wanted.max if several else 0):
+            for name in teachers:
+                self._write(self._watched(self._ask(name, self._more(name, number, undecided)), undecided, name))
+        yield from self._merged()
+
+    def _routed(self) -> list[str]:
+        """The teachers that any task goes to, in the recipe's order; "" where a task has none."""
+        if not isinstance(self.recipe.generate.teacher, dict):
+            return self.recipe.answering_teachers()
+        routed = {self.recipe.teacher_for(task.sensitivity) for task in self.tasks()}
+        return [name for name in self.teachers if name in routed]
+
+    def _pairs(self, teacher: str) -> Iterator[Pair]:
+        """The first round: `min` samples of each of this teacher's tasks, or every recorded answer."""
+        voices = self.voices[teacher]
+        for task in self.tasks():
+            if self.recipe.teacher_for(task.sensitivity) == teacher:
+                count = self.recipe.generate.samples.min if teacher else 1
+                for number in voices.numbers(task) if voices else range(count):
+                    yield Pair(task, number)
+
+    def _more(self, teacher: str, number: int, undecided: dict[str, list[str]]) -> Iterator[Pair]:
+        """One more sample of the tasks that are still undecided when their turn comes."""
+        for task in self.tasks():
+            if task.id in undecided and self.recipe.teacher_for(task.sensitivity) == teacher:
+                yield Pair(task, number)
+
+    def _watched(self, samples: Iterable[Sample], undecided: dict[str, list[str]], teacher: str) -> Iterator[Sample]:
+        """Pass samples on and keep note of the tasks that need more of them."""
+        if not teacher or self.voices[teacher] is not None:
+            yield from samples
+            return
+        until, share = self.recipe.generate.samples.until, needed_share(self.recipe)
+        for name, group in groupby(samples, key=lambda sample: sample.task.id):
+            answers = undecided.pop(name, [])
+            for sample in group:
+                answered = sample.completion.outcome is Outcome.ANSWERED
+                answers.append(self.kind.canonical(sample.answer, sample.task) if answered else "")
+                yield sample
+            winner, reached = majority(answers)
+            if not until or not winner or reached < share:
+                undecided[name] = answers
+
+    def _ask(self, teacher: str, pairs: Iterator[Pair]) -> Iterator[Sample]:
+        """Samples for pairs, in order; pairs are drawn as fast as the asker wants them."""
+        if not teacher:
+            yield from (self._sample(NOBODY, pair, _nobody(pair.task)) for pair in pairs)
+            return
+        waiting: deque[Pair] = deque()
+
+        def questions() -> Iterator[Question]:
+            for pair in pairs:
+                question = self._question(teacher, pair)
+                waiting.append(pair)
+                yield question
+
+        for completion in self.asker.ask(teacher, questions(), purpose="generation"):
+            yield self._sample(teacher, waiting.popleft(), completion)
+
+    def _question(self, teacher: str, pair: Pair) -> Question:
+        task, generate, voices = pair.task, self.recipe.generate, self.voices[teacher]
+        return Question(
+            messages=self.kind.question(
+                task, reasoning=generate.reasoning == "steps", instruction=generate.instruction
+            ),
+            row=task.id,
+            sensitivity=task.sensitivity,
+            sampling=Sampling(
+                temperature=generate.temperature,
+                top_p=generate.top_p,
+                seed=row_seed(generate.seed, task.id, pair.number) if generate.temperature else None,
+                max_tokens=generate.max_tokens,
+            ),
+            sample=pair.number,
+            choices=self.kind.choices(task),
+            recorded=voices.of(task) if voices else (),
+        )
+
+    def _sample(self, teacher: str, pair: Pair, completion: Completion) -> Sample:
+        task = pair.task
+        reasoning = answer = ""
+        if completion.outcome is Outcome.ANSWERED:
+            try:
+                reasoning, answer = self.kind.read(completion, task)
+            except Exception as error:  # a paid answer is kept whatever the reader makes of it
+                reason = f"the answer could not be read ({type(error).__name__}: {error})"
+                completion = msgspec.structs.replace(completion, outcome=Outcome.MALFORMED, reason=reason)
+        return Sample(
+            task=task, teacher=teacher, number=pair.number, completion=completion, reasoning=reasoning, answer=answer,
+            sensitivity=max(task.sensitivity, self._level(teacher), key=lambda level: level.rank),
+        )  # fmt: skip
+
+    def _level(self, teacher: str) -> Sensitivity:
+        if teacher not in self._levels:
+            self._levels[teacher] = Sensitivity.PUBLIC if teacher == NOBODY else self.asker.sensitivity(teacher)
+        return self._levels[teacher]
+
+    def _write(self, samples: Iterator[Sample]) -> None:
+        path = self.folder / f".round-{len(self._files):03d}.jsonl"
+        write_lines(path, samples)
+        self._files.append(path)
+
+    def _merged(self) -> Iterator[Sample]:
+        """All rounds together: each file is in task order already, so one task at a time is enough."""
+        streams = [_Stream(read_lines(path, Sample)) for path in self._files]
+        for task in self.tasks():
+            found = [sample for stream in streams for sample in stream.of(task.id)]
+            yield from sorted(found, key=lambda sample: sample.number)
+        for path in self._files:
+            path.unlink()
+
+
+class _Stream:
+    """Samples of one file, given out task by task."""
+
+    def __init__(self, samples: Iterator[Sample]) -> None:
+        self._samples = samples
+        self._next = next(samples, None)
+
+    def of(self, task: str) -> Iterator[Sample]:
+        """The samples of this task, when they come next."""
+        while self._next is not None and self._next.task.id == task:
+            yield self._next
+            self._next = next(self._samples, None)
+
+
+def row_seed(seed: int, row: str, number: int) -> int:
+    """A seed in [0, 2^31) that depends on the recipe's seed, the row and the sample, and on nothing else."""
+    return int.from_bytes(blake2b(f"{seed}\n{row}\n{number}".encode(), digest_size=4).digest(), "big") >> 1
+
+
+def _nobody(task: Task) -> Completion:
+    reason = f"no teacher is named for {task.sensitivity.value} rows (generate.teacher has no 'otherwise')"
+    return Completion(outcome=Outcome.BLOCKED, reason=reason)
+
+
+def reference_samples(tasks: Iterable[Task]) -> Iterator[Sample]:
+    """The rows' own answers as samples of a teacher called `reference` (plain fine-tuning)."""
+    for task in tasks:
+        known = task.reference
+        if known is None or not known.text.strip():
+            reason = "the row has no answer of its own"
+            completion, reasoning, answer = Completion(outcome=Outcome.FAILED, reason=reason), "", ""
+        else:
+            completion, reasoning, answer = Completion(answer=known.text), known.reasoning, known.text
+        yield Sample(
+            task=task, teacher="reference", number=0, completion=completion, reasoning=reasoning, answer=answer,
+            sensitivity=task.sensitivity,
+        )  # fmt: skip
+
+
+def known_answers(recipe: Recipe) -> Sequence[str]:
+    """Names of teachers that are recorded."""
+    return [name for name in recipe.answering_teachers() if voices_of(recipe, name) is not None]
