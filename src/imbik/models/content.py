@@ -4,7 +4,8 @@ Enters: a fast tokenizer. Leaves: `SafeEncoder`, which tells the control tokens 
 text around them, and encodes that text with a copy of the tokenizer that knows no added tokens at all. For text that
 holds no control token's spelling the ids are those of the tokenizer itself.
 
-White-space-only added tokens that are not special (GPT-NeoX and Gemma keep runs of spaces so) stay: they control nothing.
+White-space-only added tokens that are not special (GPT-NeoX and Gemma keep runs of spaces so) stay: they control
+nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A model folder looked at without loading it: is it safe and whole, what is it, what does it say of itself.
 
-Enters: a folder. Leaves: a ModelError that says what to do, hashes of what shapes the answers, and the small `imbik.json`
-that travels with weights. Reads files only; torch and transformers stay out.
+Enters: a folder. Leaves: a ModelError that says what to do, hashes of what shapes the answers, and the small
+`imbik.json` that travels with weights. Reads files only; torch and transformers stay out.
 
 A folder is either a whole model (config.json, safetensors, tokenizer.json) or an adapter over a base: `base.json` (a
 folder, relative to this one or absolute, or a hub id) beside `adapter/` (PEFT, unmerged) and the tokenizer.
@@ -24,15 +24,15 @@ _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 _NOT_SHAPING = {ABOUT, BASE, "training.json", "trainer_state.json"}
 
 
-class About(Record):
-    """`imbik.json`: what a model's folder says of its origin. `classes` are the labels that have a token, for people."""
+class About(Record, frozen=True, kw_only=True):
+    """`imbik.json`: what a model's folder says of its origin; `classes` are the labels with a token, for people."""
 
     sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
     classes: tuple[str, ...] = ()
     lineage: dict[str, str] = {}
 
 
-class BaseOf(Record):
+class BaseOf(Record, frozen=True, kw_only=True):
     """`base.json`: which model an adapter stands on."""
 
     base: str

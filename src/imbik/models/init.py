@@ -41,7 +41,7 @@ def _gpt2(student: Student) -> dict[str, Any]:
     return {"n_inner": inner, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 
 
-def _plain(student: Student) -> dict[str, Any]:
+def _plain(_student: Student) -> dict[str, Any]:
     return {}
 
 
@@ -101,11 +101,15 @@ def _check_sizes(student: Student) -> None:
         )
     pairs = student.key_value_heads or student.heads
     if student.architecture in _ONE_KEY_VALUE_HEAD_EACH and pairs != student.heads:
-        raise ModelError(f"{student.architecture} has as many key/value heads as heads", where="student.key_value_heads")
+        raise ModelError(
+            f"{student.architecture} has as many key/value heads as heads", where="student.key_value_heads"
+        )
     for name, whole, part in (("heads", student.hidden_size, student.heads), ("key_value_heads", student.heads, pairs)):
         if whole % part:
             raise ModelError(
-                f"{part} does not divide {whole}", where=f"student.{name}", next=f"--set student.{name}={_divisor(whole, part)}"
+                f"{part} does not divide {whole}",
+                where=f"student.{name}",
+                next=f"--set student.{name}={_divisor(whole, part)}",
             )
     if student.hidden_size // student.heads % 2:
         raise ModelError(

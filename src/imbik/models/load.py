@@ -17,9 +17,16 @@ from imbik.core.errors import ModelError
 from imbik.core.files import digest
 from imbik.core.types import Sensitivity
 from imbik.models.content import class_tokens_of
-from imbik.models.folder import ADAPTER, check_folder, files_fingerprint, read_about, read_base, read_object
+from imbik.models.folder import (
+    ADAPTER,
+    check_folder,
+    files_fingerprint,
+    read_about,
+    read_base,
+    read_object,
+    vocabulary_hash,
+)
 from imbik.models.folder import tokenizer_hash as tokenizer_hash
-from imbik.models.folder import vocabulary_hash
 from imbik.models.model import LanguageModel
 
 if TYPE_CHECKING:
@@ -72,7 +79,7 @@ def _from_hub(name: str) -> Path:
     offline = os.environ.get("HF_HUB_OFFLINE", "") not in ("", "0")
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=offline))
-    except Exception as error:  # noqa: BLE001 - the hub's client raises errors of several libraries
+    except Exception as error:  # the hub's client raises errors of several libraries
         reason = str(error).split("\n")[0] or type(error).__name__
         raise ModelError(
             f"the hub model '{name}' is not in the cache and could not be fetched ({reason})",
@@ -111,7 +118,7 @@ def load(folder: Path, *, dtype: str = "float32") -> LanguageModel:
     base = read_base(folder)
     network = _load_network(folder, dtype) if base is None else _load_adapted(folder, base, dtype)
     tokenizer = load_tokenizer(folder)
-    if (widest := max(tokenizer.get_vocab().values())) >= network.get_input_embeddings().weight.shape[0]:
+    if (widest := max(tokenizer.get_vocab().values())) >= embeddings(network):
         raise ModelError(
             f"the tokenizer has token ids up to {widest}, more than the model has embeddings",
             where=str(folder),
@@ -130,6 +137,11 @@ def load(folder: Path, *, dtype: str = "float32") -> LanguageModel:
     )
 
 
+def embeddings(network: PreTrainedModel) -> int:
+    """How many token ids the network knows (it may be more than the tokenizer has)."""
+    return int(cast(Any, network.get_input_embeddings()).weight.shape[0])
+
+
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The tokenizer of a folder; never code from it.
 
@@ -139,10 +151,10 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if not tokenizer.is_fast or hash_of(tokenizer) != tokenizer_hash(folder):
             tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # noqa: BLE001 - the Rust tokenizer raises plain Exception
+    except Exception as error:  # the Rust tokenizer raises plain Exception
         raise ModelError(
             f"the tokenizer cannot be read ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
             where=str(folder),
@@ -168,7 +180,7 @@ def _load_network(folder: Path, dtype: str) -> PreTrainedModel:
 
     quiet()
     try:
-        network, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=dtype,
             local_files_only=True,
@@ -176,8 +188,9 @@ def _load_network(folder: Path, dtype: str) -> PreTrainedModel:
             trust_remote_code=False,
             output_loading_info=True,
         )
-    except Exception as error:  # noqa: BLE001 - a damaged file fails in many libraries; the user gets one paragraph
+    except Exception as error:  # a damaged file fails in many libraries; the user gets one paragraph
         raise _explained(folder, error) from None
+    network, info = loaded
     _refuse_incomplete(folder, info)
     return cast("PreTrainedModel", network)
 
@@ -217,9 +230,11 @@ def _load_adapted(folder: Path, base: str, dtype: str) -> PreTrainedModel:
     network = _load_network(base_folder, dtype)
     try:
         adapted = PeftModel.from_pretrained(network, str(folder / ADAPTER), is_trainable=False)
-    except Exception as error:  # noqa: BLE001 - see _load_network
+    except Exception as error:  # see _load_network
         reason = str(error).split("\n")[0][:200] or type(error).__name__
         raise ModelError(
-            f"the adapter does not fit its base ({reason})", where=str(folder / ADAPTER), next=f"check {folder}/base.json"
+            f"the adapter does not fit its base ({reason})",
+            where=str(folder / ADAPTER),
+            next=f"check {folder / 'base.json'}",
         ) from None
     return cast("PreTrainedModel", adapted)

@@ -21,8 +21,9 @@ _LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx")
 class LanguageModel:
     """A causal language model with its tokenizer.
 
-    `identity` is a hash of weights, tokenizer and template (for a model not yet saved: of how it was made). `class_tokens`
-    maps a class's label to its one token ({} when the vocabulary has none). `notes` are remarks worth showing a person.
+    `identity` is a hash of weights, tokenizer and template (for a model not yet saved: of how it was made).
+    `class_tokens` maps a class's label to its one token ({} when the vocabulary has none). `notes` are remarks worth
+    showing a person.
     """
 
     network: PreTrainedModel

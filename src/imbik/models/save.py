@@ -32,7 +32,7 @@ def save(
     temporary.mkdir(parents=True, mode=0o700)
     with disk_errors(folder):
         try:
-            _write(model, temporary, folder, base, dict(lineage or {}))
+            _write(model, temporary, base, dict(lineage or {}))
             remove(folder)
             os.replace(temporary, folder)
         finally:
@@ -40,12 +40,12 @@ def save(
     fsync_folder(folder.parent)
 
 
-def _write(model: LanguageModel, folder: Path, final: Path, base: str | None, lineage: dict[str, str]) -> None:
+def _write(model: LanguageModel, folder: Path, base: str | None, lineage: dict[str, str]) -> None:
     quiet()
     adapted = hasattr(model.network, "peft_config")
     model.network.save_pretrained(folder / ADAPTER if adapted else folder)
     if adapted:
-        write_json(folder / BASE, BaseOf(base=base or _base_name(model, final)))
+        write_json(folder / BASE, BaseOf(base=base or _base_name(model)))
     if not model.tokenizer.chat_template:
         model.tokenizer.chat_template = plain_template(model.tokenizer)
     model.tokenizer.save_pretrained(folder)
@@ -58,8 +58,8 @@ def _write(model: LanguageModel, folder: Path, final: Path, base: str | None, li
             _fsync(path)
 
 
-def _base_name(model: LanguageModel, final: Path) -> str:
-    """The folder that the base was loaded from, relative to the adapter's where both lie in one run."""
+def _base_name(model: LanguageModel) -> str:
+    """The folder that the base was loaded from."""
     network = cast(Any, model.network).get_base_model()
     found = Path(str(network.name_or_path)) if network.name_or_path else model.folder
     if found is None or not found.is_dir():

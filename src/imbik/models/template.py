@@ -34,9 +34,9 @@ _MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 
 
 class Slot(NamedTuple):
-    """Where the content of message `index` goes, and whether the template trims it on either side."""
+    """Where the content of the message with this number goes, and whether the template trims it on either side."""
 
-    index: int
+    message: int
     strip_left: bool
     strip_right: bool
 
@@ -99,7 +99,7 @@ class ChatSkeletons:
         return tuple(pieces)
 
     def _render(self, roles: tuple[str, ...], prompt: bool, pad: str = "") -> str:
-        """The template's text with marks for contents; a system turn that it refuses or drops joins the first user's."""
+        """The template's text with marks for contents; a system turn that it refuses or drops joins the user's."""
         key = (roles, prompt)
         if not pad and key in self._rendered:
             return self._rendered[key]
@@ -151,7 +151,7 @@ def skeletons(tokenizer: PreTrainedTokenizerFast) -> ChatSkeletons:
 
 
 def plain_template(tokenizer: PreTrainedTokenizerFast) -> str:
-    """The template named `plain`, for models that have none; starts with the start token where the tokenizer adds one."""
+    """The template named `plain`, for models that have none; it begins with the start token if the tokenizer does."""
     return ("{{- bos_token -}}" if adds_start(tokenizer) else "") + PLAIN
 
 
@@ -166,9 +166,9 @@ def fill(pieces: Sequence[Piece], contents: Sequence[str]) -> list[tuple[str | i
     filled: list[tuple[str | int, int]] = []
     for piece in pieces:
         if isinstance(piece, Slot):
-            text = contents[piece.index]
+            text = contents[piece.message]
             text = text.lstrip() if piece.strip_left else text
-            filled.append((text.rstrip() if piece.strip_right else text, piece.index))
+            filled.append((text.rstrip() if piece.strip_right else text, piece.message))
         else:
             filled.append((piece, -1))
     return filled

@@ -68,7 +68,7 @@ def encode_row(
     loss_on: LossOn = "answer",
     class_tokens: Mapping[str, int] | None = None,
 ) -> Encoded:
-    """Ids of a task answered by `text`, ended as the template ends a turn; what is learned follows `turns` and `loss_on`.
+    """Ids of a task answered by `text`, ended as the template ends a turn; `turns` and `loss_on` say what is learned.
 
     A `text` that is exactly a label of `class_tokens` becomes that one token.
     """
@@ -86,6 +86,14 @@ def encode_row(
         encoder = skeleton.encoder
     encoded = _encode([*prompt, *answered], encoder, start)
     return Encoded(encoded.ids, [True] * len(encoded.ids)) if loss_on == "all" else encoded
+
+
+def encode_answer(
+    tokenizer: PreTrainedTokenizerFast, task: Task, text: str, *, class_tokens: Mapping[str, int] | None = None
+) -> list[int]:
+    """Ids of an answer and what closes its turn: what a task's row has after its prompt."""
+    row = encode_row(tokenizer, task, text, turns="last", class_tokens=class_tokens)
+    return row.ids[len(encode_task_prompt(tokenizer, task)) :]
 
 
 def token_hash(ids: Sequence[int]) -> str:
@@ -166,7 +174,8 @@ def _template_segments(
     """
     encoder = safe_encoder(tokenizer)
     parts = _FIELD.split(task.template)
-    fields = [number for number in range(1, len(parts), 2) if parts[number] in task.fields or parts[number] == task.learn]
+    known = {*task.fields, task.learn}
+    fields = [number for number in range(1, len(parts), 2) if parts[number] in known]
     at = next((number for number in fields if parts[number] == task.learn), len(parts))
     before = _template_contents(encoder, parts[:at], task)
     tail: list[str | int] = []

@@ -58,7 +58,7 @@ def make_model(
 ) -> LanguageModel:
     """Make a random model with its tokenizer in `folder` and return it as it was saved.
 
-    `tokenizer` is the folder of one to use; else one is trained on `texts`. `chat_template` replaces the tokenizer's own.
+    `tokenizer` is the folder of one to use, else one is trained on `texts`; `chat_template` replaces its template.
     """
     source = tokenizer or make_tokenizer(
         folder / ".tokenizer", texts=texts, vocabulary=vocabulary, classes=classes, architecture=architecture

@@ -1,0 +1,238 @@
+"""The capture stage: top-k logits of the teacher for every kept training and validation row.
+
+Enters: kept samples, the teacher's weights, the student's tokenizer. Leaves: for each row the teacher's k best next
+tokens at the positions that predict a learned token. The teacher reads exactly the token ids the student will learn, so
+their vocabularies must be one; a row whose ids changed is refused later by its token hash. Work is done in blocks of
+rows, and a block that is on disk is not done again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from imbik.core.errors import RecipeError
+from imbik.core.executor import blocks_of
+from imbik.core.files import digest
+from imbik.core.lineage import leaf
+from imbik.core.types import Books, Sample, Sensitivity
+from imbik.models.folder import tokenizer_hash
+from imbik.models.load import fingerprint, load, load_tokenizer, sensitivity_of
+from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
+from imbik.models.student import prepare_tokenizer
+from imbik.models.tokens import encode_row, token_hash
+from imbik.recipe import Recipe
+from imbik.stage import Asker, StageContext, StageResult
+from imbik.tasks.read import kind_of, read_samples
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from imbik.models.engines.transformers import TransformersEngine
+
+BLOCK_ROWS = 256
+LEARNED = ("train", "validation")
+TOO_LONG = "longer than the teacher's context"
+
+
+class CaptureRow(NamedTuple):
+    """A row on its way to the teacher: its ids and the positions that predict a learned token."""
+
+    row: str
+    ids: list[int]
+    places: list[int]
+
+
+class CaptureStage:
+    """Needed when the recipe has `capture:`."""
+
+    name = "capture"
+    folder = "5_logits"
+    version = 1
+
+    def needed(self, recipe: Recipe) -> bool:
+        """Whether the recipe asks for it."""
+        return recipe.capture is not None
+
+    def inputs(self, recipe: Recipe) -> Sequence[str]:
+        """The stage that keeps samples."""
+        return ("review",) if recipe.review is not None else ("refine",)
+
+    def settings(self, recipe: Recipe, asker: Asker) -> object:
+        """Teacher, top-k, and what decides the token ids and which of them are learned."""
+        assert recipe.capture is not None
+        name = capture_teacher(recipe)
+        return {
+            "teacher": fingerprint(_weights(recipe, asker)),
+            "name": name,
+            "top_k": recipe.capture.top_k,
+            "turns": recipe.tasks.turns,
+            "loss_on": recipe.tasks.loss_on,
+            "kind": recipe.tasks.kind.model_dump(exclude={"where"}),
+            "tokenizer": recipe.student.tokenizer,
+            "model": recipe.student.model,
+        }
+
+    def run(self, context: StageContext) -> StageResult:
+        """Capture what is not captured yet."""
+        recipe = context.recipe
+        assert recipe.capture is not None
+        weights = _weights(recipe, context.asker)
+        tokenizer = _shared_tokenizer(context, weights)
+        writer_settings = LogitSettings(
+            teacher=fingerprint(weights), tokenizer_hash=tokenizer_hash(weights), top_k=_top_k(recipe, weights)
+        )
+        writer = LogitWriter(context.folder, writer_settings)
+        wanted = _Wanted(context, tokenizer, _context_of(weights))
+        done = LogitStore.open(context.folder)
+        blocks = ([row for row in block if row.row not in done] for block in blocks_of(wanted, BLOCK_ROWS))
+        work = CaptureWork(weights, writer_settings.top_k)
+        for rows in context.executor.map(work, (block for block in blocks if block)):
+            writer.append(rows)
+            context.progress.event("captured", rows=len(rows))
+        level = max(sensitivity_of(weights)[0], wanted.sensitivity, key=lambda item: item.rank)
+        return _result(context, wanted, level)
+
+
+def capture_teacher(recipe: Recipe) -> str:
+    """The name of the teacher whose logits are captured.
+
+    Raises: RecipeError when several teachers answer and none is named.
+    """
+    assert recipe.capture is not None
+    if recipe.capture.teacher:
+        return recipe.capture.teacher
+    answering = recipe.answering_teachers() or list(recipe.teachers)
+    if len(answering) != 1:
+        raise RecipeError(
+            f"which teacher's logits? ({', '.join(answering) or 'the recipe has none'})",
+            where="capture.teacher",
+            next="name one under capture: {teacher: …}",
+        )
+    return answering[0]
+
+
+@dataclass(frozen=True)
+class CaptureWork:
+    """The computing half: what an executor runs on a block. Weights are loaded once in each process."""
+
+    weights: Path
+    top_k: int
+
+    def __call__(self, block: Sequence[CaptureRow]) -> list[LogitRow]:
+        """The block's rows with the teacher's distributions at their places."""
+        engine = _engine(self.weights, fingerprint(self.weights))
+        best = engine.top_k([row.ids for row in block], self.top_k)
+        return [
+            LogitRow(row.row, token_hash(row.ids), ids[row.places], logprobs[row.places])
+            for row, (ids, logprobs) in zip(block, best, strict=True)
+        ]
+
+
+@lru_cache(maxsize=1)
+def _engine(weights: Path, identity: str) -> TransformersEngine:  # noqa: ARG001 - the identity is part of the key
+    from imbik.models.engines.transformers import TransformersEngine
+
+    return TransformersEngine(load(weights))
+
+
+class _Wanted:
+    """The rows to capture, in order, counting those that cannot be and noting the highest sensitivity met."""
+
+    def __init__(self, context: StageContext, tokenizer: PreTrainedTokenizerFast, longest: int) -> None:
+        self.context, self.tokenizer, self.longest = context, tokenizer, longest
+        self.seen = 0
+        self.reasons: Counter[str] = Counter()
+        self.sensitivity = Sensitivity.PUBLIC
+        self._kind = kind_of(context.recipe, context.run)
+
+    def __iter__(self) -> Iterator[CaptureRow]:
+        for sample, name in read_samples(self.context.run, self.context.recipe):
+            if name not in LEARNED:
+                continue
+            self.seen += 1
+            self.sensitivity = max(self.sensitivity, sample.sensitivity, key=lambda item: item.rank)
+            row = self._row(sample)
+            if len(row.ids) > self.longest:
+                self.reasons[TOO_LONG] += 1
+            else:
+                yield row
+
+    def _row(self, sample: Sample) -> CaptureRow:
+        tasks = self.context.recipe.tasks
+        encoded = encode_row(
+            self.tokenizer,
+            sample.task,
+            self._kind.render(sample.reasoning, sample.answer, sample.task),
+            turns=tasks.turns,
+            loss_on=tasks.loss_on,
+            class_tokens=_class_tokens(self.tokenizer),
+        )
+        return CaptureRow(sample.id, encoded.ids, [place for place, learned in enumerate(encoded.learn[1:]) if learned])
+
+
+def _class_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
+    from imbik.models.content import class_tokens_of
+
+    return class_tokens_of(tokenizer)
+
+
+def _weights(recipe: Recipe, asker: Asker) -> Path:
+    """The teacher's weights.
+
+    Raises: RecipeError for a teacher that is no model in this process.
+    """
+    name = capture_teacher(recipe)
+    folder = asker.model_folder(name)
+    if folder is None:
+        raise RecipeError(
+            f"teacher '{name}' ({recipe.teachers[name].use}) gives text only: its logits cannot be captured",
+            where="capture.teacher",
+            next="name an in_process or run teacher, or leave `capture:` out and learn from the text",
+        )
+    return folder
+
+
+def _shared_tokenizer(context: StageContext, weights: Path) -> PreTrainedTokenizerFast:
+    """The student's tokenizer, refused when its ids mean something else than the teacher's."""
+    folder = prepare_tokenizer(context.recipe, context.run, context.asker)
+    if tokenizer_hash(folder) != tokenizer_hash(weights):
+        raise RecipeError(
+            "student and teacher use different tokenizers, so the teacher's logits say nothing of the student's tokens",
+            where="student.tokenizer",
+            next="--set student.tokenizer=teacher for a student made here, or leave `capture:` out",
+        )
+    return load_tokenizer(folder)
+
+
+def _top_k(recipe: Recipe, weights: Path) -> int:
+    """As asked, but never more than there are tokens."""
+    assert recipe.capture is not None
+    width = _engine(weights, fingerprint(weights)).model.network.get_output_embeddings().weight.shape[0]
+    return min(recipe.capture.top_k, int(width))
+
+
+def _context_of(weights: Path) -> int:
+    return _engine(weights, fingerprint(weights)).model.context
+
+
+def _result(context: StageContext, wanted: _Wanted, level: Sensitivity) -> StageResult:
+    """Books and leaves from what is on disk."""
+    store = LogitStore.open(context.folder)
+    leaves = [leaf(row, _content(store, row)) for row in store.rows()]
+    lost = sum(wanted.reasons.values())
+    books = Books(rows_in=wanted.seen, rows_out=len(store), rejected=lost, reasons=dict(wanted.reasons))
+    warnings = [f"{lost} rows are {TOO_LONG}: they teach by their text alone"] if lost else []
+    return StageResult(books=books, leaves=leaves, sensitivity=level, warnings=warnings)
+
+
+def _content(store: LogitStore, row: str) -> str:
+    """Hash of a row's captured values."""
+    ids, logprobs = store.row(row, store.token_hash(row))
+    return digest(np.ascontiguousarray(ids).tobytes(), np.ascontiguousarray(logprobs).tobytes())

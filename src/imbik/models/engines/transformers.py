@@ -1,0 +1,197 @@
+"""The transformers engine: batches of token ids through a network in this process.
+
+Enters: a LanguageModel. Leaves: what `engines.Engine` promises. Prompts are sorted by length and padded on the left;
+finished rows leave the batch; the cache grows in place. Tiny models run on one thread, where they are fastest and give
+the same bits every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from imbik.core.errors import ModelError
+from imbik.core.types import Sampling
+from imbik.models.content import decode
+from imbik.models.engines import Choice, Generated
+from imbik.models.model import LanguageModel
+from imbik.models.tokens import stop_ids
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+ROWS = 256
+SMALL = 30_000_000
+CACHE_BYTES = 2 << 30
+LOGITS = 1 << 26
+
+
+class _Batch(NamedTuple):
+    """Left-padded ids, mask and positions, each (rows, longest)."""
+
+    ids: Tensor
+    mask: Tensor
+    positions: Tensor
+
+
+class TransformersEngine:
+    """Runs a LanguageModel. `threads`: 0 means one for models under 30 million weights, else torch's own number."""
+
+    def __init__(self, model: LanguageModel, *, threads: int = 0) -> None:
+        self.model = model
+        self.threads = threads or (1 if model.parameters < SMALL else 0)
+        self._stops = _stops(model)
+
+    def generate(
+        self, prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], *, seeds: Sequence[int]
+    ) -> list[Generated]:
+        """Answers in the order of the prompts, at most `sampling.max_tokens` long and within the model's context.
+
+        Raises: ModelError for a prompt that is empty or fills the context.
+        """
+        self._check(prompts)
+        order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), row))
+        found: dict[int, Generated] = {}
+        with _inference(self.threads):
+            for rows in self._split(order, prompts, samplings):
+                drawn, numbers = [samplings[row] for row in rows], [seeds[row] for row in rows]
+                made = self._generate([prompts[row] for row in rows], drawn, numbers)
+                found.update(zip(rows, made, strict=True))
+        return [found[row] for row in range(len(prompts))]
+
+    def choose(self, prompts: Sequence[Sequence[int]], choices: Sequence[Sequence[int]]) -> list[Choice]:
+        """The likeliest choice for each prompt: log-probabilities of the choices' tokens, normalised over the choices.
+
+        No choice may begin another (end each with the token that ends a turn).
+        """
+        from imbik.models.engines.choosing import choose
+
+        self._check(prompts)
+        with _inference(self.threads):
+            return choose(self.model.network, prompts, choices)
+
+    def top_k(self, sequences: Sequence[Sequence[int]], k: int) -> list[tuple[NDArray[np.uint32], NDArray[np.float32]]]:
+        """For each sequence of n tokens: ids (n, k) and log-probabilities (n, k), best first, of the next token."""
+        found: list[tuple[NDArray[np.uint32], NDArray[np.float32]]] = []
+        for logprobs in self._logprobs(sequences):
+            best = logprobs.topk(min(k, logprobs.shape[-1]), dim=-1)
+            found.append((best.indices.numpy().astype(np.uint32), best.values.numpy()))
+        return found
+
+    def score(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """For each sequence of n tokens: (n,) log-probability in nats of each token; 0 for the first."""
+        import torch
+
+        found: list[NDArray[np.float32]] = []
+        for sequence, logprobs in zip(sequences, self._logprobs(sequences), strict=True):
+            taken = logprobs[:-1].gather(-1, torch.tensor(sequence[1:], dtype=torch.long)[:, None]).squeeze(-1)
+            found.append(np.concatenate([np.zeros(1, np.float32), taken.numpy()]))
+        return found
+
+    def _logprobs(self, sequences: Sequence[Sequence[int]]) -> Iterator[Tensor]:
+        """(n, vocabulary) log-probabilities of each sequence, computed a few rows at a time in the order given."""
+        import torch
+
+        self._check(sequences, room=0)
+        width = self.model.network.get_output_embeddings().weight.shape[0]
+        start = 0
+        while start < len(sequences):
+            end, longest = start, 0
+            while end < len(sequences) and (end == start or _fits(end - start + 1, longest, sequences[end], width)):
+                longest = max(longest, len(sequences[end]))
+                end += 1
+            block = sequences[start:end]
+            with _inference(self.threads):
+                ids, mask = _right_padded(block)
+                logits = self.model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
+                rows = [torch.log_softmax(logits[row, : len(ids_)].float(), -1) for row, ids_ in enumerate(block)]
+            yield from rows
+            start = end
+
+    def _check(self, prompts: Sequence[Sequence[int]], room: int = 1) -> None:
+        context = self.model.context
+        for prompt in prompts:
+            if not prompt:
+                raise ModelError("an empty prompt cannot be continued", where=str(self.model.folder or "model"))
+            if len(prompt) + room > context:
+                raise ModelError(
+                    f"a prompt of {len(prompt)} tokens leaves no room in a context of {context}",
+                    where=str(self.model.folder or "model"),
+                    next="shorten the rows, or use a model with a longer context",
+                )
+
+    def _split(
+        self, order: Sequence[int], prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling]
+    ) -> Iterator[list[int]]:
+        """Rows in batches that fit the memory set aside for keys and values."""
+        per_token = _cache_bytes_per_token(self.model)
+        batch: list[int] = []
+        for row in order:
+            longest = min(len(prompts[row]) + samplings[row].max_tokens, self.model.context)
+            if batch and (len(batch) >= ROWS or (len(batch) + 1) * longest * per_token > CACHE_BYTES):
+                yield batch
+                batch = []
+            batch.append(row)
+        if batch:
+            yield batch
+
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], seeds: Sequence[int]
+    ) -> list[Generated]:
+        from imbik.models.engines.decoding import decode_batch
+
+        limits = [
+            min(sampling.max_tokens, self.model.context - len(prompt))
+            for sampling, prompt in zip(samplings, prompts, strict=True)
+        ]
+        made = decode_batch(self.model.network, prompts, samplings, seeds, limits, self._stops)
+        return [Generated(ids, finished, decode(self.model.tokenizer, ids)) for ids, finished in made]
+
+
+def _stops(model: LanguageModel) -> frozenset[int]:
+    """What ends a turn: by the tokenizer, its template, and the model's own generation settings."""
+    configured: Any = getattr(model.network.generation_config, "eos_token_id", None)
+    more = configured if isinstance(configured, list) else [] if configured is None else [configured]
+    return stop_ids(model.tokenizer) | {int(number) for number in more}
+
+
+def _cache_bytes_per_token(model: LanguageModel) -> int:
+    config = model.network.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    size = next(model.network.parameters()).element_size()
+    return int(2 * config.num_hidden_layers * heads * width * size)
+
+
+def _fits(rows: int, longest: int, sequence: Sequence[int], width: int) -> bool:
+    return rows <= ROWS and rows * max(longest, len(sequence)) * width <= LOGITS
+
+
+def _right_padded(block: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Ids and mask, each (rows, longest), padded on the right."""
+    import torch
+
+    longest = max(len(ids) for ids in block)
+    ids = torch.tensor([[*ids, *([0] * (longest - len(ids)))] for ids in block])
+    mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in block])
+    return ids, mask
+
+
+@contextmanager
+def _inference(threads: int) -> Iterator[None]:
+    """No gradients, and as many threads as asked; the process's own number comes back afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    with torch.inference_mode():
+        if threads and threads != before:
+            torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            if torch.get_num_threads() != before:
+                torch.set_num_threads(before)
