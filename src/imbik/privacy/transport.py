@@ -14,6 +14,7 @@ around:
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -242,4 +243,5 @@ def _connect_reason(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTime
         return f"no connection within {_CONNECT_SECONDS:g} s"
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return "its certificate or TLS is not accepted"
-    return error.os_error.strerror or type(error.os_error).__name__
+    number = error.os_error.errno
+    return os.strerror(number) if number and number > 0 else type(error.os_error).__name__
