@@ -1,4 +1,4 @@
-"""The command line: one file a verb, no logic; what the verbs do stands in `advise`, `pipeline`, `privacy` and `review`.
+"""The command line: one file a verb, no logic; what verbs do stands in `advise`, `pipeline`, `privacy`, `review`.
 
 Every file but `main`, `console` and `options` is a verb: a function of the file's name, or an `app` with further verbs.
 """

@@ -1,0 +1,240 @@
+"""What is wrong with a run, in words, and the `--set` line that mends it.
+
+Enters: a run folder. Leaves: problems of four kinds: overfitting, memory, slow training, poor result. Each is a pure
+function of the facts, so that each is tested on a planted case. The causes of a poor result come in the order in which
+they are worth trying: data, learning rate and duration, base model, tokenisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from imbik.advise.facts import Facts, gather, tokens_of
+from imbik.core.plugins import available
+from imbik.core.runfolder import RunFolder
+from imbik.pipeline.preflight import size as in_bytes
+from imbik.pipeline.rules import learning_rates, parameters
+
+OVERFIT = 1.03  # final validation loss over the lowest
+FULL = 0.8  # share of the memory that may be needed
+PADDED = 0.3  # share of padding that is worth a word
+GOOD_RETENTION, GOOD_VALUE = 0.9, 0.6
+FEW_ROWS = 1_000
+LAST_FALL = 0.01  # a validation loss that fell by this much at the end was still falling
+FEW_CHARACTERS = 2.2  # a token that carries fewer is a poor fit to the text
+
+
+@dataclass(frozen=True)
+class Mend:
+    """One thing to try: why, and the line to add to the run's command."""
+
+    why: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One trouble in words, with what mends it, first things first."""
+
+    trouble: str
+    words: str
+    mends: tuple[Mend, ...]
+
+
+def diagnose(run: RunFolder) -> list[Problem]:
+    """Everything that is wrong with a run."""
+    facts = gather(run)
+    found = (overfitting(facts), memory(facts), slow_training(facts), poor_result(facts))
+    return [problem for problem in found if problem is not None]
+
+
+def overfitting(facts: Facts) -> Problem | None:
+    """Validation loss rose again while training loss went on falling."""
+    training = facts.training
+    losses = training.validations if training else []
+    if training is None or len(losses) < 3:
+        return None
+    best_step, best = min(losses, key=lambda item: item[1])
+    last_step, last = losses[-1]
+    learned = training.losses
+    if last < best * OVERFIT or best_step == last_step or (learned and learned[-1][1] > learned[0][1]):
+        return None
+    words = (
+        f"validation loss was lowest ({best:.3f}) at step {best_step:,} and rose to {last:.3f} by step {last_step:,}: "
+        "the student learns the rows by heart"
+    )
+    return Problem("overfitting", words, tuple(_against_overfitting(facts, best_step, last_step)))
+
+
+def _against_overfitting(facts: Facts, best_step: int, last_step: int) -> Iterator[Mend]:
+    train = facts.recipe.train
+    if train.early_stopping is None:
+        yield Mend("stop when validation loss no longer falls", "--set train.early_stopping.patience=3")
+    if train.method.use == "lora":
+        rank = int(train.method.raw.get("r", 16))
+        yield Mend("a smaller rank holds less by heart", f"--set train.method.r={max(rank // 2, 2)}")
+        alpha = float(train.method.raw.get("alpha", 2 * rank))
+        yield Mend("a smaller alpha changes the base less", f"--set train.method.alpha={alpha / 2:g}")
+    if train.dropout < 0.1:
+        yield Mend("dropout makes single rows harder to memorise", "--set train.dropout=0.1")
+    if train.weight_decay < 0.1:
+        yield Mend("weight decay keeps weights small", "--set train.weight_decay=0.1")
+    if train.steps:
+        yield Mend("fewer steps", f"--set train.steps={best_step}")
+    else:
+        yield Mend(
+            "fewer passes over the rows", f"--set train.epochs={max(train.epochs * best_step / last_step, 0.5):.2g}"
+        )
+
+
+def memory(facts: Facts) -> Problem | None:
+    """Training needs most of the memory there is, or stopped where it may have needed more."""
+    near = facts.needed > FULL * facts.memory
+    killed = facts.train_unfinished and facts.needed > 0.5 * facts.memory
+    if not near and not killed:
+        return None
+    words = f"training needs about {in_bytes(facts.needed)} and this machine has {in_bytes(facts.memory)}"
+    if killed:
+        words += "; training has begun and not ended, perhaps because the system stopped it"
+    return Problem("memory", words, tuple(_against_memory(facts)))
+
+
+def _against_memory(facts: Facts) -> Iterator[Mend]:
+    train = facts.recipe.train
+    micro = train.micro_batch or min(train.batch_size, 32)
+    if micro > 1:
+        why = f"fewer rows at a time; the step keeps its {train.batch_size} rows by accumulating gradients"
+        yield Mend(why, f"--set train.micro_batch={max(micro // 4, 1)}")
+    if not train.gradient_checkpointing:
+        yield Mend("recompute activations: less memory, a third more time", "--set train.gradient_checkpointing=true")
+    if train.method.use == "full":
+        yield Mend("train a small adapter: no optimiser state for the base", "--set train.method=lora")
+    if "qlora" in available("train/methods"):
+        yield Mend("keep the base in 4 bits", "--set train.method=qlora")
+    elif train.precision != "bf16":
+        yield Mend(
+            "no method with a quantised base is installed; half precision halves it", "--set train.precision=bf16"
+        )
+
+
+def slow_training(facts: Facts) -> Problem | None:
+    """Time goes into padding, a slow number format, a few very long rows, or recomputing."""
+    mends = tuple(_against_slowness(facts))
+    if not mends or facts.training is None:
+        return None
+    speed = facts.training.tokens / facts.training.seconds if facts.training.seconds else 0.0
+    took = f"{facts.training.seconds:,.0f} s, {speed:,.0f} tokens a second" if speed else "longer than it needs to"
+    return Problem("slow training", f"training took {took}, and part of it was not needed", mends)
+
+
+def _against_slowness(facts: Facts) -> Iterator[Mend]:
+    train, lengths, training = facts.recipe.train, facts.lengths, facts.training
+    if training is None:
+        return
+    padded = 1 - lengths.mean / lengths.most if lengths.most else 0.0
+    if not train.packing and padded > PADDED:
+        yield Mend(f"about {padded:.0%} of each batch is padding; pack rows together", "--set train.packing=true")
+    if train.precision in {"fp32", "fp16"} and training.parameters > 1_000_000:
+        yield Mend(f"{train.precision} is fixed; auto measures what is fastest here", "--set train.precision=auto")
+    if lengths.longest > 4 * lengths.most > 0:
+        longest = round(tokens_of(lengths.most, facts))
+        yield Mend("a few rows are far longer than the rest; leave them out", f"--set train.max_length={longest}")
+    if train.gradient_checkpointing and facts.needed < 0.3 * facts.memory:
+        yield Mend("there is memory enough to keep activations", "--set train.gradient_checkpointing=false")
+
+
+def poor_result(facts: Facts) -> Problem | None:
+    """Too little of the teacher is kept, or too little is right; causes in the order in which to try them."""
+    student = facts.score("student")
+    if facts.scores is None or student is None:
+        return None
+    kept = facts.scores.retention.get(facts.metric)
+    if (kept.value >= GOOD_RETENTION) if kept else (student.value >= GOOD_VALUE and not _beaten(facts)):
+        return None
+    words = f"the student reaches {facts.metric} {student.value:.1%}"
+    words += f", {kept.value:.0%} of its teacher" if kept else ""
+    words += "; a plain TF-IDF classifier does better" if _beaten(facts) else ""
+    mends = [*_data(facts), *_rate_and_duration(facts), *_base_model(facts), *_tokenisation(facts)]
+    return Problem("poor result", words, tuple(mends))
+
+
+def _beaten(facts: Facts) -> bool:
+    student, simple = facts.score("student"), facts.score("tfidf")
+    return student is not None and simple is not None and simple.value > student.value
+
+
+def _data(facts: Facts) -> Iterator[Mend]:
+    """First: are there enough rows, are they right, is the teacher?"""
+    generate, teacher = facts.recipe.generate, facts.score("teacher")
+    asks = generate.source == "teacher"
+    if teacher is not None and teacher.value < GOOD_VALUE:
+        yield Mend(
+            f"data: the teacher itself is right in {teacher.value:.0%}; take a better one, or keep only what is right",
+            "--set refine='[shape, answer, duplicates, leakage]'",
+        )
+    if asks and facts.rejected_share > 0.5:
+        yield Mend(
+            f"data: refine turned {facts.rejected_share:.0%} of the answers away; ask for more of each task",
+            f"--set generate.samples={max(generate.samples.max * 2, 4)} --set generate.temperature=0.8",
+        )
+    elif 0 < facts.learned < FEW_ROWS and asks:
+        yield Mend(
+            f"data: {facts.learned:,} rows are few to learn from; more answers of each task help, more tasks help more",
+            f"--set generate.samples={max(generate.samples.max * 2, 4)} --set generate.temperature=0.8",
+        )
+    elif 0 < facts.learned < FEW_ROWS:
+        yield Mend(
+            f"data: {facts.learned:,} rows are few to learn from; hold fewer back, and look for more",
+            "--set tasks.split.test=0.05",
+        )
+
+
+def _rate_and_duration(facts: Facts) -> Iterator[Mend]:
+    """Second: did it learn at a sensible rate, and for long enough?"""
+    train, training = facts.recipe.train, facts.training
+    usual = learning_rates(train.method.use, facts.size)
+    middle = (usual.low * usual.high) ** 0.5
+    if not usual.low <= train.learning_rate <= usual.high:
+        yield Mend(
+            f"learning rate: {train.learning_rate:g} is outside {usual.low:g} to {usual.high:g}, usual for {usual.of}",
+            f"--set train.learning_rate={middle:.1e}",
+        )
+    learned = training.losses if training else []
+    if len(learned) > 1 and learned[-1][1] >= learned[0][1]:
+        yield Mend("learning rate: the loss did not fall", f"--set train.learning_rate={train.learning_rate / 3:.1e}")
+    validations = training.validations if training else []
+    if len(validations) >= 3:
+        before, last = validations[-max(len(validations) // 5, 2)][1], validations[-1][1]
+        if last <= before * (1 - LAST_FALL) and last == min(loss for _, loss in validations):
+            more = f"steps={train.steps * 2}" if train.steps else f"epochs={train.epochs * 2:g}"
+            yield Mend("duration: validation loss was still falling at the end", f"--set train.{more}")
+
+
+def _base_model(facts: Facts) -> Iterator[Mend]:
+    """Third: can a model of this kind and size do it?"""
+    student = facts.recipe.student
+    if student.architecture:
+        count = f" of {parameters(facts.size.parameters)}" if facts.size else ""
+        yield Mend(
+            f"base model: a model{count} made from nothing knows no language yet; make it wider, or take a trained one",
+            f"--set student.hidden_size={student.hidden_size * 2}",
+        )
+    elif facts.size is None or facts.size.parameters < 3_000_000_000:
+        yield Mend("base model: try a larger one of the same family", "--set student.model=OWNER/LARGER-MODEL")
+    if facts.recipe.train.method.use == "lora":
+        yield Mend("base model: let all weights learn, not an adapter", "--set train.method=full")
+
+
+def _tokenisation(facts: Facts) -> Iterator[Mend]:
+    """Last: does the tokenizer fit the text?"""
+    carried, student = facts.characters_a_token, facts.recipe.student
+    if not 0 < carried < FEW_CHARACTERS:
+        return
+    words = f"tokenisation: a token carries {carried:.1f} characters only; one trained on your text carries more"
+    if student.architecture and student.tokenizer in {"", "train"}:
+        yield Mend(words, f"--set student.vocabulary={student.vocabulary * 2}")
+    elif student.architecture:
+        yield Mend(words, "--set student.tokenizer=train")
+    else:
+        yield Mend(f"{words}; take a base model made for your language", "--set student.model=OWNER/OTHER-MODEL")

@@ -1,0 +1,52 @@
+"""Where the experts' review of a run stands, and closing it: what `imbik review` says.
+
+Enters: a run folder. Leaves: sentences. Verdicts themselves are the review stage's business.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imbik.advise.runs import recipe_of
+from imbik.core.errors import UsageError
+from imbik.core.runfolder import RunFolder
+from imbik.recipe.sections import Review
+from imbik.review.importing import import_verdicts
+from imbik.review.shown import shown_path
+from imbik.review.shown import standing as where_it_stands
+from imbik.review.store import close
+
+
+def standing(run: RunFolder) -> str:
+    """Rows shown, verdicts missing, and what came after the last snapshot."""
+    found = where_it_stands(run, _review(run).experts)
+    if not found.shown:
+        return f"{run.name}: no rows are shown to experts yet; imbik run chooses them when stage refine is done"
+    given = found.wanted - found.missing
+    words = f"{run.name}: {found.shown:,} rows shown ({shown_path(run)}), {given:,} of {found.wanted:,} verdicts there"
+    if found.newer:
+        words += f"; {found.newer:,} are newer than the run has used: imbik run RECIPE --with-reviews includes them"
+    return words
+
+
+def add(run: RunFolder, file: Path) -> str:
+    """Verdicts from a file of JSON lines; lines that do not belong are named."""
+    _review(run)
+    done = import_verdicts(run, file)
+    return "\n".join([f"{done.added:,} verdicts added from {file}", *(f"! {line}" for line in done.refused)])
+
+
+def close_review(run: RunFolder) -> str:
+    """Take the verdicts as they are now."""
+    _review(run)
+    number = close(run)
+    return f"snapshot {number} holds the verdicts there are; the same imbik run command now goes on with it"
+
+
+def _review(run: RunFolder) -> Review:
+    review = recipe_of(run).review
+    if review is None:
+        raise UsageError(
+            "this recipe asks no experts", where=str(run.path), next="add to it: review: {sample: 0.05, experts: 1}"
+        )
+    return review
