@@ -6,10 +6,10 @@ types and in the run folder, so any one can be rerun, replaced, or fed by anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from imbik.core.executor import Executor
 from imbik.core.progress import Progress
@@ -83,4 +83,13 @@ class Stage(Protocol):
 
     def run(self, context: StageContext) -> StageResult:
         """Do the work, or go on with partial work of the same hash found in `context.folder`."""
+        ...
+
+
+@runtime_checkable
+class ReadsOutside(Protocol):
+    """A stage that also reads what no stage wrote (experts' verdicts): the state of that is part of its hash."""
+
+    def outside(self, run: RunFolder) -> Mapping[str, str]:
+        """A name and the present state of each such input."""
         ...

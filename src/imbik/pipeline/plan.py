@@ -15,7 +15,7 @@ from imbik.core.lineage import stage_hash
 from imbik.core.plugins import closest
 from imbik.core.runfolder import Manifest, RunFolder
 from imbik.recipe import Recipe
-from imbik.stage import Asker, Stage
+from imbik.stage import Asker, ReadsOutside, Stage
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Plan:
 
 
 def input_roots(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[Stage]) -> dict[str, str]:
-    """Root of each input's output, by stage name; every input has run by now."""
+    """Root of each input's output, by stage name (every input has run by now), and the state of inputs from outside."""
     folders = {item.name: item.folder for item in stages}
     roots = {}
     for name in stage.inputs(recipe):
@@ -41,7 +41,7 @@ def input_roots(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[S
                 next="run without --from",
             )
         roots[name] = manifest.root
-    return roots
+    return roots | dict(stage.outside(run)) if isinstance(stage, ReadsOutside) else roots
 
 
 def plan_stage(stage: Stage, recipe: Recipe, run: RunFolder, asker: Asker, stages: Sequence[Stage]) -> Plan:

@@ -135,7 +135,7 @@ def _run_stages(
 ) -> tuple[list[StageOutcome], list[str]]:
     """Each stage in order: current ones are left alone, the rest run."""
     outcomes, warnings = [], list[str]()
-    _take_snapshot(folder, recipe, with_reviews)
+    _look_at_reviews(folder, recipe, with_reviews, progress)
     with AskEngine(
         recipe=recipe, run=folder, executor=executor, progress=progress, operator=load_operator(recipe.base)
     ) as asker:
@@ -208,12 +208,17 @@ def _dry_run(
     return RunResult(folder.path, outcomes, None, checked.warnings, children, checked.estimate)
 
 
-def _take_snapshot(folder: RunFolder, recipe: Recipe, with_reviews: bool) -> None:
-    """`--with-reviews` takes a new snapshot of the experts' verdicts, which makes the review stage run again."""
-    if with_reviews and recipe.review is not None:
-        from imbik.review.store import close
+def _look_at_reviews(folder: RunFolder, recipe: Recipe, with_reviews: bool, progress: Progress) -> None:
+    """`--with-reviews` takes a new snapshot of experts' verdicts, which makes the review stage run again; else say how
+    many are newer than the one in use."""
+    if recipe.review is None:
+        return
+    from imbik.review.store import close, newer_than_snapshot, snapshot_number
 
+    if with_reviews:
         close(folder)
+    elif snapshot_number(folder) and (newer := newer_than_snapshot(folder)):
+        progress.say(f"{newer} newer verdicts of experts, include with --with-reviews")
 
 
 def _scores(folder: RunFolder) -> Scores | None:

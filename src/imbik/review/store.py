@@ -1,0 +1,180 @@
+"""`reviews.sqlite`: experts' verdicts and numbered snapshots of them.
+
+Enters: verdicts, at any time and from any process. Leaves: the verdicts of a snapshot, the last of each expert on each
+content. The file has its own writer (SQLite's lock, WAL), apart from the run's: experts review while it trains.
+Verdicts are only ever added; a snapshot is a number that says up to which one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from imbik.core.errors import RunFolderError
+from imbik.core.files import disk_errors
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Record, Verdict
+
+SCHEMA_VERSION = 1
+_TABLES = """
+CREATE TABLE verdicts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL, expert TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX by_content ON verdicts (content);
+CREATE TABLE snapshots (number INTEGER PRIMARY KEY AUTOINCREMENT, upto INTEGER NOT NULL, taken TEXT NOT NULL);
+"""
+
+
+class ExpertVerdict(Record, frozen=True, kw_only=True):
+    """A person's word on one content: `verdict.by` is the person; `answer` and `reasoning` are edits, None for none."""
+
+    content: str
+    verdict: Verdict
+    row: str = ""
+    answer: str | None = None
+    reasoning: str | None = None
+    at: str = ""
+
+
+def reviews_path(run: RunFolder) -> Path:
+    """Where the verdicts of a run lie."""
+    return run.path / "reviews.sqlite"
+
+
+def add_verdict(run: RunFolder, verdict: ExpertVerdict) -> int:
+    """Add one verdict; a later one of the same expert on the same content takes its place. Returns its number."""
+    return add_verdicts(run, [verdict])
+
+
+def add_verdicts(run: RunFolder, verdicts: Iterable[ExpertVerdict]) -> int:
+    """Add all or none; returns the number of the last one (0 when there was none)."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    rows = [
+        (item.content, item.verdict.by, msgspec.json.encode(item if item.at else msgspec.structs.replace(item, at=now)))
+        for item in verdicts
+    ]
+    with _open(run) as base, _transaction(base):
+        base.executemany("INSERT INTO verdicts (content, expert, body) VALUES (?, ?, ?)", rows)
+        return _last(base)
+
+
+def close(run: RunFolder) -> int:
+    """Take a snapshot of the verdicts there are; returns its number. Without newer verdicts the last one stands."""
+    with _open(run) as base, _transaction(base):
+        last, latest = _last(base), _latest(base)
+        if latest is not None and latest[1] == last:
+            return latest[0]
+        taken = datetime.now(UTC).isoformat(timespec="seconds")
+        return int(base.execute("INSERT INTO snapshots (upto, taken) VALUES (?, ?)", (last, taken)).lastrowid or 0)
+
+
+def snapshot_number(run: RunFolder) -> int:
+    """The number of the last snapshot, 0 when none was taken."""
+    if not reviews_path(run).exists():
+        return 0
+    with _open(run) as base:
+        latest = _latest(base)
+        return latest[0] if latest else 0
+
+
+def newer_than_snapshot(run: RunFolder) -> int:
+    """How many verdicts were given after the last snapshot; all of them when none was taken."""
+    if not reviews_path(run).exists():
+        return 0
+    with _open(run) as base:
+        latest = _latest(base)
+        found = base.execute("SELECT COUNT(*) FROM verdicts WHERE id > ?", (latest[1] if latest else 0,)).fetchone()
+        return int(found[0])
+
+
+def verdicts_of(run: RunFolder, snapshot: int = 0) -> Mapping[str, Sequence[ExpertVerdict]]:
+    """By content, the last verdict of each expert in the order given: of a snapshot, or of all there are (0).
+
+    Raises: RunFolderError for a snapshot that was never taken.
+    """
+    if not reviews_path(run).exists():
+        return {}
+    with _open(run) as base:
+        upto = _upto(base, run, snapshot)
+        rows = base.execute("SELECT content, expert, body FROM verdicts WHERE id <= ? ORDER BY id", (upto,)).fetchall()
+    latest: dict[str, dict[str, ExpertVerdict]] = {}
+    for content, expert, body in rows:
+        given = latest.setdefault(content, {})
+        given.pop(expert, None)
+        given[expert] = msgspec.json.decode(body, type=ExpertVerdict)
+    return {content: list(given.values()) for content, given in latest.items()}
+
+
+def _upto(base: sqlite3.Connection, run: RunFolder, snapshot: int) -> int:
+    if not snapshot:
+        return _last(base)
+    found = base.execute("SELECT upto FROM snapshots WHERE number = ?", (snapshot,)).fetchone()
+    if found is None:
+        raise RunFolderError(f"there is no snapshot {snapshot} of verdicts", where=str(reviews_path(run)))
+    return int(found[0])
+
+
+def _last(base: sqlite3.Connection) -> int:
+    return int(base.execute("SELECT COALESCE(MAX(id), 0) FROM verdicts").fetchone()[0])
+
+
+def _latest(base: sqlite3.Connection) -> tuple[int, int] | None:
+    """Number of the last snapshot, and the last verdict in it."""
+    found = base.execute("SELECT number, upto FROM snapshots ORDER BY number DESC LIMIT 1").fetchone()
+    return None if found is None else (int(found[0]), int(found[1]))
+
+
+@contextmanager
+def _open(run: RunFolder) -> Iterator[sqlite3.Connection]:
+    """A connection to a file of this version, made with mode 0600 where it is not there."""
+    path = reviews_path(run)
+    with disk_errors(path):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    base = sqlite3.connect(path, timeout=60, isolation_level=None)
+    try:
+        base.execute("PRAGMA journal_mode = WAL")
+        base.execute("PRAGMA synchronous = FULL")
+        _prepare(base, path)
+        yield base
+    except sqlite3.DatabaseError as error:
+        raise RunFolderError(
+            f"the experts' verdicts cannot be read or written ({error})",
+            where=str(path),
+            next="put back a copy of the file, or move it away: the run then has no verdicts",
+        ) from error
+    finally:
+        base.close()
+
+
+def _prepare(base: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or refuse a file of another version."""
+    found = int(base.execute("PRAGMA user_version").fetchone()[0])
+    if found == 0:
+        with _transaction(base):
+            if int(base.execute("PRAGMA user_version").fetchone()[0]) == 0:
+                for statement in _TABLES.strip().split(";\n"):
+                    base.execute(statement)
+                base.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    elif found != SCHEMA_VERSION:
+        raise RunFolderError(
+            f"verdicts of another version of imbik (format {found}; this one reads {SCHEMA_VERSION})",
+            where=str(path),
+            next="upgrade imbik: pip install -U imbik",
+        )
+
+
+@contextmanager
+def _transaction(base: sqlite3.Connection) -> Iterator[None]:
+    base.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        base.execute("ROLLBACK")
+        raise
+    base.execute("COMMIT")
