@@ -43,17 +43,21 @@ def invented(rng: random.Random, syllables: int) -> str:
     return "".join(rng.choice(ONSETS) + rng.choice(vowels) + rng.choice(CODAS) for _ in range(syllables))
 
 
+def invented_problem(rng: random.Random) -> tuple[str, str]:
+    """A pool problem about invented names and things, with its solution."""
+    plot = rng.choice([plot for family in FAMILIES for plot in family.plots])
+    drawn = draw_facts(plot, "pool", rng)
+    names = [Name(capitalise(invented(rng, 2))) for _ in range(3)]
+    things = [Noun(invented(rng, rng.choice((2, 2, 3)))) for _ in range(2)]
+    text = tell(rng.choice(plot.seen), drawn, names, things, rng)
+    return text, " ".join(step.text for step in drawn.steps) + f"\nCevap: {drawn.answer}"
+
+
 def training_text(count: int, seed: int) -> Iterator[str]:
     """`count` problems with their solutions, told about invented names and things, and plain documents between."""
     rng = random.Random(f"tokenizer/{seed}")
-    plots = [plot for family in FAMILIES for plot in family.plots]
     for index in range(count):
-        plot = rng.choice(plots)
-        drawn = draw_facts(plot, "pool", rng)
-        names = [Name(capitalise(invented(rng, 2))) for _ in range(3)]
-        things = [Noun(invented(rng, rng.choice((2, 2, 3)))) for _ in range(2)]
-        yield tell(rng.choice(plot.seen), drawn, names, things, rng)
-        yield " ".join(step.text for step in drawn.steps) + f"\nCevap: {drawn.answer}"
+        yield from invented_problem(rng)
         if index % 4 == 0:
             yield document("arithmetic", index, seed)
 

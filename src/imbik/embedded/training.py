@@ -217,5 +217,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     folder.mkdir(parents=True, exist_ok=True)
     rounded.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    for path in folder.iterdir():
+        path.chmod(0o644)
     loaded = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
     return loaded.eval()
