@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -117,17 +118,31 @@ def _harmless(item: dict[str, Any]) -> bool:
 
 def _without_control(state: dict[str, Any]) -> dict[str, Any]:
     """The tokenizer's state with no control tokens, neither as added tokens nor reachable in the vocabulary."""
-    hidden = {item["content"]: f"\x00{secrets.token_hex(12)}" for item in state["added_tokens"] if not _harmless(item)}
+    hidden = {item["content"]: _nobody_writes() for item in state["added_tokens"] if not _harmless(item)}
+    kept = [item for item in state["added_tokens"] if _harmless(item)]
     model = dict(state["model"])
     if model["type"] == "Unigram":
         model["vocab"] = [[hidden.get(piece, piece), score] for piece, score in model["vocab"]]
+        model["vocab"] += _with_places(kept, len(model["vocab"]))
     else:
         model["vocab"] = {hidden.get(piece, piece): number for piece, number in model["vocab"].items()}
+        model["vocab"] |= {item["content"]: item["id"] for item in kept}
     if model.get("unk_token") in hidden:
         model["unk_token"] = hidden[model["unk_token"]]
     if "merges" in model:
         model["merges"] = [pair for pair in model["merges"] if not _touches(pair, hidden)]
-    return {**state, "model": model, "added_tokens": [item for item in state["added_tokens"] if _harmless(item)]}
+    return {**state, "model": model, "added_tokens": kept}
+
+
+def _nobody_writes() -> str:
+    """A spelling that no content can contain, except by guessing 96 bits."""
+    return f"\x00{secrets.token_hex(12)}"
+
+
+def _with_places(kept: Sequence[dict[str, Any]], size: int) -> list[list[Any]]:
+    """Entries that give kept tokens behind a vocabulary of `size` their own ids: added tokens are numbered by it."""
+    names = {item["id"]: item["content"] for item in kept if item["id"] >= size}
+    return [[names.get(number) or _nobody_writes(), -1e9] for number in range(size, max(names, default=-1) + 1)]
 
 
 def _touches(pair: list[str] | str, hidden: dict[str, str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -229,7 +230,8 @@ def _load_adapted(folder: Path, base: str, dtype: str) -> PreTrainedModel:
     check_folder(base_folder)
     network = _load_network(base_folder, dtype)
     try:
-        adapted = PeftModel.from_pretrained(network, str(folder / ADAPTER), is_trainable=False)
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # peft asks transformers by an old name
+            adapted = PeftModel.from_pretrained(network, str(folder / ADAPTER), is_trainable=False)
     except Exception as error:  # see _load_network
         reason = str(error).split("\n")[0][:200] or type(error).__name__
         raise ModelError(

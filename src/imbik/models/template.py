@@ -29,6 +29,7 @@ PLAIN = (
     "{%- if add_generation_prompt -%}{{- 'Assistant:' -}}{%- endif -%}"
 )
 _DATE = datetime(2026, 1, 1, tzinfo=UTC)
+_NOW = re.compile(r"strftime_now\(\s*(['\"])(.*?)\1\s*\)")
 _OPEN, _CLOSE, _PAD = "\ue0f0", "\ue0f1", "\u2003"
 _MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 
@@ -57,7 +58,7 @@ class ChatSkeletons:
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._tokenizer = tokenizer
-        self._template = None if tokenizer.chat_template else plain_template(tokenizer)
+        self._template = _on_a_fixed_day(template_of(tokenizer))
         self._encoder = safe_encoder(tokenizer)
         self._rendered: dict[tuple[tuple[str, ...], bool], str] = {}
         self._turns: dict[tuple[str, ...], Turn] = {}
@@ -129,7 +130,8 @@ class ChatSkeletons:
                 chat_template=self._template,
                 tokenize=False,
                 add_generation_prompt=prompt,
-                **_fixed_variables(),
+                date_string=_DATE.strftime("%d %b %Y"),
+                enable_thinking=False,
             )
         except (TemplateError, TypeError, ValueError, KeyError) as error:
             return "", str(error) or type(error).__name__
@@ -148,6 +150,11 @@ def skeletons(tokenizer: PreTrainedTokenizerFast) -> ChatSkeletons:
     if found is None or found[:2] != (template, size):
         found = _SKELETONS[tokenizer] = (template, size, ChatSkeletons(tokenizer))
     return found[2]
+
+
+def template_of(tokenizer: PreTrainedTokenizerFast) -> str:
+    """The tokenizer's chat template (its default one of several), or the plain one."""
+    return str(tokenizer.get_chat_template()) if tokenizer.chat_template else plain_template(tokenizer)
 
 
 def plain_template(tokenizer: PreTrainedTokenizerFast) -> str:
@@ -180,10 +187,10 @@ def _slot(index: int, padded: str) -> Slot:
     return Slot(index, f"{_PAD}{mark}" not in padded, f"{mark}{_PAD}" not in padded)
 
 
-def _fixed_variables() -> dict[str, Any]:
-    """Variables that would make a template's text depend on the day or on a mode of thinking."""
-    return {
-        "date_string": _DATE.strftime("%d %b %Y"),
-        "strftime_now": _DATE.strftime,
-        "enable_thinking": False,
-    }
+def _on_a_fixed_day(template: str) -> str:
+    """The template with its clock stopped: what it asks of the day is always the same day."""
+    formats = dict.fromkeys(match[2] for match in _NOW.finditer(template))
+    if not formats:
+        return template
+    days = "".join(f"{{% if format == {wanted!r} %}}{_DATE.strftime(wanted)}{{% endif %}}" for wanted in formats)
+    return f"{{% macro strftime_now(format) %}}{days}{{% endmacro %}}{template}"

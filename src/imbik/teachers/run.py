@@ -11,19 +11,14 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from imbik.core.errors import ModelError
-from imbik.core.files import read_json
-from imbik.core.types import Record, Sensitivity
+from imbik.core.errors import ModelError, RunFolderError
+from imbik.core.runfolder import RunFolder
+from imbik.core.students import best_weights
+from imbik.core.types import Sensitivity
 from imbik.models.folder import read_about
 from imbik.recipe import load_recipe
 from imbik.teachers import TeacherContext
 from imbik.teachers._model import ModelSettings, ModelTeacher
-
-
-class Best(Record, frozen=True, kw_only=True):
-    """`6_student/best.json`: the seed that was best on validation."""
-
-    seed: int
 
 
 class RunTeacher(ModelTeacher):
@@ -50,16 +45,15 @@ class RunTeacher(ModelTeacher):
 
         Raises: ModelError when the run, or its student, is not there yet.
         """
-        run = self._run_folder()
-        best = run / "6_student" / "best.json"
-        if not best.exists():
-            wanted = self.settings.recipe or self.settings.run
+        folder = self._run_folder()
+        try:
+            return best_weights(RunFolder(folder))
+        except RunFolderError:
             raise ModelError(
-                f"teacher '{self._context.name}' has no trained student yet",
-                where=str(run),
-                next=f"imbik run {wanted}",
-            )
-        return run / "6_student" / "student" / f"seed-{read_json(best, Best).seed}" / "weights"
+                f"teacher '{self._context.name}' is a run that has no trained student yet",
+                where=str(folder),
+                next=f"imbik run {self.settings.recipe or self.settings.run}",
+            ) from None
 
     @cached_property
     def sensitivity(self) -> Sensitivity:
