@@ -1,0 +1,191 @@
+"""Which rows a step sees, and how they lie in tensors.
+
+Enters: encoded rows, a seed, a batch size, how many rows to pass. Leaves: for every step number its rows, found without
+walking through earlier steps (so resuming needs the step number only), and tensors without cross-talk between rows.
+
+The rows form one endless stream: epoch after epoch, each in the order of a hash of (seed, epoch, row id). The stream
+is cut into windows of 32 batches; within a window rows are sorted by length and the batches shuffled, so a batch
+holds rows of nearly one length and little is padded. How a batch lies in tensors (padded, packed, cut into
+micro-batches) changes neither its rows nor its loss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from imbik.train.rows import Row
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WINDOW = 32
+Layout = Literal["padded", "packed"]
+Indices = npt.NDArray[np.int64]
+
+
+def _draw(*parts: object) -> int:
+    """A 64-bit number that depends on nothing but the parts."""
+    return int.from_bytes(hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest(), "big")
+
+
+def seed_of(*parts: object) -> int:
+    """A seed for torch's generator: randomness belongs to a step, never to a process."""
+    return _draw(*parts) >> 1
+
+
+class Order:
+    """The stream of rows of one variant and seed, and the batches cut from it.
+
+    `total` rows are passed in `steps` batches of `size` (the last may be smaller); a row's turn depends on its id.
+    """
+
+    def __init__(self, rows: Sequence[Row], *, seed: int, size: int, total: int) -> None:
+        self._ids = [row.id for row in rows]
+        self._lengths = np.array([len(row.ids) - 1 for row in rows], dtype=np.int64)
+        self.seed, self.size, self.total = seed, size, total
+        self.steps = -(-total // size)
+        self._epoch = lru_cache(maxsize=3)(self._permutation)
+        self._window = lru_cache(maxsize=2)(self._batches_of)
+
+    def batch(self, step: int) -> Indices:
+        """Indices of the rows of step `step` (from 0), the shortest first."""
+        return self._window(step // WINDOW)[step % WINDOW]
+
+    def stream(self, start: int, stop: int) -> Indices:
+        """Indices of the rows at positions [start, stop) of the stream."""
+        count = len(self._ids)
+        parts = []
+        while start < stop:
+            epoch, inside = divmod(start, count)
+            taken = min(stop - start, count - inside)
+            parts.append(self._epoch(epoch)[inside : inside + taken])
+            start += taken
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+    def tokens(self) -> int:
+        """Tokens passed through the student in all steps, padding not counted."""
+        whole, rest = divmod(self.total, len(self._ids))
+        last = self._lengths[self._epoch(whole)[:rest]].sum() if rest else 0
+        return int(whole * self._lengths.sum() + last)
+
+    def _permutation(self, epoch: int) -> Indices:
+        turns = [_draw(self.seed, epoch, name) for name in self._ids]
+        return np.argsort(np.array(turns, dtype=np.uint64), kind="stable").astype(np.int64)
+
+    def _batches_of(self, window: int) -> list[Indices]:
+        start = window * WINDOW * self.size
+        rows = self.stream(start, min(start + WINDOW * self.size, self.total))
+        rows = rows[np.argsort(self._lengths[rows], kind="stable")]
+        cuts = [rows[at : at + self.size] for at in range(0, len(rows), self.size)]
+        turns = sorted(range(len(cuts)), key=lambda cut: _draw(self.seed, "window", window, cut))
+        return [cuts[cut] for cut in turns]
+
+
+def rows_for_tokens(rows: Sequence[Row], *, seed: int, tokens: int) -> int:
+    """How many rows of the stream come nearest to `tokens` passed tokens (at least one)."""
+    per_epoch = sum(len(row.ids) - 1 for row in rows)
+    whole = tokens // per_epoch
+    order = Order(rows, seed=seed, size=1, total=len(rows) * (whole + 1))
+    lengths = order._lengths[order.stream(len(rows) * whole, len(rows) * (whole + 1))]
+    reached = np.concatenate([[0], np.cumsum(lengths)]) + whole * per_epoch
+    return max(1, len(rows) * whole + int(np.argmin(np.abs(reached - tokens))))
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Rows in tensors: what one forward pass takes.
+
+    ids: (B, S); positions: (B, S) where rows share a line, else None; places: (N,) indices into the flattened (B, S)
+    of the positions whose next token is learned; labels: (N,) those tokens; teacher ids and log-probabilities (N, k)
+    at the same places, where captured; passed: tokens that are not padding.
+    """
+
+    ids: Tensor
+    positions: Tensor | None
+    places: Tensor
+    labels: Tensor
+    teacher_ids: Tensor | None
+    teacher_logprobs: Tensor | None
+    passed: int
+
+    def tensors(self, device: object) -> dict[str, Tensor | None]:
+        """The arguments of `StudentModule.forward`, on a device."""
+        from torch import Tensor
+
+        names = ("ids", "positions", "places", "labels", "teacher_ids", "teacher_logprobs")
+        values = {name: getattr(self, name) for name in names}
+        return {k: v.to(device) if isinstance(v, Tensor) else None for k, v in values.items()}  # type: ignore[call-overload]
+
+
+def lay_out(rows: Sequence[Row], layout: Layout) -> MicroBatch:
+    """Rows in tensors. The last token of a row is only ever a label, so it is not passed.
+
+    Padding stands on the right, where causal attention never looks from a row's own tokens: no mask is needed. Packed
+    rows share a line no longer than the longest row; `positions` begin again at 0 with each row, which is how
+    transformers tells them apart.
+    """
+    import torch
+
+    width = max(len(row.ids) for row in rows) - 1
+    lines = _fit(rows, width) if layout == "packed" else [[number] for number in range(len(rows))]
+    ids = np.zeros((len(lines), width), dtype=np.int64)
+    positions = np.zeros((len(lines), width), dtype=np.int64)
+    places, labels, order = [], [], []
+    for number, line in enumerate(lines):
+        at = 0
+        for index in line:
+            row = rows[index]
+            length = len(row.ids) - 1
+            ids[number, at : at + length] = row.ids[:-1]
+            positions[number, at : at + length] = np.arange(length)
+            places.append(row.places + (number * width + at))
+            labels.append(row.ids[row.places + 1])
+            order.append(row)
+            at += length
+        positions[number, at:] = np.arange(width - at)
+    said = _teacher(order)
+    return MicroBatch(
+        ids=torch.from_numpy(ids),
+        positions=torch.from_numpy(positions) if len(lines) < len(rows) else None,
+        places=torch.from_numpy(np.concatenate(places)),
+        labels=torch.from_numpy(np.concatenate(labels).astype(np.int64)),
+        teacher_ids=torch.from_numpy(said[0]) if said else None,
+        teacher_logprobs=torch.from_numpy(said[1]) if said else None,
+        passed=sum(len(row.ids) - 1 for row in rows),
+    )
+
+
+def _teacher(rows: Sequence[Row]) -> tuple[Indices, npt.NDArray[np.float32]] | None:
+    """The teacher's distributions of all rows, one below the other; of a row it could not read, nothing (see TopK)."""
+    said = [row.teacher() if row.taught else None for row in rows]
+    width = next((ids.shape[1] for ids, _ in filter(None, said)), 0)
+    if not width:
+        return None
+    ids, logprobs = [], []
+    for row, found in zip(rows, said, strict=True):
+        shape = (len(row.places), width)
+        ids.append(found[0] if found else np.broadcast_to(np.arange(width, dtype=np.uint32), shape))
+        logprobs.append(found[1] if found else np.full(shape, -np.inf, dtype=np.float32))
+    return np.concatenate(ids).astype(np.int64), np.concatenate(logprobs).astype(np.float32)
+
+
+def _fit(rows: Sequence[Row], width: int) -> list[list[int]]:
+    """Lines of row indices of at most `width` tokens each: longest first, into the first line with room."""
+    lines: list[list[int]] = []
+    room: list[int] = []
+    for index in sorted(range(len(rows)), key=lambda index: -len(rows[index].ids)):
+        length = len(rows[index].ids) - 1
+        line = next((number for number, free in enumerate(room) if free >= length), len(lines))
+        if line == len(lines):
+            lines.append([])
+            room.append(width)
+        lines[line].append(index)
+        room[line] -= length
+    return lines

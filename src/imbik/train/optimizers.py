@@ -1,0 +1,153 @@
+"""Optimisers and learning-rate schedules, by the names the recipe knows.
+
+Enters: a network and the recipe's `train` section. Leaves: one torch optimiser over its trainable parameters, and a
+schedule that is a pure function of the step, so that resuming needs no scheduler state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imbik.recipe.sections import Train
+
+# A shorter memory of squared gradients than 0.999: a run here has hundreds to thousands of steps, not millions.
+BETAS = (0.9, 0.98)
+MOMENTUM = 0.9
+STABLE_UNTIL = 0.7
+
+
+class Pair(torch.optim.Optimizer):
+    """Two optimisers over disjoint parameters that step as one (Muon leaves embeddings and vectors to AdamW)."""
+
+    def __init__(self, first: torch.optim.Optimizer, second: torch.optim.Optimizer) -> None:
+        super().__init__([*first.param_groups, *second.param_groups], {})
+        self.members = (first, second)
+        # The same group objects: a learning rate set here is the members' learning rate.
+        self.param_groups = [*first.param_groups, *second.param_groups]
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """One step of both."""
+        loss = closure() if closure is not None else None
+        for member in self.members:
+            member.step()
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Of both, under `members`."""
+        return {"members": [member.state_dict() for member in self.members]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Counterpart of `state_dict`; groups stay the same objects."""
+        for member, state in zip(self.members, state_dict["members"], strict=True):
+            member.load_state_dict(state)
+        self.param_groups = [group for member in self.members for group in member.param_groups]
+
+
+def make_optimizer(network: nn.Module, train: Train) -> torch.optim.Optimizer:
+    """The recipe's optimiser; weight decay falls on matrices only (vectors are norms and biases)."""
+    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    if train.optimizer == "muon":
+        return _muon(network, named, train)
+    return _plain([p for _, p in named], train, train.optimizer)
+
+
+def _plain(parameters: list[nn.Parameter], train: Train, kind: str) -> torch.optim.Optimizer:
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": train.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    rate = train.learning_rate
+    if kind == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=MOMENTUM)
+    if kind == "adafactor":
+        return torch.optim.Adafactor(groups, lr=rate)
+    return torch.optim.AdamW(groups, lr=rate, betas=BETAS, fused=_fusable(parameters))
+
+
+def _fusable(parameters: list[nn.Parameter]) -> bool:
+    """Fused AdamW is one call a step instead of dozens; it knows CPU and CUDA."""
+    return all(p.device.type in {"cpu", "cuda"} and p.is_floating_point() for p in parameters)
+
+
+def _muon(network: nn.Module, named: list[tuple[str, nn.Parameter]], train: Train) -> torch.optim.Optimizer:
+    """Muon (Jordan et al. 2024) for matrices inside the layers, AdamW for embeddings, head and vectors.
+
+    The step is scaled to AdamW's usual size (Liu et al. 2025, "Muon is Scalable for LLM Training", arXiv:2502.16982),
+    so one learning rate serves both.
+    """
+    outer = {id(p) for module in network.modules() if isinstance(module, nn.Embedding) for p in module.parameters()}
+    hidden = [p for name, p in named if p.ndim == 2 and id(p) not in outer and "lm_head" not in name]
+    chosen = {id(p) for p in hidden}
+    rest = _plain([p for _, p in named if id(p) not in chosen], train, "adamw") if len(hidden) < len(named) else None
+    if not hidden:
+        assert rest is not None
+        return rest
+    muon = torch.optim.Muon(
+        hidden, lr=train.learning_rate, weight_decay=train.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    return muon if rest is None else Pair(muon, rest)
+
+
+def schedule(train: Train, steps: int) -> Callable[[int], float]:
+    """The factor of the learning rate at a step (from 0): a rise over `warmup`, then the recipe's fall.
+
+    `warmup_stable_decay` holds until 70% of the steps and falls linearly to 0 (Hu et al. 2024, MiniCPM, and Hägele et
+    al. 2024 find 10 to 30% of the steps enough).
+    """
+    rise = round(train.warmup * steps)
+
+    def factor(step: int) -> float:
+        if step < rise:
+            return (step + 1) / (rise + 1)
+        done = (step - rise) / max(steps - rise, 1)
+        if train.schedule == "constant":
+            return 1.0
+        if train.schedule == "linear":
+            return max(1.0 - done, 0.0)
+        if train.schedule == "cosine":
+            return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+        start = max(STABLE_UNTIL - rise / max(steps, 1), 0.0)
+        return 1.0 if done < start else max((1.0 - done) / (1.0 - start), 0.0)
+
+    return factor
+
+
+def states(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, state) of every parameter, in a fixed order: what a checkpoint holds of the optimiser."""
+    members = optimizer.members if isinstance(optimizer, Pair) else (optimizer,)
+    for number, member in enumerate(members):
+        ordered = [p for group in member.param_groups for p in group["params"]]
+        for place, parameter in enumerate(ordered):
+            yield f"{number}.{place}", member.state[parameter]
+
+
+def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's whole state as named tensors (numbers become scalars), ready for safetensors."""
+    found = {}
+    for name, state in states(optimizer):
+        for key, value in state.items():
+            if value is not None:
+                found[f"{name}.{key}"] = value if isinstance(value, Tensor) else torch.tensor(value)
+    return found
+
+
+def restore_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `state_tensors` gave, on the device of each parameter (step counters stay on the CPU)."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        place, key = name.rsplit(".", 1)
+        found.setdefault(place, {})[key] = tensor
+    members = optimizer.members if isinstance(optimizer, Pair) else (optimizer,)
+    for number, member in enumerate(members):
+        ordered = [p for group in member.param_groups for p in group["params"]]
+        for index, parameter in enumerate(ordered):
+            state = found.get(f"{number}.{index}", {})
+            for key, tensor in state.items():
+                counter = key == "step" and not member.defaults.get("fused")
+                member.state[parameter][key] = tensor if counter else tensor.to(parameter.device)

@@ -1,0 +1,103 @@
+"""Rows a student learns from: token ids, which of them are learned, and what the teacher would have said there.
+
+Enters: samples with the text to learn, and the student's tokenizer. Leaves: rows, and for every sample that cannot
+be one the reason why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from imbik.core.errors import ModelError
+from imbik.core.types import Record, Sample
+from imbik.models.logits import LogitStore
+from imbik.models.tokens import LossOn, Turns, encode_row, token_hash
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+TeacherRow = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
+
+
+class Rejected(Record, frozen=True, kw_only=True):
+    """A sample that no variant is trained on, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row in memory: `ids` (n,), `places` (m,) the positions whose next token is learned; `recall` reads the
+    teacher's k best next tokens at those places, ids and log-probabilities (m, k), when they are needed.
+    """
+
+    id: str
+    ids: npt.NDArray[np.int32]
+    places: npt.NDArray[np.int64]
+    recall: Callable[[], TeacherRow] | None = None
+
+    @property
+    def taught(self) -> bool:
+        """Whether the teacher's distributions are there."""
+        return self.recall is not None
+
+    def teacher(self) -> TeacherRow:
+        """The teacher's distributions at `places`: ids and log-probabilities, each (m, k)."""
+        assert self.recall is not None
+        return self.recall()
+
+    @property
+    def hash(self) -> str:
+        """The hash by which captured logits answer to these token ids."""
+        return token_hash(self.ids.tolist())
+
+
+def encode(
+    samples: Iterable[tuple[Sample, str]],
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    turns: Turns,
+    loss_on: LossOn,
+    class_tokens: Mapping[str, int],
+    longest: int,
+) -> tuple[list[Row], list[Rejected]]:
+    """Rows of (sample, text to learn), and those rejected: too long, or nothing to learn."""
+    rows, rejected = [], []
+    for sample, text in samples:
+        encoded = encode_row(tokenizer, sample.task, text, turns=turns, loss_on=loss_on, class_tokens=class_tokens)
+        places = np.flatnonzero(np.array(encoded.learn[1:], dtype=bool))
+        if len(encoded.ids) > longest:
+            rejected.append(Rejected(id=sample.id, reason=f"longer than {longest} tokens"))
+        elif not len(places):
+            rejected.append(Rejected(id=sample.id, reason="no token to learn"))
+        else:
+            rows.append(Row(sample.id, np.array(encoded.ids, dtype=np.int32), places))
+    return rows, rejected
+
+
+def with_teacher(rows: Iterable[Row], store: LogitStore) -> list[Row]:
+    """The rows with their captured distributions, read when needed; rows that were not captured stay as they are.
+
+    Raises: ModelError when a row's token ids are not those that were captured.
+    """
+    found = []
+    for row in rows:
+        if row.id in store:
+            name = row.hash
+            ids, _ = store.row(row.id, name)
+            if len(ids) != len(row.places):
+                raise ModelError(
+                    f"row '{row.id}' has logits for {len(ids)} tokens and learns {len(row.places)}",
+                    where=str(store.folder),
+                    next="run with --from capture",
+                )
+            row = replace(row, recall=partial(store.row, row.id, name))
+        found.append(row)
+    return found

@@ -1,0 +1,284 @@
+"""Training one variant with one seed: from a fresh student to `weights/` and `training.json`.
+
+Enters: the student's model before training, a variant's rows, what was measured. Leaves: a finished folder that `load`
+reads. A folder with `training.json` is finished and not touched again; one without goes on from its checkpoints.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from imbik.core.files import digest, read_json, remove, write_json
+from imbik.models.load import embeddings, load
+from imbik.models.model import LanguageModel
+from imbik.models.save import save
+from imbik.recipe import Recipe
+from imbik.train.batches import Order, rows_for_tokens
+from imbik.train.course import TrainingRecord
+from imbik.train.losses import Loss
+from imbik.train.methods import Method, Prepared
+from imbik.train.precision import Measured, measure, padding
+from imbik.train.rows import Row
+from imbik.train.variants import Variant
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from imbik.train.trainer import Hooks, Lesson
+
+TRAINING = "training.json"
+MEASURED = "measured.json"
+SAMPLE_BATCHES = 4
+VALIDATION_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Encoded rows of one variant: what it learns and what it is validated on."""
+
+    train: Sequence[Row]
+    validation: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """A student about to be trained: its model, the prepared network, the base that its adapter stands on."""
+
+    model: LanguageModel
+    prepared: Prepared
+    base: str | None
+
+
+def make_pupil(
+    recipe: Recipe, method: Method, seed: int, make_model: Callable[[], LanguageModel], stage: Path
+) -> Pupil:
+    """The student before its first step. An adapter needs its base on disk: one made here is saved there."""
+    model = make_model()
+    base: str | None = None
+    if method.needs_base:
+        base = recipe.student.model
+        if not base or model.folder is None or changed(model):
+            folder = stage / "base" / f"seed-{seed}"
+            if not (folder / "imbik.json").exists():
+                save(model, folder)
+            model, base = load(folder), f"../../../base/seed-{seed}"
+        elif (local := (recipe.base / Path(base).expanduser())).is_dir():
+            base = str(local.resolve())
+    set_dropout(model.network, recipe.train.dropout)
+    prepared = method.prepare(model, seed=seed)
+    if recipe.train.gradient_checkpointing:
+        enable_checkpointing(prepared.network)
+    return Pupil(model, prepared, base)
+
+
+def changed(model: LanguageModel) -> bool:
+    """Whether a loaded model is no longer what its folder holds (embeddings were added for class tokens)."""
+    assert model.folder is not None
+    stored = read_config_width(model.folder)
+    return stored != embeddings(model.network)
+
+
+def read_config_width(folder: Path) -> int:
+    """Rows of the embedding matrix, by config.json."""
+    from transformers import AutoConfig
+
+    return int(AutoConfig.from_pretrained(folder, local_files_only=True).get_text_config().vocab_size)
+
+
+def set_dropout(network: nn.Module, share: float) -> None:
+    """The recipe's dropout wherever the architecture has one; 0 switches off what a config would bring along."""
+    import torch
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = share  # type: ignore[assignment]
+
+
+def enable_checkpointing(network: Any) -> None:
+    """Recompute activations in the backward pass, by the name this transformers version knows it."""
+    enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
+
+
+def rows_to_pass(recipe: Recipe, rows: Sequence[Row], seed: int, budget: int) -> int:
+    """How many rows a variant passes: by the recipe's steps or epochs, or by a control's budget of tokens."""
+    if budget:
+        return rows_for_tokens(rows, seed=seed, tokens=budget)
+    if recipe.train.steps:
+        return recipe.train.steps * recipe.train.batch_size
+    return max(1, round(recipe.train.epochs * len(rows)))
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One variant and seed to train, with its rows and its budget of tokens (0: the recipe's steps or epochs)."""
+
+    variant: Variant
+    seed: int
+    sets: Sets
+    validation_losses: Sequence[Loss]
+    budget: int
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """`student seed 1`."""
+        return f"{self.variant.name} seed {self.seed}"
+
+    def finished(self) -> TrainingRecord | None:
+        """The record of a finished training, else None."""
+        path = self.folder / TRAINING
+        return read_json(path, TrainingRecord) if path.exists() else None
+
+
+def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Hooks) -> TrainingRecord:
+    """Train, save the best weights, write the record."""
+    import torch
+
+    from imbik.train.board import Board
+    from imbik.train.checkpoints import Checkpoints
+    from imbik.train.module import StudentModule
+    from imbik.train.trainer import StudentTrainer, load_weights
+
+    module = StudentModule(pupil.prepared.network, task.variant.losses)
+    if torch.cuda.is_available():
+        module.to("cuda")
+    lesson = _lesson(task, recipe)
+    measured = _measured(module, lesson, recipe, pupil, stage, hooks)
+    checkpoints = Checkpoints(task.folder / "checkpoints", hooks.say)
+    board = Board(task.folder / "tensorboard")
+    trainer = StudentTrainer(module, lesson, recipe.train, measured, checkpoints, board, hooks)
+    hooks.begin(lesson.order.steps, trainer.position.step)
+    trainer.run()
+    board.close()
+    load_weights(module, trainer.best_weights())
+    module.to("cpu")
+    sha256 = tensors_digest(module)
+    pupil.model.network = pupil.prepared.network  # type: ignore[assignment]
+    save(
+        pupil.model,
+        task.folder / "weights",
+        base=pupil.base,
+        lineage={"variant": task.variant.name, "seed": str(task.seed), "weights": sha256},
+    )
+    record = _record(task, trainer, pupil, module, sha256)
+    write_json(task.folder / TRAINING, record)
+    checkpoints.clear()
+    return record
+
+
+def copy_student(task: Assignment, student: Path) -> TrainingRecord:
+    """A control that equals the student takes the student's weights and says so."""
+    remove(task.folder)
+    task.folder.mkdir(parents=True, mode=0o700)
+    shutil.copytree(student / "weights", task.folder / "weights")
+    record = msgspec.structs.replace(
+        read_json(student / TRAINING, TrainingRecord), variant=task.variant.name, same_as="student"
+    )
+    write_json(task.folder / TRAINING, record)
+    return record
+
+
+def tensors_digest(module: nn.Module) -> str:
+    """SHA-256 over the weights that learned, by name: equal exactly when every bit is equal."""
+    from imbik.train.trainer import trainable
+
+    return digest(*(part for name, tensor in sorted(trainable(module).items()) for part in (name, _bytes(tensor))))
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    import torch
+
+    return tensor.contiguous().cpu().flatten().view(torch.uint8).numpy().tobytes()
+
+
+def _lesson(task: Assignment, recipe: Recipe) -> Lesson:
+    from imbik.train.trainer import Lesson
+
+    rows = list(task.sets.train)
+    total = rows_to_pass(recipe, rows, task.seed, task.budget)
+    order = Order(rows, seed=task.seed, size=recipe.train.batch_size, total=total)
+    return Lesson(
+        name=task.name,
+        seed=task.seed,
+        rows=rows,
+        order=order,
+        validation=task.sets.validation,
+        validation_losses=task.validation_losses,
+        # A control is passed the student's tokens, whatever its own validation says.
+        stopping=None if task.budget else recipe.train.early_stopping,
+    )
+
+
+def _measured(module: nn.Module, lesson: Lesson, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Hooks) -> Measured:
+    """What was measured for this stage: read where it is there, else found now and written before the first step."""
+    import torch
+
+    from imbik.train.memory import rows_that_fit
+
+    path = stage / MEASURED
+    if path.exists():
+        measured = read_json(path, Measured)
+        if module_device(module) == "cpu":
+            torch.set_num_threads(measured.threads)
+        return measured
+    train = recipe.train
+    longest = max(len(row.ids) for row in lesson.rows)
+    micro = train.micro_batch or rows_that_fit(
+        pupil.model.network, longest=longest, batch_size=train.batch_size, checkpointing=train.gradient_checkpointing
+    )
+    batches = sample_batches(lesson)
+    module.train()
+    measured = measure(module, batches, train, min(micro, train.batch_size))  # type: ignore[arg-type]
+    for line in measured.lines:
+        hooks.say(line)
+    write_json(path, measured)
+    return measured
+
+
+def sample_batches(lesson: Lesson) -> list[list[Row]]:
+    """The first batches of a lesson, as lists of rows."""
+    steps = range(min(SAMPLE_BATCHES, lesson.order.steps))
+    return [[lesson.rows[index] for index in lesson.order.batch(step)] for step in steps]
+
+
+def module_device(module: nn.Module) -> str:
+    """`cpu`, `cuda` …"""
+    return str(next(module.parameters()).device.type)
+
+
+def _record(task: Assignment, trainer: Any, pupil: Pupil, module: nn.Module, sha256: str) -> TrainingRecord:
+    position, measured, lesson = trainer.position, trainer.measured, trainer.lesson
+    return TrainingRecord(
+        variant=task.variant.name,
+        seed=task.seed,
+        steps=position.step,
+        planned_steps=lesson.order.steps,
+        tokens=position.tokens,
+        rows=len(lesson.rows),
+        validation_rows=len(lesson.validation),
+        losses=position.curve,
+        best_step=position.best_step or position.step,
+        best_loss=position.best_loss,
+        stopped_early=position.stopped_early,
+        seconds=round(position.seconds, 3),
+        tokens_per_second=round(position.tokens / max(position.seconds, 1e-9), 1),
+        precision=measured.precision,
+        threads=measured.threads,
+        layout=measured.layout,
+        micro_batch=measured.micro_batch,
+        padding=round(padding(sample_batches(lesson)), 4),
+        parameters=sum(p.numel() for p in module.parameters()),
+        trainable=sum(p.numel() for p in module.parameters() if p.requires_grad),
+        sha256=sha256,
+        adapted=pupil.prepared.adapted,
+        warnings=pupil.prepared.warnings,
+    )

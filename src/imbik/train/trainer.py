@@ -1,0 +1,407 @@
+"""The loop: one subclass of transformers' Trainer, for every method, loss and layout.
+
+Enters: the student's module, a lesson (rows, order, losses), what was measured, where checkpoints lie. Leaves: a
+finished `Position` and the best trainable weights. The library's loop steps, clips and wraps (DDP, loss scaling);
+what it sees as a batch is a step number. Cutting the step's rows into micro-batches, normalising by the learned
+tokens of the whole step, guarding against divergence and lack of memory, validating and saving happen here, so that
+each is exact on resume.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor, nn
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from imbik.core.errors import TrainingError
+from imbik.recipe.sections import EarlyStopping, Train
+from imbik.train.batches import MicroBatch, Order, lay_out, seed_of
+from imbik.train.board import Board
+from imbik.train.checkpoints import Checkpoint, Checkpoints
+from imbik.train.course import Position
+from imbik.train.losses import Loss
+from imbik.train.memory import is_out_of_memory
+from imbik.train.module import StudentModule
+from imbik.train.optimizers import make_optimizer, restore_state, schedule, state_tensors
+from imbik.train.precision import Measured, autocast
+from imbik.train.rows import Row
+
+NAMED_ROWS = 5
+NOTE_SECONDS = 0.5
+VALIDATIONS = 20
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is trained: rows and their order, validation rows with the losses they are judged by, when to stop early."""
+
+    name: str
+    seed: int
+    rows: Sequence[Row]
+    order: Order
+    validation: Sequence[Row]
+    validation_losses: Sequence[Loss]
+    stopping: EarlyStopping | None
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop reports to: `begin(steps, done)`, `advance(steps, note)`, `say(line)`, and `adjust` when what was
+    measured has to change.
+    """
+
+    begin: Callable[[int, int], None]
+    advance: Callable[[int, str], None]
+    say: Callable[[str], None]
+    adjust: Callable[[Measured], None]
+
+
+class _Steps:
+    """The step numbers still to do: what the library's loop takes for batches."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first, self.last))
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+
+class _Begin(TrainerCallback):
+    """Tells the library's state at which step a resumed training begins."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        state.global_step = self.step
+
+
+def arguments(folder: Path, train: Train, *, steps: int, seed: int, fp16: bool) -> TrainingArguments:
+    """The library's own settings: everything it would do by itself is off."""
+    made = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=steps,
+        per_device_train_batch_size=1,
+        learning_rate=train.learning_rate,
+        max_grad_norm=train.clip,
+        seed=seed % 2**32,
+        fp16=fp16,
+        use_cpu=not torch.cuda.is_available(),
+        report_to=[],
+        logging_strategy="no",
+        save_strategy="no",
+        eval_strategy="no",
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        ddp_find_unused_parameters=False,
+    )
+    # Several accelerators in one process would wrap the student in DataParallel; several processes share steps instead.
+    made._n_gpu = min(made.n_gpu, 1)
+    return made
+
+
+class StudentTrainer(Trainer):
+    """Trains one lesson. `position` says at any time where the training stands."""
+
+    def __init__(
+        self,
+        module: StudentModule,
+        lesson: Lesson,
+        train: Train,
+        measured: Measured,
+        checkpoints: Checkpoints,
+        board: Board,
+        hooks: Hooks,
+    ) -> None:
+        self.module, self.lesson, self.train_settings, self.measured = module, lesson, train, measured
+        self.checkpoints, self.board, self.hooks = checkpoints, board, hooks
+        self._start = checkpoints.latest()
+        self.position = self._start.position if self._start else Position()
+        board.begun = self.position.step
+        self._since = time.monotonic()
+        self._noted = 0.0
+        self._steps_noted = self.position.step
+        self._closed = -1
+        self._every = train.validate_every or max(1, -(-lesson.order.steps // VALIDATIONS))
+        self._save_every = train.checkpoint_every or self._every
+        fp16 = measured.precision == "fp16"
+        super().__init__(
+            model=module,
+            args=arguments(checkpoints.folder, train, steps=lesson.order.steps, seed=lesson.seed, fp16=fp16),
+            callbacks=[_Begin(self.position.step)],
+        )
+        self.remove_callback(PrinterCallback)
+        if self._start is not None:
+            _put(module, self._start.weights)
+
+    def run(self) -> Position:
+        """Train to the end, or to where it stops early.
+
+        Raises: TrainingError when the loss diverges, or a single row does not fit in memory.
+        """
+        finished = self.position.step >= self.lesson.order.steps or self.position.stopped_early
+        if not finished:
+            self._since = time.monotonic()
+            self.module.train()
+            try:
+                self.train()
+            except (RuntimeError, MemoryError) as error:
+                if isinstance(error, TrainingError) or not is_out_of_memory(error):
+                    raise
+                raise self._too_large() from None
+        return self.position
+
+    # ---- what the library's loop asks for ----
+
+    def get_train_dataloader(self) -> Any:
+        """Step numbers from where the training stands."""
+        return _Steps(self.position.step, self.lesson.order.steps)
+
+    def get_batch_samples(self, epoch_iterator: Iterator[int], num_batches: int, device: Any) -> tuple[list[int], None]:  # noqa: ARG002
+        """The next step number; tokens are counted where the rows are."""
+        step = next(epoch_iterator, None)
+        return ([] if step is None else [step]), None
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """The recipe's optimiser, with its state where the training was interrupted."""
+        if self.optimizer is None:
+            self.optimizer = make_optimizer(self.module if model is None else model, self.train_settings)
+            if self._start is not None:
+                restore_state(self.optimizer, dict(self._start.optimizer))
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The recipe's schedule, shifted to the step at which this process began."""
+        if self.lr_scheduler is None:
+            factor, begun = schedule(self.train_settings, num_training_steps), self.position.step
+            stepped: Any = self.optimizer if optimizer is None else optimizer
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(stepped, lambda step: factor(begun + step))
+            self._created_lr_scheduler = True
+            self._restore_scaler()
+        return self.lr_scheduler
+
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:  # noqa: ARG002
+        """Gradients of one step; returns its loss. Out of memory: half as many rows at a time, the same step again."""
+        rows = [self.lesson.rows[index] for index in self.lesson.order.batch(int(inputs))]
+        torch.manual_seed(seed_of(self.lesson.seed, "step", int(inputs)))
+        loss = self._try(model, rows)
+        while loss is None:
+            model.zero_grad(set_to_none=True)
+            if self.measured.micro_batch == 1:
+                raise self._too_large()
+            self._halve()
+            torch.manual_seed(seed_of(self.lesson.seed, "step", int(inputs)))
+            loss = self._try(model, rows)
+        value = float(loss)
+        if not math.isfinite(value):
+            raise self._diverged(f"the loss is {value}", rows)
+        passed = sum(len(row.ids) - 1 for row in rows)
+        self.position = self.position.after_step(value, passed)
+        if self.position.diverged:
+            raise self._diverged("the loss has risen far above where it began", rows)
+        return loss
+
+    def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002
+        """Not counted: the inputs are a step number."""
+        return 0
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:
+        """Clip, and stop before a step with broken gradients is taken (a loss scale skips such steps by itself)."""
+        norm = self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
+        if self.accelerator.scaler is None and not math.isfinite(float(norm)):
+            step = self.position.step - 1
+            rows = [self.lesson.rows[index] for index in self.lesson.order.batch(step)]
+            raise self._diverged(f"the gradient's norm is {float(norm)}", rows)
+        return norm
+
+    def _maybe_log_save_evaluate(self, *_: Any, **__: Any) -> None:
+        """After each step: report, validate, save, stop; once a step, whoever calls."""
+        step, last = self.position.step, self.lesson.order.steps
+        if step == self._closed or step == 0:
+            return
+        self._closed = step
+        self._note()
+        if step % self._every == 0 or step == last:
+            self._close_point()
+        if step % self._save_every == 0 or step == last or self.position.stopped_early:
+            self.save()
+        if self.position.stopped_early:
+            self.control.should_training_stop = True
+
+    # ---- one step ----
+
+    def _try(self, model: nn.Module, rows: Sequence[Row]) -> Tensor | None:
+        """Gradients of all micro-batches; None when memory ran out."""
+        try:
+            return self._accumulate(model, rows)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+
+    def _accumulate(self, model: nn.Module, rows: Sequence[Row]) -> Tensor:
+        """Forward and backward of the step's rows, a micro-batch at a time, each normalised by the whole step's tokens.
+
+        With several processes each takes every n-th row; DDP averages gradients, so losses are multiplied by n.
+        """
+        device, world = self.args.device, self.args.world_size
+        tokens = torch.tensor(float(sum(len(row.places) for row in rows)), device=device)
+        own = list(rows)[self.args.process_index :: world]
+        cuts = [own[at : at + self.measured.micro_batch] for at in range(0, len(own), self.measured.micro_batch)]
+        total = torch.zeros((), dtype=torch.float64)
+        for number, cut in enumerate(cuts):
+            last = number == len(cuts) - 1
+            quiet = contextlib.nullcontext() if last or world == 1 else self.accelerator.no_sync(model)
+            with quiet:
+                loss = self._loss(model, lay_out(cut, self.measured.layout), tokens)
+                self.accelerator.backward(loss * world if world > 1 else loss)
+            total += loss.detach().double().cpu()
+        if world > 1:
+            total = self.accelerator.reduce(total.to(device), reduction="sum").cpu()
+        return total.float().to(device)
+
+    def _loss(self, model: nn.Module, batch: MicroBatch, tokens: Tensor) -> Tensor:
+        with autocast(self.args.device.type, self.measured.precision):
+            loss: Tensor = model(**batch.tensors(self.args.device), tokens=tokens)
+        return loss
+
+    def _halve(self) -> None:
+        """Half as many rows at a time, from here on and after a resume."""
+        smaller = (self.measured.micro_batch + 1) // 2
+        self.measured = msgspec.structs.replace(self.measured, micro_batch=smaller)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self.hooks.say(f"memory ran out: {smaller} rows at a time from here on, the same {self._rows_a_step} a step")
+        self.hooks.adjust(self.measured)
+
+    @property
+    def _rows_a_step(self) -> int:
+        return self.lesson.order.size
+
+    # ---- points of the curve, checkpoints ----
+
+    def validate(self) -> float | None:
+        """Loss in nats per learned token over all validation rows; None without any."""
+        rows = sorted(self.lesson.validation, key=lambda row: len(row.ids))
+        if not rows:
+            return None
+        module = self.module
+        own, module.losses = module.losses, tuple(self.lesson.validation_losses)
+        module.eval()
+        tokens = torch.tensor(float(sum(len(row.places) for row in rows)), device=self.args.device)
+        total, size = 0.0, self.measured.micro_batch
+        try:
+            with torch.no_grad():
+                for at in range(0, len(rows), size):
+                    total += float(self._loss(module, lay_out(rows[at : at + size], "padded"), tokens))
+        finally:
+            module.train()
+            module.losses = own
+        return total
+
+    def save(self) -> None:
+        """Write a checkpoint of this very step."""
+        if not self.is_world_process_zero():
+            return
+        self._tick()
+        scaler = self.accelerator.scaler
+        state = {} if scaler is None else {key: float(value) for key, value in scaler.state_dict().items()}
+        self.position = msgspec.structs.replace(self.position, scaler=state)
+        optimizer: Any = self.optimizer
+        inner = getattr(optimizer, "optimizer", optimizer)
+        self.checkpoints.write(self.position, trainable(self.module), state_tensors(inner))
+
+    def _close_point(self) -> None:
+        """Validate, add a point to the curve, keep the weights when they are the best so far."""
+        loss = self.validate()
+        if loss is not None and not math.isfinite(loss):
+            raise self._diverged(f"the validation loss is {loss}", ())
+        before = self.position.best_step
+        self.position = self.position.after_validation(loss, self.lesson.stopping)
+        if self.position.best_step != before and self.is_world_process_zero():
+            name, sha256 = self.checkpoints.write_best(self.position.step, trainable(self.module))
+            self.position = msgspec.structs.replace(self.position, best_file=name, best_sha256=sha256)
+        self.board.write(self.position.curve[-1], self._get_learning_rate(), self.position.tokens)
+
+    def best_weights(self) -> Mapping[str, Tensor]:
+        """The weights of the lowest validation loss, or the last ones where nothing was validated."""
+        return self.checkpoints.best(self.position) if self.position.best_file else trainable(self.module)
+
+    def _note(self) -> None:
+        """Tell the person, at most twice a second."""
+        now = time.monotonic()
+        if now - self._noted < NOTE_SECONDS and self.position.step < self.lesson.order.steps:
+            return
+        done = self.position.step - self._steps_noted
+        rate = done / max(now - self._noted, 1e-9) if self._noted else 0.0
+        self._noted, self._steps_noted = now, self.position.step
+        speed = f", {rate:.1f} steps/s" if rate else ""
+        self.hooks.advance(done, f"loss {self.position.recent[-1]:.3f}{speed}")
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self.position = msgspec.structs.replace(self.position, seconds=self.position.seconds + now - self._since)
+        self._since = now
+
+    def _restore_scaler(self) -> None:
+        """Put the fp16 loss scale back."""
+        state = self.position.scaler
+        if state and self.accelerator.scaler is not None:
+            whole = {"growth_interval", "_growth_tracker"}
+            self.accelerator.scaler.load_state_dict({k: int(v) if k in whole else v for k, v in state.items()})
+
+    # ---- what went wrong ----
+
+    def _diverged(self, what: str, rows: Sequence[Row]) -> TrainingError:
+        """Training must not go on; what was good stays on disk."""
+        kept = max((int(path.name[5:]) for path in self.checkpoints.folder.glob("step-*")), default=0)
+        named = ", ".join(row.id for row in rows[:NAMED_ROWS])
+        more = f" and {len(rows) - NAMED_ROWS} more" if len(rows) > NAMED_ROWS else ""
+        at = f" on rows {named}{more}" if rows else ""
+        good = f"the weights of step {kept} are kept" if kept else "no checkpoint had been written yet"
+        smaller = f"{self.train_settings.learning_rate / 3:.1g}"
+        return TrainingError(
+            f"training diverged at step {self.position.step}{at}: {what}; {good}",
+            where=str(self.checkpoints.folder.parent),
+            next=f"--set train.learning_rate={smaller}, or look at those rows: imbik show RUN refine",
+        )
+
+    def _too_large(self) -> TrainingError:
+        return TrainingError(
+            "the student does not fit in memory, even with one row at a time",
+            where=str(self.checkpoints.folder.parent),
+            next="--set train.method=lora, --set train.gradient_checkpointing=true, or a smaller train.max_length",
+        )
+
+
+def trainable(module: nn.Module) -> dict[str, Tensor]:
+    """The weights that learn, by name."""
+    return {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+
+
+def _put(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy saved weights into a module."""
+    own = dict(module.named_parameters())
+    with torch.no_grad():
+        for name, tensor in weights.items():
+            own[name].copy_(tensor)
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy trainable weights into a module, as `trainable` named them."""
+    _put(module, weights)
+
+
+__all__ = ["Checkpoint", "Hooks", "Lesson", "StudentTrainer", "load_weights", "trainable"]
