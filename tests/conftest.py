@@ -29,7 +29,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def real_data(root: Path) -> Path:
-    """The folder of real data sets: IMBIK_TEST_DATA, else `../shared/data` beside the checkout; tests skip without it."""
+    """The folder of real data sets: IMBIK_TEST_DATA, else `../shared/data`; without it these tests are skipped."""
     folder = Path(os.environ.get("IMBIK_TEST_DATA") or root.parent / "shared" / "data")
     if not (folder / "banking77").is_dir():
         pytest.skip(

@@ -210,11 +210,13 @@ def _text(values: Mapping[str, object], plan: Plan, role: str) -> str:
 
 
 def _set(values: Mapping[str, object], plan: Plan, chosen: bool) -> str:
-    """The set that a row's own column prescribes; unusual names only where the recipe chose the column."""
+    """The set that a row's own column prescribes; unusual names only where the recipe chose the column.
+
+    Rows marked `train` are free: only sets that nobody prescribes are taken from them, as with files named `train`.
+    """
     name = _text(values, plan, "set").strip()
-    usual = "train" if name.lower() in ("train", "training") else SETS.get(name.lower(), "")
-    if usual or not chosen or not name:
-        return usual
-    if not _SET.match(name):
+    if name.lower() in SETS or not chosen:
+        return SETS.get(name.lower(), "")
+    if name and not _SET.match(name):
         raise BadRowError("no such set", f"'{name[:40]}' in column '{plan['set']}'")
     return name

@@ -108,7 +108,7 @@ def _read(
         if isinstance(row, Quarantined):
             yield row
             continue
-        if prescribed and row.set in ("", "train", "validation", "test"):
+        if prescribed and row.set in ("", "validation", "test"):
             row = row._replace(set=prescribed)
         elif split:
             row = row._replace(set="")
@@ -162,7 +162,7 @@ def _warnings(loaded: Loaded) -> list[str]:
         share = len(loaded.quarantine) / loaded.rows
         notes.append(
             f"{len(loaded.quarantine)} of {loaded.rows} rows ({share:.1%}) are in 1_tasks/quarantine.jsonl: {why}; "
-            f"the first: {loaded.quarantine[0]}"
+            f"the first: {loaded.quarantine[0].file}:{loaded.quarantine[0].line}"
         )
     garbled = sum(bool(_MOJIBAKE.search(task.text)) for task in loaded.tasks if not task.text.isascii())
     if garbled >= _MOJIBAKE_ROWS:

@@ -21,13 +21,25 @@ def fold(text: str) -> str:
     """NFKC, without case: `İADE`, `iade` and `IADE` are one."""
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKC", text).replace("İ", "i").casefold().replace("i\u0307", "i").replace("ı", "i")
+    folded = (
+        unicodedata.normalize("NFKC", text)
+        .replace("İ", "i")
+        .casefold()
+        .replace("i\u0307", "i")
+        .replace("ı", "i")
+    )
     return unicodedata.normalize("NFC", folded)
 
 
 def words(text: str) -> str:
     """Folded, with everything that is no letter or digit (punctuation, underscores, line breaks) as one space."""
     return _NOT_WORDS.sub(" ", fold(text)).strip()
+
+
+def bare_words(text: str) -> str:
+    """`words` without marks on letters: `yurtdışı` is `yurtdisi`, as identifiers and old phones write it."""
+    decomposed = unicodedata.normalize("NFKD", words(text))
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
 
 
 def same_text_key(text: str) -> str:

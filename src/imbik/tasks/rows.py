@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from imbik.core.types import Record, Recorded
 
-_BROKEN = re.compile("[\ud800-\udfff]")
+BROKEN = re.compile("[\ud800-\udfff]")
+"""What bytes that could not be decoded look like in text (PEP 383)."""
 
 
 class Row(NamedTuple):
@@ -45,7 +46,8 @@ class BadRowError(Exception):
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.detail = reason, detail
+        self.reason = reason
+        self.detail = detail.encode(errors="backslashreplace").decode()  # column names may hold broken bytes
 
     def at(self, row: Row) -> Quarantined:
         """The quarantine line of this row."""
@@ -97,7 +99,7 @@ def as_text(value: object, what: str) -> str:
 def _checked(text: str, what: str) -> str:
     if "\x00" in text:
         raise BadRowError("holds NUL characters", f"in {what}, character {text.index(chr(0)) + 1}")
-    if not text.isascii() and (broken := _BROKEN.search(text)):
+    if not text.isascii() and (broken := BROKEN.search(text)):
         byte = ord(broken.group()) - 0xDC00
         raise BadRowError(
             "bytes that cannot be decoded",

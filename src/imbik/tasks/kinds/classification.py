@@ -20,7 +20,7 @@ from imbik.tasks.asking import with_instruction, worded
 from imbik.tasks.columns import LABEL_SHAPES
 from imbik.tasks.kinds import Reading
 from imbik.tasks.markers import read_marked, split_thought
-from imbik.tasks.normal import fold, squeeze, words
+from imbik.tasks.normal import bare_words, fold, squeeze, words
 from imbik.tasks.rows import BadRowError
 
 _LABEL_ONLY = {
@@ -109,32 +109,34 @@ class Classification:
     def _label(self, text: str) -> str:
         """The label a text says: exactly, but for casing and punctuation, or as the only one named in it."""
         text = _BEFORE.sub("", text.strip().strip("\"'`*«»“”.").strip())
-        return self._known.find(text) or (self._named(words(text)) if text else "")
+        return self._known.find(text) or (self._named(bare_words(text)) if text else "")
 
     def _named(self, text: str) -> str:
         """The only label whose words stand in the text; one that is part of a longer named one does not count."""
         padded = f" {text} "
-        found = [form for form in self._known.words if f" {form} " in padded]
+        found = [form for form in self._known.bare if f" {form} " in padded]
         longest = {
             form
             for form in found
             if not any(form != other and f" {form} " in f" {other} " for other in found)
         }
-        return self._known.words[longest.pop()] if len(longest) == 1 else ""
+        return self._known.bare[longest.pop()] if len(longest) == 1 else ""
 
 
 class LabelIndex:
-    """Labels by their spelling, by their folded spelling and by their words; what two labels share names neither."""
+    """Labels by spelling, folded spelling, words and words without marks; what two labels share names neither."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.exact = {squeeze(label): label for label in labels}
         self.folded = _unique(labels, folded_label)
         self.words = _unique(labels, words)
+        self.bare = _unique(labels, bare_words)
 
     def find(self, text: str) -> str:
         """The label that a text is, or ''."""
         text = squeeze(text)
-        return self.exact.get(text) or self.folded.get(folded_label(text)) or self.words.get(words(text), "")
+        found = self.exact.get(text) or self.folded.get(folded_label(text)) or self.words.get(words(text))
+        return found or self.bare.get(bare_words(text), "")
 
 
 def folded_label(label: str) -> str:

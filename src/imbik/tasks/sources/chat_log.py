@@ -15,7 +15,7 @@ from pydantic import Field
 
 from imbik.core.types import Recorded, Sensitivity
 from imbik.tasks.conversation import content_text
-from imbik.tasks.rows import BadRowError, Quarantined, Row
+from imbik.tasks.rows import BadRowError, Quarantined, Row, as_text
 from imbik.tasks.sources import TextSettings, located, refuse_split
 from imbik.tasks.sources.jsonl import parse_lines
 from imbik.tasks.text import existing_file, recognise
@@ -99,7 +99,7 @@ def read_response(response: object) -> list[str]:
     Raises: BadRowError for errors, refusals, tool calls, cut-off and empty answers.
     """
     if isinstance(response, str) and response.strip():
-        return [response]
+        return [as_text(response, "the response")]
     body = _body(response)
     status = response.get("status_code", 200) if isinstance(response, Mapping) else 200
     if body.get("error") or (isinstance(status, int) and status >= 400):
@@ -128,7 +128,11 @@ def _choice(choice: object) -> str:
         raise BadRowError("not text", "the response calls tools")
     text = _filled(content_text(message.get("content"), "the response"))
     thought = message.get("reasoning_content") or message.get("reasoning")
-    return f"<think>\n{thought}\n</think>\n\n{text}" if isinstance(thought, str) and thought else text
+    return (
+        f"<think>\n{thought}\n</think>\n\n{text}"
+        if isinstance(thought, str) and as_text(thought, "the reasoning")
+        else text
+    )
 
 
 def _filled(text: str) -> str:

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from imbik.core.errors import InputError
 from imbik.core.types import Sensitivity
-from imbik.tasks.rows import Quarantined, Row
+from imbik.tasks.rows import BROKEN, Quarantined, Row
 from imbik.tasks.sources import TextSettings, located, refuse_split
 from imbik.tasks.text import TextFile, existing_file, recognise
 
@@ -75,6 +75,12 @@ class Csv:
                 next="the first line names the columns; without one: source: {use: csv, path: …, header: [a, b]}",
             )
         names = [name.strip() or f"column {number}" for number, name in enumerate(first[1], start=1)]
+        if any(BROKEN.search(name) for name in names):
+            raise InputError(
+                "the header holds bytes that cannot be decoded",
+                where=f"{self.settings.path}:{first[0]}",
+                next="say how the file is written: source: {use: csv, path: …, encoding: cp1254}",
+            )
         twice = next((name for name in names if names.count(name) > 1), "")
         if twice:
             raise InputError(

@@ -82,6 +82,8 @@ class Json:
                 position = _skip(text, position + 1)
             elif text[position : position + 1] != "]":
                 raise self._broken(json.JSONDecodeError("expected ',' or ']'", text, position))
+        if text[position:].strip() != "]":
+            raise self._broken(json.JSONDecodeError("the array does not end with ']'", text, position))
 
     def _inside(self, text: str) -> Iterator[Row | Quarantined]:
         """Items of the array inside an object; their place is their number in it."""

@@ -5,18 +5,15 @@ Enters: a text file. Leaves: a row a line; a line that is no JSON object goes to
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from imbik.core.types import Sensitivity
-from imbik.tasks.rows import Quarantined, Row
+from imbik.tasks.rows import BROKEN, Quarantined, Row
 from imbik.tasks.sources import TextSettings, located, refuse_split
 from imbik.tasks.text import TextFile, existing_file, lines, recognise
-
-_BROKEN = re.compile("[\ud800-\udfff]")
 
 
 class JsonLines:
@@ -50,7 +47,7 @@ def parse_lines(file: TextFile, written: str) -> Iterator[Row | Quarantined]:
 
 def parse_line(line: str, written: str, number: int) -> Row | Quarantined:
     """One line as a row, or why it is none."""
-    if not line.isascii() and (broken := _BROKEN.search(line)):
+    if not line.isascii() and (broken := BROKEN.search(line)):
         detail = f"character {broken.start() + 1}, byte 0x{(ord(broken.group()) - 0xDC00) & 0xFF:02x}"
         return Quarantined(file=written, line=number, reason="bytes that cannot be decoded", detail=detail)
     try:

@@ -1,0 +1,66 @@
+"""Conversations of every spelling become the same messages; cuts of one conversation share a key."""
+
+from __future__ import annotations
+
+import pytest
+
+from imbik.core.types import Message
+from imbik.tasks.conversation import conversation_key, cut_last, parse_messages
+from imbik.tasks.rows import BadRowError
+
+TALK = (
+    Message(role="system", content="Kısa yaz."),
+    Message(role="user", content="Merhaba"),
+    Message(role="assistant", content="Buyurun"),
+)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"role": "system", "content": "Kısa yaz."}, {"role": "user", "content": "Merhaba"},
+         {"role": "assistant", "content": "Buyurun"}],
+        [{"from": "system", "value": "Kısa yaz."}, {"from": "human", "value": "Merhaba"},
+         {"from": "gpt", "value": "Buyurun"}],
+        '[{"role":"developer","content":"Kısa yaz."},{"role":"User","content":"Merhaba"},'
+        '{"role":"model","content":"Buyurun"}]',
+        [{"role": "system", "content": [{"type": "text", "text": "Kısa "}, {"type": "text", "text": "yaz."}]},
+         {"role": "user", "content": ["Merhaba"]}, {"role": "bot", "content": "Buyurun"}],
+    ],
+)  # fmt: skip
+def test_spellings_are_one(value: object) -> None:
+    assert parse_messages(value) == TALK
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ([], "no conversation"),
+        ("hello", "no conversation"),
+        (None, "no conversation"),
+        (["hello"], "no conversation"),
+        ([{"role": "system", "content": "x"}], "no conversation"),
+        ([{"role": "tool", "content": "x"}], "unknown role"),
+        ([{"role": "user", "content": " "}], "empty turn"),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], "not text"),
+        ([{"role": "assistant", "content": "x", "tool_calls": [1]}], "not text"),
+    ],
+)
+def test_what_is_no_conversation_says_why(value: object, reason: str) -> None:
+    with pytest.raises(BadRowError) as caught:
+        parse_messages(value)
+    assert caught.value.reason == reason
+
+
+def test_the_last_assistant_turn_is_cut() -> None:
+    assert cut_last(TALK) == (TALK[:2], "Buyurun")
+    assert cut_last(TALK[:2]) == (TALK[:2], "")
+    with pytest.raises(BadRowError):
+        cut_last((TALK[0], TALK[2]))
+
+
+def test_cuts_of_one_conversation_share_a_key() -> None:
+    longer = (*TALK, Message(role="user", content="Kartım nerede?"))
+    assert conversation_key(longer, "Yolda") == conversation_key(TALK[:2], "Buyurun") != ""
+    assert conversation_key(TALK[:2], "Nasıl yardımcı olabilirim?") != conversation_key(TALK[:2], "Buyurun")
+    assert conversation_key(TALK[:2], "") == ""

@@ -1,0 +1,96 @@
+"""Looking at a file: what a person would see in it is seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imbik.core.errors import InputError
+from imbik.tasks.inspect import guess_language, inspect
+
+
+def write(path: Path, rows: list[Any]) -> str:
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
+    return path.name
+
+
+def test_an_excel_file_of_messages(tmp_path: Path) -> None:
+    rows = [
+        f"{n} numaralı kartım çok geç geldi, ne yapmalıyım?;{('kargo', 'iade', 'şifre')[n % 3]}"
+        for n in range(60)
+    ]
+    text = "Mesaj;Niyet\r\n" + "\r\n".join(rows) + "\r\nbozuk satır;a;b\r\n"
+    (tmp_path / "m.csv").write_bytes(text.encode("cp1254"))
+    found = inspect("m.csv", tmp_path)
+    assert (found.format, found.delimiter, found.kind, found.language) == ("csv", ";", "classification", "tr")
+    assert found.encoding.startswith("ISO-8859-9")
+    assert found.labels == {"kargo": 20, "iade": 20, "şifre": 20}
+    assert found.mapping == {"prompt": "Mesaj", "label": "Niyet"}
+    assert [(column.name, column.role, column.distinct) for column in found.columns] == [
+        ("Mesaj", "prompt", 60),
+        ("Niyet", "label", 3),
+    ]
+    assert (found.rows, found.bad_rows, found.answered) == (61, 1, 60)
+    assert len(found.notes) == 2
+    assert found.median_length == found.longest == 48
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ({"question": "2 + {n}?", "answer": "{n}"}, "math"),
+        ({"question": "2 + {n}?", "answer": "Topla.\n#### {n}"}, "math"),
+        ({"question": "{n} kim?", "answer": "Kişi {n}"}, "qa"),
+        ({"prompt": "{n}", "response": "Uzun bir yanıt {n}."}, "qa"),
+        ({"prompt": "{n}"}, "qa"),
+        ({"document": "{n} metin", "summary": "Metin {n} kısaca"}, "qa"),
+        ({"messages": [{"role": "user", "content": "{n}"}, {"role": "assistant", "content": "x{n}"}]}, "conversation"),
+        ({"request": {"prompt": "{n}"}, "response": {"choices": [{"text": "x"}]}}, "conversation"),
+        ({"question": "{n} kim?", "answer": "Kişi {n}", "category": "kim"}, "qa"),
+    ],
+)  # fmt: skip
+def test_kinds_are_told_apart(tmp_path: Path, row: dict[str, Any], kind: str) -> None:
+    rows = [json.loads(json.dumps(row).replace("{n}", str(n))) for n in range(40)]
+    assert inspect(write(tmp_path / "x.jsonl", rows), tmp_path).kind == kind
+
+
+def test_stars_are_classes_and_sums_are_not(tmp_path: Path) -> None:
+    stars = [{"text": f"Yorum {n}", "label": n % 5 + 1} for n in range(400)]
+    assert inspect(write(tmp_path / "x.jsonl", stars), tmp_path).kind == "classification"
+    pairs = [{"premise": f"a {n}", "hypothesis": "b", "label": ("evet", "hayır")[n % 2]} for n in range(40)]
+    assert inspect(write(tmp_path / "x.jsonl", pairs), tmp_path).kind == "classification"
+
+
+def test_sets_and_recorded_answers(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    write(tmp_path / "d" / "train.jsonl", [{"question": "a", "answer": "b"}] * 3)
+    write(tmp_path / "d" / "test.jsonl", [{"question": "a", "answer": "b"}])
+    assert inspect("d", tmp_path).sets == {"": 3, "test": 1}
+    log = {
+        "request": {"model": "m1", "messages": [{"role": "user", "content": "a"}]},
+        "response": {"choices": [{"text": "x"}]},
+    }
+    assert inspect(write(tmp_path / "log.jsonl", [log]), tmp_path).recorded == ["m1"]
+
+
+def test_nothing_in_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no usable rows"):
+        inspect(write(tmp_path / "x.jsonl", [1, 2]), tmp_path)
+    with pytest.raises(InputError, match="no such file"):
+        inspect("y.jsonl", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Kartım kayboldu, ne yapmam gerekiyor ve yenisi kaç günde gelir?", "tr"),
+        ("What is the status of my card and how do I get a new one?", "en"),
+        ("Kje je moja kartica in kako jo dobim? Ali je že na poti?", "sl"),
+        ("Hol van a kártyám, és hogy kapom meg az újat? Ez nem jó.", "hu"),
+    ],
+)
+def test_languages(text: str, code: str) -> None:
+    assert guess_language([text]) == code
