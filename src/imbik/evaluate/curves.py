@@ -14,10 +14,18 @@ from imbik.evaluate.plots import Curve
 _VARIANTS = ("student", "text_only", "answers_only")
 
 
-class _Training(Record, frozen=True, kw_only=True):
-    """The part of training.json that is drawn: (step, training loss, validation loss)."""
+class _Point(Record, frozen=True, kw_only=True):
+    """One point of a learning curve, in nats a token."""
 
-    curve: list[tuple[int, float | None, float | None]] = []
+    step: int
+    train_loss: float | None = None
+    validation_loss: float | None = None
+
+
+class _Training(Record, frozen=True, kw_only=True):
+    """The part of training.json that is drawn."""
+
+    losses: tuple[_Point, ...] = ()
 
 
 def read_curves(run: RunFolder) -> list[Curve]:
@@ -30,6 +38,7 @@ def read_curves(run: RunFolder) -> list[Curve]:
         best = students.best_seed(run)
         seed = best if best in seeds else seeds[0]
         path = students.trained(run, variant, seed) / "training.json"
-        if path.exists() and (points := read_json(path, _Training).curve):
+        if path.exists() and (losses := read_json(path, _Training).losses):
+            points = [(point.step, point.train_loss, point.validation_loss) for point in losses]
             found.append(Curve(f"{variant}, seed {seed}", points))
     return found

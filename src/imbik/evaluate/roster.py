@@ -67,16 +67,18 @@ def _exports(recipe: Recipe, run: RunFolder) -> list[System]:
     manifest = run.manifest("7_export") if recipe.export else None
     artifacts = manifest.artifacts if manifest else ()
     return [
-        ModelSystem(f"export:{item.format}", {UNTRAINED: _loader(run.path / item.path)}, UNTRAINED, recipe)
+        ModelSystem(f"export:{item.format}", {UNTRAINED: _loader(run.path / item.path, "auto")}, UNTRAINED, recipe)
         for item in artifacts
     ]
 
 
-def _loader(folder: Path) -> Callable[[], LanguageModel]:
+def _loader(folder: Path, dtype: str = "float32") -> Callable[[], LanguageModel]:
+    """Loads when called; an export is loaded as it is stored, for that is how it will be used."""
+
     def load_it() -> LanguageModel:
         from imbik.models.load import load
 
-        return load(folder)
+        return load(folder, dtype=dtype)
 
     return load_it
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
 from imbik.core.types import Completion, Outcome, Sampling, Sensitivity, Task
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.timing import Request, cost_to_run
@@ -22,6 +20,8 @@ from imbik.tasks.kinds import Kind
 
 if TYPE_CHECKING:
     from imbik.models.model import LanguageModel
+
+LARGE = 30_000_000  # from here on a model is worth the second that collecting garbage takes
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,16 @@ class ModelSystem:
             if seed == self.timed:
                 cost = time_alone(model, requests[: self.recipe.evaluate.latency_rows])
             levels.append(model.sensitivity)
+            large = model.parameters > LARGE
             del model
-            gc.collect()
+            if large:
+                gc.collect()
         return Asked(completions, cost, max(levels, key=lambda level: level.rank))
 
     def _request(self, model: LanguageModel, task: Task, kind: Kind) -> Request:
         longest = self.recipe.evaluate.max_tokens or self.recipe.generate.max_tokens
-        return Request(encode_task_prompt(model.tokenizer, task), Sampling(max_tokens=longest), kind.choices(task))
+        prompt = encode_task_prompt(model.tokenizer, task)
+        return Request(prompt, Sampling(max_tokens=longest), kind.choices(task), task)
 
 
 def answer_all(model: LanguageModel, requests: Sequence[Request]) -> list[Completion]:
@@ -80,13 +83,14 @@ def answer_all(model: LanguageModel, requests: Sequence[Request]) -> list[Comple
     from imbik.models.answer import answer_prompts
     from imbik.models.engines.transformers import TransformersEngine
 
-    sent = {index: _within(request, model.context) for index, request in enumerate(requests) if _fits(request, model)}
+    sent = {index: request for index, request in enumerate(requests) if _fits(request, model)}
     answered = answer_prompts(
         TransformersEngine(model),
         [request.prompt for request in sent.values()],
         [request.sampling for request in sent.values()],
         [0] * len(sent),
         [request.choices for request in sent.values()],
+        tasks=[request.task for request in sent.values()],
     )
     reason = f"the row is longer than the model's {model.context} tokens"
     found = [Completion(outcome=Outcome.TRUNCATED, reason=reason)] * len(requests)
@@ -99,15 +103,8 @@ def time_alone(model: LanguageModel, requests: Sequence[Request]) -> SystemScore
     """What the model costs to run, measured on these requests one by one."""
     from imbik.models.engines.transformers import TransformersEngine
 
-    fitting = [_within(request, model.context) for request in requests if _fits(request, model)]
-    return cost_to_run(TransformersEngine(model), model, fitting)
+    return cost_to_run(TransformersEngine(model), model, [request for request in requests if _fits(request, model)])
 
 
 def _fits(request: Request, model: LanguageModel) -> bool:
     return 0 < len(request.prompt) < model.context
-
-
-def _within(request: Request, context: int) -> Request:
-    """Room for the answer ends where the model's context does."""
-    room = min(request.sampling.max_tokens, context - len(request.prompt))
-    return request._replace(sampling=msgspec.structs.replace(request.sampling, max_tokens=room))

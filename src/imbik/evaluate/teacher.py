@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from imbik.core.files import digest
-from imbik.core.types import Completion, Outcome, Question, Recorded, Sampling, Sensitivity, Task
+from imbik.core.types import Completion, Message, Outcome, Question, Recorded, Sampling, Sensitivity, Task
 from imbik.evaluate.answers import NOT_ASKED, UNTRAINED
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.systems import Asked, time_alone
@@ -120,6 +120,7 @@ class TeacherSystem:
         model = load(folder)
         first = tasks[: self.recipe.evaluate.latency_rows]
         questions = [self._question(teacher, task, kind, 0) for task in first]
-        return time_alone(
-            model, [Request(encode_prompt(model.tokenizer, q.messages), q.sampling, q.choices) for q in questions]
-        )
+        bare = Task(id="", kind="", messages=(Message(role="user", content=""),))
+        prompts = [encode_prompt(model.tokenizer, question.messages) for question in questions]
+        requests = [Request(ids, q.sampling, q.choices, bare) for ids, q in zip(prompts, questions, strict=True)]
+        return time_alone(model, requests)

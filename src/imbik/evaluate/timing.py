@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from imbik.core.types import Sampling
+from imbik.core.types import Sampling, Task
 from imbik.evaluate.scores import Latency, SystemScores
 
 if TYPE_CHECKING:
@@ -24,11 +24,12 @@ WARM_UP = 2
 
 
 class Request(NamedTuple):
-    """One request: prompt ids, how to draw, and the allowed answers (() for any text)."""
+    """One request: prompt ids, how to draw, the allowed answers (() for any text), and the task it was made of."""
 
     prompt: list[int]
     sampling: Sampling
     choices: tuple[str, ...]
+    task: Task
 
 
 def cost_to_run(engine: TransformersEngine, model: LanguageModel, requests: Sequence[Request]) -> SystemScores:
@@ -107,5 +108,7 @@ def _answer(engine: TransformersEngine, request: Request) -> int:
     """Answer one request; how many tokens it wrote."""
     from imbik.models.answer import answer_prompts
 
-    completion = answer_prompts(engine, [request.prompt], [request.sampling], [0], [request.choices])[0]
+    completion = answer_prompts(
+        engine, [request.prompt], [request.sampling], [0], [request.choices], tasks=[request.task]
+    )[0]
     return completion.usage.output_tokens

@@ -56,7 +56,8 @@ def compare(expected: Sequence[NDArray[np.float32]], found: Sequence[NDArray[np.
     for left, right in zip(expected, found, strict=True):
         width = min(left.shape[1], right.shape[1])
         left, right = left[:, :width], right[:, :width]
-        worst = max(worst, float(np.abs(left - right).max()))
+        apart = np.abs(left - right).max()
+        worst = max(worst, float(apart) if np.isfinite(apart) else float("inf"))
         largest = max(largest, float(np.abs(left).max()))
         same += int((left.argmax(axis=1) == right.argmax(axis=1)).sum())
         positions += len(left)

@@ -87,9 +87,11 @@ def _untie_where_adapted(adapted: Any) -> None:
     if not base.config.get_text_config().tie_word_embeddings:
         return
     head, embeddings = base.get_output_embeddings(), base.get_input_embeddings()
-    if not (hasattr(head, "base_layer") or hasattr(embeddings, "base_layer")):
+    trained_whole = hasattr(head, "modules_to_save") or hasattr(embeddings, "modules_to_save")
+    if not (trained_whole or hasattr(head, "base_layer") or hasattr(embeddings, "base_layer")):
         return
-    inner = getattr(head, "base_layer", head)
-    inner.weight = torch.nn.Parameter(inner.weight.detach().clone())
+    if not trained_whole:
+        inner = getattr(head, "base_layer", head)
+        inner.weight = torch.nn.Parameter(inner.weight.detach().clone())
     base.config.get_text_config().tie_word_embeddings = False
     base.config.tie_word_embeddings = False

@@ -113,9 +113,10 @@ def _curve(shift: int) -> list[tuple[int, float | None, float | None]]:
 
 def _samples() -> list[SampleRow]:
     steps = "Bir kilo elma 25 lira.\n3 kilo elma 3 x 25 = 75 lira eder."
+    right = [Shown("teacher", "75", steps, True), Shown("student", "75", steps, True), Shown("baseline", "", "", False)]
+    wrong = [Shown("teacher", "1", "", True), Shown("student", "<img src=x onerror=alert(1)>", "", False)]
+    evil = "<script>alert('x')</script> & {{ 7*7 }} [link](http://evil.example) ![i](http://evil.example/p.png)"
     return [
-        SampleRow("t1", "Ayşe 3 kilo elma aldı. Kilosu 25 lira. Kaç lira ödedi?", "75",
-                  [Shown("teacher", "75", steps, True), Shown("student", "75", steps, True), Shown("baseline", "", "", False)]),
-        SampleRow("t2", "<script>alert('x')</script> & {{ 7*7 }} [link](http://evil.example) ![i](http://evil.example/p.png)", "1",
-                  [Shown("teacher", "1", "", True), Shown("student", "<img src=x onerror=alert(1)>", "", False)]),
-    ]  # fmt: skip
+        SampleRow("t1", "Ayşe 3 kilo elma aldı. Kilosu 25 lira. Kaç lira ödedi?", "75", right),
+        SampleRow("t2", evil, "1", wrong),
+    ]

@@ -1,0 +1,172 @@
+"""The two pages: whole, self-contained, safe against what rows hold, and honest about what was not measured."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+
+from imbik.core.types import Sensitivity
+from imbik.evaluate import words
+from imbik.evaluate.findings import Findings
+from imbik.evaluate.report import html_page, markdown_page
+from imbik.evaluate.scores import Scores
+from made_findings import made_findings
+
+VOID = {"meta", "br", "img", "link", "input", "hr", "use", "path"}
+
+
+class Page(HTMLParser):
+    """Tags, ids and references of a page; raises on tags that do not close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def found() -> Findings:
+    return made_findings()
+
+
+@pytest.fixture(scope="module")
+def html(found: Findings) -> str:
+    return html_page(found)
+
+
+def test_page_is_well_formed_and_points_only_into_itself(html: str) -> None:
+    page = Page(html)
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    references = [value for _, name, value in page.attributes if name in {"href", "src", "aria-labelledby"}]
+    references += re.findall(r"url\(([^)]*)\)", html)
+    assert references
+    assert {reference.removeprefix("#") for reference in references} <= set(ids)
+
+
+def test_page_runs_and_fetches_nothing(html: str) -> None:
+    page = Page(html)
+    assert not {"script", "link", "img", "iframe", "object", "form"} & set(page.tags)
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    assert "default-src 'none'" in html
+    assert "@import" not in html
+    assert "http" not in re.sub(r"http-equiv|http://evil\.example[^ <]*", "", html)
+
+
+def test_what_rows_hold_stays_text(html: str) -> None:
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in html
+    assert "<img src=x" not in html
+    assert "{{ 7*7 }}" in html
+
+
+def test_page_is_readable_by_everyone(html: str) -> None:
+    page = Page(html)
+    assert ("html", "lang", "en") in page.attributes
+    assert page.tags["h1"] == 1
+    scopes = sum(name == "scope" for tag, name, _ in page.attributes if tag == "th")
+    assert scopes == page.tags["th"] > 10
+    drawings = [value for tag, name, value in page.attributes if name == "aria-label" and tag == "div"]
+    assert len(drawings) == page.tags["svg"] == 5
+    assert any("student 90.2%" in text for text in drawings)
+    assert "prefers-color-scheme: dark" in html
+    assert not re.search(r"#0a000\d", html)  # every colour of a drawing is one of the page's
+
+
+def test_the_headline_says_what_is_kept_at_what_cost(found: Findings, html: str) -> None:
+    sentence = (
+        "The student keeps 92.1% of the teacher (95% interval 90.3 to 93.9%) at 1/9.5 of its size and 3 times its "
+    )
+    sentence += "speed."
+    assert words.headline(found) == sentence
+    assert sentence in html
+    assert sentence in markdown_page(found)
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["accuracy@B", "answers\\_only", "retention.low >= 0.95", "imbik run runs/demo/recipe.yaml", "931 answer: 41"],
+)
+def test_markdown_says_the_same(found: Findings, part: str) -> None:
+    text = markdown_page(found)
+    assert part in text
+    assert "<script>" not in text.replace("\\<script>", "")
+    assert "](http" not in text.replace("\\[link](http", "").replace("\\[i](http", "")
+
+
+def test_no_control_is_said_with_the_recipe_that_trains_one(found: Findings) -> None:
+    systems = {name: system for name, system in found.scores.systems.items() if not name.endswith("_only")}
+    bare = replace(found, scores=msgspec.structs.replace(found.scores, systems=systems))
+    for page in (html_page(bare), markdown_page(bare)):
+        assert "No control was trained" in page
+        assert "recipes/embedded-full.yaml" in page
+    assert "No control was trained" not in html_page(found)
+
+
+def test_without_teacher_before_and_after_are_compared(found: Findings) -> None:
+    systems = {name: system for name, system in found.scores.systems.items() if name in ("student", "baseline")}
+    scores = Scores(systems=systems, funnel=found.scores.funnel)
+    page = html_page(replace(found, scores=scores, has_teacher=False, bars=()))
+    assert "The student reaches 90.2% accuracy" in page
+    assert "Before training it was 0.4%" in page
+    assert "There is no retention, because the recipe has no teacher" in page
+
+
+def test_few_rows_are_said_to_show_little() -> None:
+    notes = " ".join(words.notes(made_findings(rows=40)))
+    assert "40 rows cannot show 95%" in notes
+    assert "at least 72" in notes
+    assert "cannot show" not in " ".join(words.notes(made_findings(rows=100)))
+
+
+def test_private_runs_carry_their_mark_and_show_no_rows(found: Findings) -> None:
+    private = replace(found, sensitivity=Sensitivity.CONFIDENTIAL, samples=(), samples_withheld=True)
+    for page in (html_page(private), markdown_page(private)):
+        assert "confidential" in page
+        assert "elma" not in page
+        assert "Not shown" in page
+
+
+def test_nothing_measured_is_still_a_page(found: Findings) -> None:
+    empty = replace(found, scores=Scores(), metric="", curves=(), samples=(), bars=(), rows=0)
+    assert "no metric of this kind" in html_page(empty)
+    Page(html_page(empty))
+    assert "There is no retention" in markdown_page(empty)
+
+
+def test_a_served_teacher_does_not_lend_its_network_to_the_student(found: Findings) -> None:
+    teacher = msgspec.structs.replace(found.scores.systems["teacher"], parameters=None)
+    systems = {**found.scores.systems, "teacher": teacher}
+    notes = " ".join(words.notes(replace(found, scores=msgspec.structs.replace(found.scores, systems=systems))))
+    assert "network and queue included" in notes
+    assert "same engine" in " ".join(words.notes(found))
+
+
+def test_names_with_dollar_signs_and_angle_brackets_are_no_markup(found: Findings) -> None:
+    odd = {**found.scores.systems, "teacher:<b>$x$": found.scores.systems["teacher"]}
+    page = html_page(replace(found, scores=msgspec.structs.replace(found.scores, systems=odd)))
+    assert "<b>$x$" not in page
+    assert "teacher:&lt;b&gt;$x$" in page
