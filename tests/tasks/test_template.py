@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from imbik.core.errors import RecipeError
@@ -57,3 +61,31 @@ def test_what_cannot_be_filled_is_said() -> None:
         Template("User: x")
     with pytest.raises(RecipeError, match="no field of the text_template"):
         Template(PLAIN, "response")
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "asked"),
+    [
+        (PLAIN, {"input": "Merhaba", "output": "Selam"}, "Merhaba"),
+        (
+            CODE,
+            {"programming_language": "Python", "prompt": "Sırala", "response": "sorted(x)"},
+            "programming_language: Python\nprompt: Sırala",
+        ),
+        (
+            LLAMA3,
+            {"system": "Kısa yaz.", "instruction": "Selam ver", "output": "Selam <|eot_id|>"},
+            "system: Kısa yaz.\ninstruction: Selam ver",
+        ),
+    ],
+)
+def test_rows_become_tasks_that_keep_template_and_fields(
+    tmp_path: Path, load: Any, text: str, row: dict[str, str], asked: str
+) -> None:
+    (tmp_path / "x.jsonl").write_text(json.dumps(row, ensure_ascii=False))
+    task = load("x.jsonl", text_template=text).tasks[0]
+    learned = Template(text).learn
+    assert (task.template, task.learn, task.text) == (text, learned, asked)
+    assert task.fields == {name: value for name, value in row.items() if name != learned}
+    assert task.reference is not None
+    assert task.reference.text == row[learned]
