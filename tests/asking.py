@@ -15,7 +15,7 @@ from imbik.core.types import Completion, Message, Outcome, Question, Sampling, S
 from imbik.privacy.operator import Operator
 from imbik.recipe import Recipe, build
 
-FAST = RetryPolicy(base=0.01, longest=0.05, poll=0.02, grace=0.3, patience=2.0)
+FAST = RetryPolicy(base=0.01, longest=0.05, poll=0.02, grace=0.3, patience=2.0, give_up=8)
 
 
 def question(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from asking import question
 
+from asking import question
 from imbik.ask.key import question_key
 from imbik.core.types import Message, Question, Recorded, Sampling, Sensitivity
 

@@ -1,5 +1,7 @@
 """The only door: where it really connects, what it never follows or reads, and what it says when there is no reply."""
 
+# ruff: noqa: RUF005, SIM117
+
 from __future__ import annotations
 
 import asyncio
@@ -301,9 +303,9 @@ def test_tls_is_checked_against_the_name_though_the_address_is_pinned(
     tmp_path: Path, name: str, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
-        + ["-addext", f"subjectAltName=DNS:{name}", "-keyout", str(tmp_path / "key.pem")]
-        + ["-out", str(tmp_path / "cert.pem")],
+        [*"openssl req -x509 -newkey rsa:2048 -nodes -days 2".split(), "-subj", f"/CN={name}"]
+        + ["-addext", f"subjectAltName=DNS:{name}"]
+        + ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")],
         check=True,
         capture_output=True,
     )

@@ -25,6 +25,7 @@ class Limiter:
         self._resume_at = 0.0
         self._refusals = 0
         self._round = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.limit = float(self._ceiling)
         self.active = 0
@@ -56,7 +57,7 @@ class Limiter:
         if wait is None:
             wait = min(self._longest, self._base * 2 ** min(self._refusals, 16)) * random.uniform(0.5, 1.0)
         self._resume_at = max(self._resume_at, loop.time() + wait)
-        loop.call_at(self._resume_at, self._wake)
+        self._arm()
         return wait
 
     def _free(self) -> bool:
@@ -75,6 +76,19 @@ class Limiter:
                 self.active -= 1
                 self._wake()
             raise
+
+    def _arm(self) -> None:
+        """Wake up when the wait is over; a loop's timer may fire a little early, so it is set again until then."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            self._timer.cancel()
+        left = self._resume_at - loop.time()
+        self._timer = loop.call_later(max(left, 0.001), self._resume) if left > 0 else None
+
+    def _resume(self) -> None:
+        self._timer = None
+        self._arm()
+        self._wake()
 
     def _wake(self) -> None:
         """Give free slots to those who wait, first come first served."""

@@ -1,0 +1,139 @@
+"""Asking models in this process: blocks, stored once, gated and audited, recorded answers never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from asking import FAST, question, questions
+from imbik.ask.answers import AnswerStore, stored_sensitivity
+from imbik.ask.key import question_key
+from imbik.ask.local import LocalAsker
+from imbik.core.errors import BooksError
+from imbik.core.executor import LocalExecutor
+from imbik.core.types import Completion, Outcome, Question, Recorded, Sensitivity
+from imbik.privacy.audit import Audit, read_audit
+from imbik.privacy.gate import Gate
+from imbik.privacy.operator import Operator
+
+
+class Echo:
+    """A local teacher that repeats up to `max_tokens` words."""
+
+    identity = "echo"
+    block_size = 4
+
+    def __init__(self, place: str = "in_process", sensitivity: Sensitivity = Sensitivity.PUBLIC) -> None:
+        self.place, self.sensitivity = place, sensitivity
+        self.blocks: list[list[str]] = []
+
+    def answer(self, asked: Sequence[Question]) -> list[Completion]:
+        """Words of the question."""
+        self.blocks.append([item.messages[-1].content for item in asked])
+        return [self._one(item) for item in asked]
+
+    def _one(self, item: Question) -> Completion:
+        words = item.messages[-1].content.split()
+        short = words[: item.sampling.max_tokens]
+        outcome = Outcome.TRUNCATED if len(short) < len(words) else Outcome.ANSWERED
+        return Completion(answer=" ".join(short), outcome=outcome)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[AnswerStore]:
+    """An open store."""
+    opened = AnswerStore(tmp_path / "answers.sqlite")
+    yield opened
+    opened.close()
+
+
+def asker(teacher: Echo, store: AnswerStore, folder: Path) -> LocalAsker:
+    """An asker with a gate of its own."""
+    return LocalAsker(teacher, Gate(Operator(), Audit(folder)), store, LocalExecutor(), FAST)
+
+
+def test_blocks_in_order_and_each_question_once(tmp_path: Path, store: AnswerStore) -> None:
+    teacher = Echo()
+    asked = [*questions(6), question("soru 1", row="again")]
+    answers = list(asker(teacher, store, tmp_path).ask(asked, "generate"))
+    assert [item.answer for item in answers] == [item.messages[-1].content for item in asked]
+    assert teacher.blocks == [["soru 0", "soru 1", "soru 2", "soru 3"], ["soru 4", "soru 5"]]
+    assert list(asker(teacher, store, tmp_path).ask(asked, "generate")) == answers
+    assert sum(map(len, teacher.blocks)) == 6
+
+
+def test_every_row_leaves_an_audit_line_and_needs_no_attestation(tmp_path: Path, store: AnswerStore) -> None:
+    asked = questions(5, sensitivity=Sensitivity.SPECIAL)
+    answers = list(asker(Echo(), store, tmp_path).ask(asked, "evaluation"))
+    assert {item.outcome for item in answers} == {Outcome.ANSWERED}
+    lines = list(read_audit(tmp_path / "audit.jsonl"))
+    assert len(lines) == 5
+    assert {(line.place, line.purpose, line.sensitivity) for line in lines} == {("in_process", "evaluation", "special")}
+
+
+def test_a_models_sensitivity_is_kept_with_its_answers(tmp_path: Path, store: AnswerStore) -> None:
+    teacher = Echo(sensitivity=Sensitivity.CONFIDENTIAL)
+    list(asker(teacher, store, tmp_path).ask([question("a")], "generate"))
+    key = question_key("echo", question("a"), local=True)
+    assert stored_sensitivity(store.path, key) is Sensitivity.CONFIDENTIAL
+
+
+def test_a_twin_with_a_higher_sensitivity_or_limit_shapes_what_is_stored(tmp_path: Path, store: AnswerStore) -> None:
+    twins = [
+        question("bir iki üç", row="a", max_tokens=2),
+        question("bir iki üç", row="b", max_tokens=9, sensitivity=Sensitivity.SPECIAL),
+    ]
+    answers = list(asker(Echo(), store, tmp_path).ask(twins, "generate"))
+    assert [item.answer for item in answers] == ["bir iki üç"] * 2
+    key = question_key("echo", twins[0], local=True)
+    assert stored_sensitivity(store.path, key) is Sensitivity.SPECIAL
+
+
+def test_raising_the_limit_computes_only_truncated_rows_again(tmp_path: Path, store: AnswerStore) -> None:
+    teacher = Echo()
+    short = [question("bir iki", max_tokens=2), question("bir iki üç", max_tokens=2)]
+    longer = [question("bir iki", max_tokens=5), question("bir iki üç", max_tokens=5)]
+    found = asker(teacher, store, tmp_path)
+    assert [item.outcome for item in found.ask(short, "g")] == [Outcome.ANSWERED, Outcome.TRUNCATED]
+    assert [item.answer for item in found.ask(longer, "g")] == ["bir iki", "bir iki üç"]
+    assert teacher.blocks == [["bir iki", "bir iki üç"], ["bir iki üç"]]
+
+
+def test_recorded_answers_belong_to_their_row_and_are_not_stored(tmp_path: Path, store: AnswerStore) -> None:
+    class Recordings(Echo):
+        def _one(self, item: Question) -> Completion:
+            return Completion(answer=item.recorded[0].text)
+
+    twins = [
+        Question(messages=question("aynı").messages, row=str(n), sensitivity=Sensitivity.PUBLIC, recorded=(recorded,))
+        for n, recorded in enumerate([Recorded(name="a", text="bir"), Recorded(name="a", text="iki")])
+    ]
+    found = asker(Recordings("recorded"), store, tmp_path)
+    assert [item.answer for item in found.ask(twins, "generate")] == ["bir", "iki"]
+    assert stored_sensitivity(store.path, question_key("echo", twins[0], local=True)) is None
+    assert {line.place for line in read_audit(tmp_path / "audit.jsonl")} == {"recorded"}
+
+
+def test_a_stream_left_in_the_middle_gives_its_claims_back(tmp_path: Path, store: AnswerStore) -> None:
+    stream = asker(Echo(), store, tmp_path).ask(questions(20), "generate")
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    other = AnswerStore(store.path)
+    teacher = Echo()
+    assert len(list(asker(teacher, other, tmp_path / "other").ask(questions(20), "generate"))) == 20
+    assert sum(map(len, teacher.blocks)) == 16
+    other.close()
+
+
+def test_a_teacher_that_loses_count_is_found_out(tmp_path: Path, store: AnswerStore) -> None:
+    class Forgetful(Echo):
+        def answer(self, asked: Sequence[Question]) -> list[Completion]:
+            return super().answer(asked)[:-1]
+
+    with pytest.raises(BooksError, match="3 answers to 4 questions"):
+        list(asker(Forgetful(), store, tmp_path).ask(questions(5), "generate"))
+    other = AnswerStore(store.path)
+    assert len(list(asker(Echo(), other, tmp_path / "other").ask(questions(5), "generate"))) == 5
+    other.close()

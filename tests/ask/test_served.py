@@ -1,0 +1,295 @@
+"""Asking over real HTTP: order, outcomes, retries, one payment a question, and what is never asked again."""
+
+# ruff: noqa: SIM117 - the inner block shows what lives inside the teacher's life
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from asking import FAST, ask, make_engine, outcomes, question, questions
+from imbik.ask.retry import RetryPolicy
+from imbik.core.errors import RunFolderError, TeacherUnreachableError, UsageError
+from imbik.core.types import Outcome, Question, Sensitivity
+from imbik.privacy.audit import read_audit, verify
+from imbik.privacy.operator import LocalEndpoint, Operator
+from imbik.testing import FakeTeacher, Rule
+
+GOOD = Outcome.ANSWERED
+
+
+def test_answers_come_in_the_order_of_the_questions(tmp_path: Path) -> None:
+    with FakeTeacher(latency=0.05, rules=[Rule("none", when="soru 0", latency=0.2)]) as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            answers = ask(engine, questions(50))
+    assert [item.answer for item in answers] == [f"Duydum: soru {number}" for number in range(50)]
+    assert answers[0].seconds >= 0.2
+    assert teacher.most_under_way > 10
+
+
+def test_stored_answers_are_not_asked_again_whatever_the_run_is_called(tmp_path: Path) -> None:
+    with FakeTeacher() as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            first = ask(engine, questions(20))
+            assert ask(engine, questions(20)) == first
+        with make_engine(tmp_path, teacher.base_url, run="baska") as engine:
+            assert ask(engine, questions(20)) == first
+    assert teacher.count == 20
+
+
+def test_identical_questions_of_one_call_are_paid_once(tmp_path: Path) -> None:
+    with FakeTeacher(latency=0.05) as teacher, make_engine(tmp_path, teacher.base_url) as engine:
+        answers = ask(engine, [question("aynı", row=f"satır {number}") for number in range(30)])
+    assert teacher.count == 1
+    assert {item.answer for item in answers} == {"Duydum: aynı"}
+    lines = list(read_audit(tmp_path / "deneme" / "audit.jsonl"))
+    assert len({line.rows for line in lines}) == 30  # every row whose words left has its line
+
+
+def test_questions_are_taken_lazily_and_a_window_at_a_time(tmp_path: Path) -> None:
+    taken = 0
+
+    def endless() -> Iterator[Question]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield question(f"soru {taken}")
+
+    with FakeTeacher() as teacher, make_engine(tmp_path, teacher.base_url, concurrency=4) as engine:
+        stream = engine.ask("buyuk", endless(), purpose="generate")
+        assert taken == 0
+        for _ in range(10):
+            next(stream)
+        assert taken <= 10 + 256
+        stream.close()  # type: ignore[attr-defined]
+
+
+def test_never_more_requests_at_a_time_than_the_recipe_says(tmp_path: Path) -> None:
+    with FakeTeacher(latency=0.02) as teacher, make_engine(tmp_path, teacher.base_url, concurrency=3) as engine:
+        ask(engine, questions(20))
+    assert teacher.most_under_way == 3
+
+
+@pytest.mark.parametrize(
+    ("rule", "outcome", "requests"),
+    [
+        (Rule("refusal"), Outcome.REFUSED, 1),
+        (Rule("filtered"), Outcome.FILTERED, 1),
+        (Rule("empty"), Outcome.MALFORMED, 3),
+        (Rule("cut_json"), Outcome.MALFORMED, 3),
+    ],
+)
+def test_outcomes_are_typed(tmp_path: Path, rule: Rule, outcome: Outcome, requests: int) -> None:
+    with FakeTeacher(rules=[rule]) as teacher, make_engine(tmp_path, teacher.base_url) as engine:
+        (answer,) = ask(engine, questions(1))
+    assert answer.outcome is outcome
+    assert answer.reason
+    assert teacher.count == requests
+
+
+def test_an_unreadable_answer_is_asked_again_by_the_next_run_a_refusal_is_not(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("empty", when="boş"), Rule("refusal", when="ret")]) as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("boş"), question("ret")])) == [Outcome.MALFORMED, Outcome.REFUSED]
+        teacher.set_rules()
+        teacher.reset()
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("boş"), question("ret")])) == [GOOD, Outcome.REFUSED]
+    assert dict(teacher.asked) == {"boş": 1}
+
+
+def test_raising_the_limit_asks_only_truncated_rows_again(tmp_path: Path) -> None:
+    def talk(messages: object) -> str:
+        return "bir iki üç" if "kısa" in str(messages) else "bir iki üç dört beş altı"
+
+    with FakeTeacher(talk) as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            asked = [question("kısa", max_tokens=4), question("uzun", max_tokens=4)]
+            assert outcomes(ask(engine, asked)) == [GOOD, Outcome.TRUNCATED]
+            assert outcomes(ask(engine, asked)) == [GOOD, Outcome.TRUNCATED]
+            assert teacher.count == 2
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            answers = ask(engine, [question("kısa", max_tokens=9), question("uzun", max_tokens=9)])
+            assert outcomes(answers) == [GOOD, GOOD]
+            assert answers[1].answer == "bir iki üç dört beş altı"
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("uzun", max_tokens=4)])) == [GOOD]
+    assert dict(teacher.asked) == {"kısa": 1, "uzun": 2}
+
+
+def test_one_call_with_two_limits_for_one_question(tmp_path: Path) -> None:
+    with FakeTeacher(lambda _: "bir iki üç dört", latency=0.02) as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            asked = [question("uzun", row="a", max_tokens=2), question("uzun", row="b", max_tokens=9)]
+            assert outcomes(ask(engine, asked)) == [Outcome.TRUNCATED, GOOD]
+    assert teacher.count == 2
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "reset", "wrong_length", "429"])
+def test_passing_troubles_are_tried_again(tmp_path: Path, fault: str) -> None:
+    rules = [Rule(fault, after=5, times=4)]  # type: ignore[arg-type]
+    with FakeTeacher(rules=rules) as teacher, make_engine(tmp_path, teacher.base_url, concurrency=4) as engine:
+        assert outcomes(ask(engine, questions(20))) == [GOOD] * 20
+    assert teacher.count == 24
+
+
+def test_sustained_throttling_loses_no_row(tmp_path: Path) -> None:
+    rules = [Rule("429", times=40, retry_after=0.01)]
+    with FakeTeacher(rules=rules) as teacher, make_engine(tmp_path, teacher.base_url, concurrency=16) as engine:
+        assert outcomes(ask(engine, questions(30))) == [GOOD] * 30
+    assert teacher.count == 70
+
+
+def test_retry_after_is_honoured(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("429", times=1, retry_after=0.4)]) as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            started = time.monotonic()
+            assert outcomes(ask(engine, questions(1))) == [GOOD]
+    assert time.monotonic() - started >= 0.4
+
+
+def test_a_row_that_always_fails_is_a_failed_row_and_the_others_go_on(tmp_path: Path) -> None:
+    rules = [Rule("500", when="soru 7")]
+    with FakeTeacher(rules=rules) as teacher, make_engine(tmp_path, teacher.base_url, concurrency=1) as engine:
+        answers = ask(engine, questions(10))
+        assert outcomes(answers) == [GOOD] * 7 + [Outcome.FAILED] + [GOOD] * 2
+        assert "6 attempts" in answers[7].reason
+        assert "HTTP 500" in answers[7].reason
+        teacher.set_rules()
+        assert outcomes(ask(engine, questions(10))) == [GOOD] * 10  # failures are not stored
+
+
+def test_a_hanging_row_fails_at_its_deadline(tmp_path: Path) -> None:
+    rules = [Rule("hang", when="soru 3")]
+    with FakeTeacher(rules=rules) as teacher:
+        with make_engine(tmp_path, teacher.base_url, concurrency=1, timeout=0.1) as engine:
+            answers = ask(engine, questions(5))
+    assert outcomes(answers) == [GOOD, GOOD, GOOD, Outcome.FAILED, GOOD]
+    assert "0.1 s" in answers[3].reason
+
+
+def test_an_unreachable_teacher_ends_the_run_with_what_to_type(tmp_path: Path) -> None:
+    with FakeTeacher() as teacher:
+        gone = teacher.base_url
+    with make_engine(tmp_path, gone) as engine, pytest.raises(TeacherUnreachableError) as error:
+        ask(engine, questions(300))
+    text = str(error.value)
+    assert "teacher 'buyuk' cannot be reached after" not in text
+    assert "cannot be reached" in text
+    assert gone in text
+    assert "same command again" in text
+
+
+def test_a_teacher_that_stops_answering_ends_the_run_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    rules = [Rule("reset", after=40)]
+    with FakeTeacher(rules=rules) as teacher:
+        with make_engine(tmp_path, teacher.base_url, concurrency=8) as engine:
+            with pytest.raises(TeacherUnreachableError, match="no longer answers"):
+                ask(engine, questions(200))
+        answered = 40
+        teacher.set_rules()
+        teacher.reset()
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, questions(200))) == [GOOD] * 200
+    assert teacher.count == 200 - answered
+
+
+@pytest.mark.parametrize(
+    ("rule", "what"),
+    [
+        (Rule("401"), "check the key"),
+        (Rule("404"), "base_url"),
+        (Rule("redirect", target="http://192.0.2.1/"), "redirects to http://192.0.2.1/"),
+    ],
+)
+def test_a_teacher_that_refuses_everybody_is_an_error_at_once(tmp_path: Path, rule: Rule, what: str) -> None:
+    with FakeTeacher(rules=[rule]) as teacher, make_engine(tmp_path, teacher.base_url, concurrency=2) as engine:
+        with pytest.raises(TeacherUnreachableError, match=what) as error:
+            ask(engine, questions(100))
+    assert teacher.count <= 4
+    assert "sk-gizli" not in str(error.value)
+
+
+def test_a_key_revoked_on_the_way_stops_and_keeps_what_was_paid(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("401", after=30)]) as teacher:
+        with make_engine(tmp_path, teacher.base_url, concurrency=4) as engine:
+            with pytest.raises(TeacherUnreachableError, match="Answers so far are stored"):
+                ask(engine, questions(100))
+        teacher.set_rules()
+        teacher.reset()
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            ask(engine, questions(100))
+    assert teacher.count == 70
+
+
+def test_a_missing_key_is_said_before_anything_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    with FakeTeacher() as teacher, make_engine(tmp_path, teacher.base_url, key="IMBIK_FAKE_KEY") as engine:
+        with pytest.raises(UsageError, match="export IMBIK_FAKE_KEY="):
+            ask(engine, questions(5))
+    assert teacher.count == 0
+
+
+def test_a_confidential_row_never_reaches_an_unlisted_endpoint(tmp_path: Path) -> None:
+    mixed = [
+        question(f"soru {number}", sensitivity=level)
+        for number, level in enumerate([Sensitivity.PUBLIC, Sensitivity.CONFIDENTIAL, Sensitivity.SPECIAL] * 4)
+    ]
+    with FakeTeacher() as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            answers = ask(engine, mixed)
+        assert outcomes(answers) == [GOOD, Outcome.BLOCKED, Outcome.BLOCKED] * 4
+        assert "tasks.sensitivity" in answers[1].reason
+        assert teacher.count == 4
+        local = Operator(local=(LocalEndpoint(host="127.0.0.1", ports=(teacher.port,), attestation="ours"),))
+        with make_engine(tmp_path, teacher.base_url, operator=local) as engine:
+            assert outcomes(ask(engine, mixed)) == [GOOD] * 12
+        assert teacher.count == 12
+    lines = list(read_audit(tmp_path / "deneme" / "audit.jsonl"))
+    assert [line.verdict for line in lines].count("blocked") == 8
+    assert verify(tmp_path / "deneme" / "audit.jsonl") == len(lines)
+
+
+def test_a_confidential_twin_of_a_public_question_is_still_blocked(tmp_path: Path) -> None:
+    twins = [question("aynı", row="a"), question("aynı", row="b", sensitivity=Sensitivity.CONFIDENTIAL)]
+    with FakeTeacher(latency=0.02) as teacher, make_engine(tmp_path, teacher.base_url) as engine:
+        assert outcomes(ask(engine, twins)) == [GOOD, Outcome.BLOCKED]
+        assert outcomes(ask(engine, twins)) == [GOOD, Outcome.BLOCKED]
+
+
+def test_an_abandoned_stream_gives_its_claims_back(tmp_path: Path) -> None:
+    with FakeTeacher(latency=0.02) as teacher, make_engine(tmp_path, teacher.base_url, concurrency=2) as engine:
+        stream = engine.ask("buyuk", questions(100), purpose="generate")
+        next(stream)
+        stream.close()  # type: ignore[attr-defined]
+        with make_engine(tmp_path, teacher.base_url, run="baska") as other:
+            assert outcomes(ask(other, questions(100))) == [GOOD] * 100
+    assert teacher.count == 100
+
+
+def test_nothing_is_made_before_the_first_question(tmp_path: Path) -> None:
+    with make_engine(tmp_path, "http://127.0.0.1:1/v1") as engine:
+        assert engine.identity("buyuk") == "openai http://127.0.0.1:1/v1 sahte"
+        assert engine.model_folder("buyuk") is None
+        assert engine.sensitivity("buyuk") is Sensitivity.PUBLIC
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_store_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "answers.sqlite").write_bytes(b"no database at all, but long enough to be one" * 50)
+    with make_engine(tmp_path, "http://127.0.0.1:1/v1") as engine, pytest.raises(RunFolderError, match="damaged"):
+        ask(engine, questions(1))
+
+
+def test_throttling_without_end_ends_the_run(tmp_path: Path) -> None:
+    patience = RetryPolicy(base=0.01, longest=0.05, patience=0.3)
+    assert patience != FAST
+    with (
+        FakeTeacher(rules=[Rule("429")]) as teacher,
+        make_engine(tmp_path, teacher.base_url, policy=patience) as engine,
+    ):
+        with pytest.raises(TeacherUnreachableError, match="refused everything"):
+            ask(engine, questions(5))
