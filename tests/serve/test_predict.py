@@ -1,0 +1,107 @@
+"""Own rows in, the same rows out with answers: nothing dropped, nothing overwritten."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from imbik.core.errors import InputError, RunFolderError, UsageError
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Sensitivity
+from imbik.serve.predict import predict
+from small_runs import COLOURS, SmallRun
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
+    return SmallRun(tmp_path_factory.mktemp("run"), kind="classification")
+
+
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
+    return SmallRun(tmp_path_factory.mktemp("run"), sensitivity="internal")
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_line_comes_back_with_an_answer_or_a_reason(colours: SmallRun, tmp_path: Path) -> None:
+    rows = 'text,müşteri,label\n"kırmızı top, nerede?",7,mor\n,8,mavi\nbozuk satır\nyeşil top,9,yeşil\n'
+    (tmp_path / "in.csv").write_text(rows, encoding="utf-8")
+    done = predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv")
+    out = read_csv(tmp_path / "out.csv")
+    assert list(out[0]) == ["text", "müşteri", "label", "answer", "reasoning", "confidence", "error"]
+    assert [row["müşteri"] for row in out] == ["7", "8", "", "9"]
+    assert [row["label"] for row in out] == ["mor", "mavi", "", "yeşil"]  # an unknown label is no obstacle
+    assert out[0]["answer"] in COLOURS
+    assert 1 / 3 <= float(out[0]["confidence"]) <= 1
+    assert out[1]["answer"] == ""
+    assert "question is empty" in out[1]["error"]
+    assert ":4: wrong number of cells" in out[2]["error"]
+    assert (done.rows, done.answered, done.failed) == (4, 2, 2)
+    assert done.first_error == out[1]["error"]
+
+
+def test_json_lines_keep_values_as_they_were(colours: SmallRun, tmp_path: Path) -> None:
+    rows = [{"text": "mavi top", "n": 3, "tags": ["a", None]}, {"text": "yeşil top", "extra": True}, {"n": 1}]
+    (tmp_path / "in.jsonl").write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    predict(colours.run, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    out = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [{key: row[key] for key in row if key in ("text", "n", "tags", "extra")} for row in out] == rows
+    assert out[0]["answer"] in COLOURS
+    assert "error" not in out[0]
+    assert "no question found" in out[2]["error"]
+    predict(colours.run, tmp_path / "in.jsonl", tmp_path / "out.csv")
+    table = read_csv(tmp_path / "out.csv")
+    assert list(table[0])[:4] == ["text", "n", "tags", "extra"]
+    assert table[0]["tags"] == '["a",null]'
+
+
+def test_columns_of_the_same_name_are_kept(sums: SmallRun, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("question;answer\n2 elma ile 3 armut?;5\n", encoding="utf-8")
+    done = predict(sums.run, tmp_path / "in.csv", tmp_path / "out.csv")
+    (row,) = read_csv(tmp_path / "out.csv")
+    assert row["answer"] == "5"
+    assert "student_answer" in row
+    assert done.columns["answer"] == "student_answer"
+    assert done.sensitivity is Sensitivity.INTERNAL
+    assert (tmp_path / "out.csv").stat().st_mode & 0o077 == 0
+
+
+def test_turkish_excel_files_are_read(colours: SmallRun, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("metin;no\nkırmızı ağır top;1\nyeşil şişe;2\n".encode("cp1254"))
+    predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert [row["metin"] for row in read_csv(tmp_path / "out.csv")] == ["kırmızı ağır top", "yeşil şişe"]
+
+
+def test_the_same_rows_get_the_same_answers(colours: SmallRun, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\n" + "".join(f"{i}. mavi top\n" for i in range(40)), encoding="utf-8")
+    for name in ("a.csv", "b.csv"):
+        predict(colours.run, tmp_path / "in.csv", tmp_path / name)
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_a_row_longer_than_the_model_says_so(colours: SmallRun, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\n" + "top " * 400 + "\nmavi top\n", encoding="utf-8")
+    predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv")
+    out = read_csv(tmp_path / "out.csv")
+    assert "context" in out[0]["error"]
+    assert out[1]["error"] == ""
+
+
+def test_what_cannot_work_is_refused_before_the_model_is_loaded(colours: SmallRun, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\nmavi\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="replace the input"):
+        predict(colours.run, tmp_path / "in.csv", tmp_path / "in.csv")
+    with pytest.raises(UsageError, match="says no format"):
+        predict(colours.run, tmp_path / "in.csv", tmp_path / "out.xlsx")
+    with pytest.raises(InputError, match="no such file"):
+        predict(colours.run, tmp_path / "nothing.csv", tmp_path / "out.csv")
+    with pytest.raises(RunFolderError, match="not a run folder"):
+        predict(RunFolder(tmp_path), tmp_path / "in.csv", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
