@@ -57,6 +57,7 @@ def test_an_instruction_of_the_recipe_replaces_its_own_and_an_empty_one_asks_the
         ("Cevap: 4. Yok, yanlış.\nCevap: 5", "Cevap: 4. Yok, yanlış.", "5"),
         ("3+2=<<3+2=5>>5 elma\n#### 5", "3+2=5 elma", "5"),
         ("3+2=<<3+2=5>>5 elma\nA: 5", "3+2=5 elma", "5"),
+        ("3+2=<<3+2\n#### 5", "3+2=", "5"),
         ("Toplam \\boxed{5}", "Toplam 5", "5"),
         ("Önce 3 elma var. 2 eklenince 5 elma olur.", "Önce 3 elma var. 2 eklenince 5 elma olur.", "5"),
         ("5", "", "5"),

@@ -22,7 +22,7 @@ class Agreement:
     class Settings(PluginSettings):
         """`at_least` is the majority's share of the task's samples; a tie never wins."""
 
-        at_least: float = Field(0.5, ge=0, le=1)
+        at_least: float = Field(0.5, ge=0, le=1, description="share of the samples that must agree")
         min_answers: int = Field(1, ge=1, description="fewer samples than this agree on nothing")
 
     version = 1

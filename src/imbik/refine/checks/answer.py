@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sample, Verdict
 from imbik.refine.checks import CheckContext
@@ -19,7 +21,7 @@ class Answer:
     class Settings(PluginSettings):
         """`without_reference: reject` drops tasks whose answer nobody knows."""
 
-        without_reference: Literal["keep", "reject"] = "keep"
+        without_reference: Literal["keep", "reject"] = Field("keep", description="tasks whose answer nobody knows")
 
     version = 1
     scope = "row"

@@ -45,7 +45,9 @@ class Leakage:
     class Settings(PluginSettings):
         """`test` covers further test sets (B, C …) too; `overlap` is the share of the shorter text's n-grams."""
 
-        against: list[str] = ["validation", "test"]
+        against: list[str] = Field(
+            ["validation", "test"], description="held-out sets; `test` means further test sets too"
+        )
         ngram: int = Field(8, ge=2, description="words in an n-gram")
         overlap: float = Field(0.8, gt=0, le=1, description="share of n-grams in common that counts as leaked")
 

@@ -20,7 +20,8 @@ from imbik.tasks.markers import join_answer, read_marked, split_thought
 from imbik.tasks.normal import fold, squeeze
 from imbik.tasks.numbers import canonical_number, last_number
 
-_CALCULATOR = re.compile(r"<<[^<>\n]*>>")
+# GSM8K's calculator marks `<<3+2=5>>`, and one that a model never closed.
+_CALCULATOR = re.compile(r"<<[^<>\n]*>>|<<[-+*/=.,%\d() ]*$", re.MULTILINE)
 _BARE = 40
 
 _STEPS = {
