@@ -96,6 +96,7 @@ class CaptureStage:
         for rows in context.executor.map(work, (block for block in blocks if block)):
             writer.append(rows)
             context.progress.event("captured", rows=len(rows))
+        _engine.cache_clear()
         level = max(sensitivity_of(weights)[0], wanted.sensitivity, key=lambda item: item.rank)
         return _result(context, wanted, level)
 

@@ -1,0 +1,184 @@
+"""Capture: the teacher's own distributions at the learned positions, aligned by token hash, resumable, refused with reasons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.stagekit import FakeAsker, context_of, make_recipe, make_run, make_sample, make_task
+
+from imbik.capture import stage as module
+from imbik.capture.stage import CaptureStage
+from imbik.core.errors import RecipeError
+from imbik.core.executor import ProcessExecutor
+from imbik.core.runfolder import RunFolder, write_parts
+from imbik.core.types import Sample, Sensitivity
+from imbik.models.engines.transformers import TransformersEngine
+from imbik.models.load import load
+from imbik.models.logits import LogitStore
+from imbik.models.student import initial_student
+from imbik.models.tokens import encode_row, token_hash
+from imbik.recipe import Recipe
+from imbik.stage import StageContext, StageResult
+from imbik.testing.tiny_models import make_model
+
+STUDENT = {"architecture": "llama", "hidden_size": 16, "layers": 1, "heads": 2, "context": 64}
+
+
+class Asker(FakeAsker):
+    """Knows one teacher's folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        super().__init__(lambda teacher, question: pytest.fail("capture asks nothing"))
+        self.weights = folder
+
+    def model_folder(self, teacher: str) -> Path | None:
+        return self.weights if teacher == "t" else None
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("teacher") / "weights"
+    make_model(folder, sensitivity=Sensitivity.INTERNAL, context=128)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """Eight kept samples of training tasks, two of validation tasks."""
+    return refined(tmp_path, [make_sample(make_task(f"r{number}"), number % 2) for number in range(10)])
+
+
+def refined(folder: Path, samples: list[Sample]) -> RunFolder:
+    sets = ["validation" if number > 7 else "train" for number in range(len(samples))]
+    run = make_run(folder, [(sample.task, name) for sample, name in zip(samples, sets, strict=True)])
+    write_parts(run.begin("3_refined", "h"), iter(samples))
+    return run
+
+
+def recipe(**sections: Any) -> Recipe:
+    teachers = {"t": {"use": "in_process", "model": "m"}, "u": {"use": "openai", "model": "m"}}
+    return make_recipe(teachers=teachers, **{"capture": {"top_k": 5}, "student": STUDENT, "generate": {"teacher": "t"}, **sections})
+
+
+def context(run: RunFolder, weights: Path | None, made: Recipe | None = None, **more: Any) -> StageContext:
+    return context_of(CaptureStage(), made or recipe(), run, Asker(weights), **more)
+
+
+def capture(run: RunFolder, weights: Path | None, made: Recipe | None = None, **more: Any) -> StageResult:
+    return CaptureStage().run(context(run, weights, made, **more))
+
+
+def test_what_is_captured_is_what_the_teacher_says(run: RunFolder, weights: Path) -> None:
+    import torch
+
+    result = capture(run, weights)
+    assert result.books.balanced
+    assert (result.books.rows_in, result.books.rows_out, len(result.leaves)) == (10, 10, 10)
+    assert result.sensitivity is Sensitivity.INTERNAL
+    teacher, student = load(weights), initial_student(recipe(), run)
+    store = LogitStore.open(run.stage("5_logits"))
+    store.check_tokenizer(student.tokenizer_hash)
+    sample = make_sample(make_task("r9"), 1)
+    row = encode_row(student.tokenizer, sample.task, "2 + 3 = 5\nCevap: 5")
+    ids, logprobs = store.row(sample.id, token_hash(row.ids))
+    with torch.no_grad():
+        own = torch.log_softmax(teacher.network(torch.tensor([row.ids])).logits[0], -1)
+    places = [place for place, learned in enumerate(row.learn[1:]) if learned]
+    assert places[0] == row.learn.index(True) - 1
+    assert ids.shape == (len(places), 5)
+    assert np.allclose(logprobs, own[places].topk(5).values, atol=1e-5)
+    assert np.allclose(np.take_along_axis(own[places].numpy(), ids.astype(np.int64), 1), logprobs, atol=1e-5)
+
+
+def test_only_what_is_missing_is_captured_again(run: RunFolder, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK_ROWS", 3)
+    whole = capture(run, weights)
+    folder = run.stage("5_logits")
+    assert len(list(folder.glob("*.index.jsonl"))) == 4
+    for number in (2, 3):  # killed after the second block
+        (folder / f"shard-{number:05d}.index.jsonl").unlink()
+    asked: list[int] = []
+    work = module.CaptureWork.__call__
+
+    def counted(self: module.CaptureWork, block: Any) -> Any:
+        asked.append(len(block))
+        return work(self, block)
+
+    monkeypatch.setattr(module.CaptureWork, "__call__", counted)
+    again = capture(run, weights)
+    assert asked == [3, 1]
+    assert sorted(again.leaves) == sorted(whole.leaves)
+
+
+def test_worker_processes_give_the_same(run: RunFolder, weights: Path, tmp_path: Path) -> None:
+    here = capture(run, weights)
+    elsewhere = refined(tmp_path / "b", [make_sample(make_task(f"r{number}"), number % 2) for number in range(10)])
+    assert sorted(capture(elsewhere, weights, executor=ProcessExecutor(1)).leaves) == sorted(here.leaves)
+
+
+def test_rows_beyond_the_teachers_context_are_counted(tmp_path: Path, weights: Path) -> None:
+    long = make_sample(make_task("long", "12 elma " * 60))
+    result = capture(refined(tmp_path, [make_sample(make_task("r0")), long]), weights)
+    assert (result.books.rows_out, result.books.rejected) == (1, 1)
+    assert result.books.balanced
+    assert "context" in result.warnings[0]
+
+
+def test_never_more_than_the_vocabulary(run: RunFolder, weights: Path) -> None:
+    capture(run, weights, recipe(capture={"top_k": 100_000}))
+    width = load(weights).network.config.vocab_size
+    assert LogitStore.open(run.stage("5_logits")).settings.top_k == width
+
+
+def test_the_same_answer_with_class_tokens(tmp_path: Path) -> None:
+    """A label is one learned token and the end of the turn: two captured positions."""
+    make_model(tmp_path / "teacher", classes=["evet", "hayır"])
+    run = refined(tmp_path, [make_sample(make_task("r0"), answer="evet", reasoning="")])
+    kind = {"use": "classification", "labels": ["evet", "hayır"]}
+    made = recipe(tasks={"source": "rows.jsonl", "kind": kind})
+    capture(run, tmp_path / "teacher", made)
+    store = LogitStore.open(run.stage("5_logits"))
+    ids, _ = store.row("r0#t#0", store.token_hash("r0#t#0"))
+    assert len(ids) == 2
+
+
+def test_different_tokenizers_are_refused(run: RunFolder, weights: Path) -> None:
+    with pytest.raises(RecipeError, match="different tokenizers") as caught:
+        capture(run, weights, recipe(student={**STUDENT, "tokenizer": "train", "vocabulary": 280}))
+    assert "student.tokenizer=teacher" in caught.value.next
+
+
+def test_teachers_that_give_text_only_are_refused(run: RunFolder) -> None:
+    made = recipe(capture={"teacher": "u"})
+    with pytest.raises(RecipeError, match="gives text only"):
+        capture(run, None, made)
+    with pytest.raises(RecipeError, match="gives text only"):
+        CaptureStage().settings(made, Asker(None))
+
+
+def test_several_teachers_need_a_name(weights: Path) -> None:
+    made = recipe(generate={"teacher": {"public": "t", "otherwise": "u"}})
+    with pytest.raises(RecipeError, match="which teacher"):
+        CaptureStage().settings(made, Asker(weights))
+
+
+def test_needed_and_settings(weights: Path) -> None:
+    stage = CaptureStage()
+    assert stage.needed(recipe())
+    assert not stage.needed(recipe(capture=None))
+    assert stage.inputs(recipe()) == ("refine",)
+    assert stage.inputs(recipe(review={})) == ("review",)
+    one = stage.settings(recipe(), Asker(weights))
+    assert one == stage.settings(recipe(train={"epochs": 9}), Asker(weights))
+    assert one != stage.settings(recipe(capture={"top_k": 6}), Asker(weights))
+
+
+def test_batches_change_nothing_but_noise(run: RunFolder, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = TransformersEngine(load(weights))
+    rows = [[5, 6, 7, 8], [9, 10]]
+    together, alone = engine.top_k(rows, 5), [engine.top_k([row], 5)[0] for row in rows]
+    for (_, one), (_, two) in zip(together, alone, strict=True):
+        assert np.allclose(one, two, atol=1e-5)
