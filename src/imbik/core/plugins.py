@@ -118,7 +118,10 @@ def load_plugin(group: str, name: str) -> type[Any]:
 
 def typed_settings(group: str, block: PluginBlock) -> PluginSettings:
     """The block's settings as the plug-in's own `Settings`; errors name the recipe's line and the key meant."""
-    plugin = load_plugin(group, block.use)
+    try:
+        plugin = load_plugin(group, block.use)
+    except PluginError as error:
+        raise PluginError(error.what, where=error.where or block.where, next=error.next) from None
     settings = cast("type[PluginSettings]", plugin.Settings)
     try:
         return settings.model_validate(block.raw)

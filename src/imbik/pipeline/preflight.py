@@ -15,6 +15,7 @@ from typing import cast
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.runfolder import RunFolder
+from imbik.evaluate import require
 from imbik.models.folder import check_folder
 from imbik.pipeline import rules
 from imbik.pipeline.estimate import Estimate, estimate
@@ -40,6 +41,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
     Raises: PluginError or RecipeError for what cannot work, BlockedError where no row could ever reach a teacher.
     """
     check_plugins(recipe)
+    require.parse(recipe.evaluate.require)
     refuse_contradictions(recipe)
     refuse_unreachable(recipe)
     rows = look(recipe, run)

@@ -93,7 +93,9 @@ def size_of_config(config: Mapping[str, Any], *, pretrained: bool) -> Size:
     vocabulary = int(config.get("vocab_size") or 0)
     if config.get("model_type") == "gpt2":
         context = int(config.get("n_positions") or config.get("max_position_embeddings") or 1024)
-        count = (vocabulary + context) * hidden + layers * (12 * hidden**2 + 13 * hidden) + 2 * hidden
+        inner = int(config.get("n_inner") or config.get("intermediate_size") or 4 * hidden)
+        block = 4 * hidden**2 + 2 * hidden * inner + inner + 9 * hidden
+        count = (vocabulary + context) * hidden + layers * block + 2 * hidden
         return Size(count, pretrained, hidden, layers, vocabulary)
     heads = int(config.get("num_attention_heads") or 1)
     width = int(config.get("head_dim") or hidden // max(heads, 1))
@@ -153,14 +155,13 @@ def tokenizer_teacher(recipe: Recipe) -> str:
 
 def _run_size(recipe: Recipe, block: PluginBlock) -> Size | None:
     """The student of another recipe or run."""
-    named = block.raw.get("recipe")
-    if not named:
-        return None
+    named = str(block.raw.get("recipe") or block.raw.get("run") or "")
+    runs = Path(os.environ.get("IMBIK_RUNS") or "runs")
     try:
-        inner = load_recipe(recipe.path(str(named)))
-    except ImbikError:
+        path = next(path for path in (recipe.path(named), (runs / named).resolve()) if path.exists())
+        size = student_size(load_recipe(path))
+    except (ImbikError, StopIteration):
         return None
-    size = student_size(inner)
     return Size(size.parameters, True, size.hidden_size, size.layers, size.vocabulary) if size else None
 
 

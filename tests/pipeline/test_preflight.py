@@ -1,0 +1,249 @@
+"""What cannot work is refused before the first token; what can is forecast; every refusal names line or key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from imbik.core.errors import BlockedError, ExitCode, ImbikError, ModelError, PluginError, RecipeError
+from imbik.core.runfolder import RunFolder
+from imbik.pipeline.estimate import estimate
+from imbik.pipeline.preflight import preflight, size
+from imbik.pipeline.rows import Rows, look
+from imbik.recipe import Recipe, load_recipe
+from imbik.testing.tiny_models import make_model
+
+API = """name: a
+tasks:
+  source: rows.csv
+  kind: math
+  sensitivity: public
+teachers:
+  big: {use: openai, model: gpt-x}
+student:
+  architecture: llama
+train:
+  learning_rate: 3e-3
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Recipe]:
+    """Writes a recipe and loads it, with rows beside it."""
+    (tmp_path / "rows.csv").write_text("question,answer\n" + "".join(f"{i}+1 kaç eder?,{i + 1}\n" for i in range(100)))
+
+    def write(text: str, *overrides: str) -> Recipe:
+        (tmp_path / "recipe.yaml").write_text(text)
+        return load_recipe(tmp_path / "recipe.yaml", overrides)
+
+    return write
+
+
+def check(recipe: Recipe) -> None:
+    """Run preflight for a run that is not there yet."""
+    preflight(recipe, RunFolder(recipe.base / "runs" / recipe.name))
+
+
+def test_a_good_recipe_passes_and_is_forecast(written: Callable[..., Recipe]) -> None:
+    recipe = written(API)
+    found = preflight(recipe, RunFolder(recipe.base / "runs" / "a"))
+    assert found.warnings == ()
+    assert found.estimate.rows == 100
+    assert found.estimate.teacher_calls == 100
+    assert found.estimate.money is None
+    assert set(found.estimate.seconds) == {"tasks", "generate", "refine", "train", "export", "evaluate"}
+    assert 500e6 < found.estimate.memory_bytes < 4e9
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "words"),
+    [
+        ("refine: [{use: answer, threshhold: 1}]", 12, "unknown key 'threshhold'"),
+        ("refine: [{use: anser}]", 12, "did you mean 'answer'"),
+        ("capture: {top_k: 5}", 7, "whose weights are not here"),
+        ("export: [{use: gguf2}]", 12, "there is no plug-in 'gguf2'"),
+        ("evaluate: {metrics: [acuracy]}", None, "did you mean 'accuracy'"),
+        ("evaluate: {require: {retention: most}}", None, "cannot be read"),
+    ],
+)
+def test_a_wrong_block_names_its_line(
+    written: Callable[..., Recipe], line: str, number: int | None, words: str
+) -> None:
+    recipe = written(API + line + "\n")
+    with pytest.raises((PluginError, RecipeError), match=words) as raised:
+        check(recipe)
+    assert raised.value.exit_code is ExitCode.USAGE
+    if number:
+        assert raised.value.where == f"{recipe.base / 'recipe.yaml'}:{number}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words", "advice"),
+    [
+        (["student.hidden_size=30"], "not a multiple of student.heads", "student.hidden_size=32"),
+        (["student.key_value_heads=3"], "not a multiple of student.key_value_heads", "key_value_heads=0"),
+        (["train.losses=[{use: forward_kl}]"], "the recipe captures none", "capture:"),
+        (["student.tokenizer=teacher"], "whose weights are not here", "leave the key out"),
+        (["student.tokenizer=own"], "a model made from a config has none", "student.tokenizer=train"),
+        (["teachers.big={use: run, recipe: absent.yaml}"], "absent.yaml, which is not there", "teachers.big.recipe"),
+    ],
+)
+def test_contradictions_are_refused(
+    written: Callable[..., Recipe], overrides: list[str], words: str, advice: str
+) -> None:
+    with pytest.raises(RecipeError, match=words) as raised:
+        check(written(API, *overrides))
+    assert advice in raised.value.next
+
+
+def test_capture_without_a_teacher_is_refused(written: Callable[..., Recipe]) -> None:
+    plain = yaml.safe_load(API)
+    del plain["teachers"]
+    plain |= {"generate": {"from": "reference"}, "capture": {"top_k": 5}}
+    with pytest.raises(RecipeError, match="capture needs a teacher"):
+        check(written(yaml.safe_dump(plain)))
+
+
+def test_a_teacher_folder_with_pickled_weights_is_refused(written: Callable[..., Recipe]) -> None:
+    recipe = written(API, "teachers.big={use: in_process, model: teacher}")
+    make_model(recipe.base / "teacher")
+    check(recipe)
+    (recipe.base / "teacher" / "model.safetensors").rename(recipe.base / "teacher" / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="pickled"):
+        check(recipe)
+
+
+class TestReach:
+    """Rows that no teacher may ever see stop the run before it starts."""
+
+    def test_confidential_by_default_names_the_key(self, written: Callable[..., Recipe]) -> None:
+        with pytest.raises(BlockedError, match=r"confidential \(the default") as raised:
+            check(written(API.replace("  sensitivity: public\n", "")))
+        assert raised.value.exit_code is ExitCode.BLOCKED
+        assert "tasks.sensitivity: public" in raised.value.next
+        assert "let" in raised.value.next
+
+    @pytest.mark.parametrize("level", ["internal", "confidential", "special"])
+    def test_only_public_rows_pass_without_an_operator(self, written: Callable[..., Recipe], level: str) -> None:
+        check(written(API))
+        with pytest.raises(BlockedError, match=level):
+            check(written(API, f"tasks.sensitivity={level}"))
+
+    def test_a_teacher_that_is_here_may_see_everything(self, written: Callable[..., Recipe]) -> None:
+        recipe = written(API, "teachers.big={use: in_process, model: teacher}", "tasks.sensitivity=special")
+        make_model(recipe.base / "teacher")
+        check(recipe)
+
+    @pytest.mark.parametrize(
+        ("operator", "level", "passes"),
+        [
+            ("external: [{host: api.openai.com, contract: c, accepts: internal}]", "internal", True),
+            ("external: [{host: api.openai.com, contract: c, accepts: internal}]", "confidential", False),
+            ("external: [{host: other.example, contract: c, accepts: confidential}]", "internal", False),
+            ("unlisted: nothing", "public", False),
+            ("local: [{host: 10.0.0.0/8, port: 443, attestation: ours}]", "special", True),
+            ("local: [{host: 10.0.0.0/8, port: 8000, attestation: ours}]", "special", False),
+        ],
+    )
+    def test_the_operators_file_decides(
+        self,
+        written: Callable[..., Recipe],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path_factory: pytest.TempPathFactory,
+        operator: str,
+        level: str,
+        passes: bool,
+    ) -> None:
+        file = tmp_path_factory.mktemp("operator") / "operator.yaml"
+        file.write_text(operator)
+        monkeypatch.setenv("IMBIK_OPERATOR", str(file))
+        recipe = written(API, f"tasks.sensitivity={level}")
+        if passes:
+            check(recipe)
+        else:
+            with pytest.raises(BlockedError):
+                check(recipe)
+
+    def test_an_untrusted_file_beside_the_recipe_is_named(self, written: Callable[..., Recipe]) -> None:
+        recipe = written(API, "tasks.sensitivity=internal")
+        (recipe.base / "operator.yaml").write_text("external: [{host: api.openai.com, contract: c, accepts: internal}]")
+        with pytest.raises(BlockedError, match="is not trusted and was ignored"):
+            check(recipe)
+
+    def test_a_column_of_marks_is_left_to_the_gate(self, written: Callable[..., Recipe]) -> None:
+        check(written(API, "tasks.sensitivity=gizlilik"))
+
+    def test_rows_that_no_teacher_is_named_for(self, written: Callable[..., Recipe]) -> None:
+        with pytest.raises(RecipeError, match="names none for internal rows"):
+            check(written(API, "generate.teacher={public: big}", "tasks.sensitivity=internal"))
+
+
+class TestEstimate:
+    """The forecast grows with what there is to do, and counts exactly what can be counted."""
+
+    def test_calls_tokens_and_money(self, written: Callable[..., Recipe]) -> None:
+        priced = "teachers.big.price={input: 2, output: 10}"
+        recipe = written(API, priced, "generate.samples=3", "generate.temperature=1")
+        rows = Rows(1000, 100, 200, prompt_tokens=40, answer_tokens=30, known=True)
+        found = estimate(recipe, rows)
+        assert found.teacher_calls == 3 * 1100 + 200
+        assert found.input_tokens == 3500 * 100
+        assert found.output_tokens == 3500 * 30
+        assert found.money is not None
+        assert float(found.money) == pytest.approx((350_000 * 2 + 105_000 * 10) / 1e6)
+
+    def test_a_teacher_that_is_here_costs_nothing(self, written: Callable[..., Recipe]) -> None:
+        recipe = written(API, "teachers.big={use: in_process, model: teacher}")
+        make_model(recipe.base / "teacher")
+        assert estimate(recipe, Rows(10)).money == 0
+
+    @pytest.mark.parametrize(
+        ("key", "less", "more"),
+        [("train.epochs", "2", "8"), ("student.hidden_size", "64", "512"), ("train.seeds", "[1]", "[1, 2, 3]")],
+    )
+    def test_more_work_takes_longer(self, written: Callable[..., Recipe], key: str, less: str, more: str) -> None:
+        rows = Rows(1000, 100, 100, 40, 30)
+        short = estimate(written(API, f"{key}={less}"), rows).seconds["train"]
+        long = estimate(written(API, f"{key}={more}"), rows).seconds["train"]
+        assert long > short
+
+    def test_less_memory_with_smaller_micro_batches_and_adapters(self, written: Callable[..., Recipe]) -> None:
+        rows = Rows(1000, 100, 100, 400, 100)
+        base = ["student.hidden_size=1024", "student.layers=16", "student.heads=16", "train.batch_size=32"]
+        plain = estimate(written(API, *base), rows).memory_bytes
+        for mend in ("train.micro_batch=2", "train.gradient_checkpointing=true", "train.method=lora"):
+            assert estimate(written(API, *base, mend), rows).memory_bytes < plain
+
+
+class TestRows:
+    """Rows are counted without reading everything."""
+
+    def test_lines_of_a_file_cut_by_the_selection(self, written: Callable[..., Recipe]) -> None:
+        assert look(written(API), RunFolder(Path("none"))).total == 100
+        assert look(written(API, "tasks.rows='train[:40]'"), RunFolder(Path("none"))).total == 40
+
+    def test_separate_files_take_nothing_from_the_rows(self, written: Callable[..., Recipe]) -> None:
+        found = look(written(API, "tasks.test_source=rows.csv"), RunFolder(Path("none")))
+        assert (found.train, found.validation, found.test) == (90, 10, 100)
+
+    def test_embedded_problems_say_how_many_they_are(self, written: Callable[..., Recipe]) -> None:
+        source = "tasks.source={use: embedded, pool: 500, test: 70, B: 20, C: 10}"
+        found = look(written(API, source), RunFolder(Path("none")))
+        assert (found.train, found.validation, found.test) == (450, 50, 100)
+
+    def test_a_missing_file_is_left_to_stage_one(self, written: Callable[..., Recipe]) -> None:
+        assert look(written(API, "tasks.source=absent.csv"), RunFolder(Path("none"))).total == 0
+
+
+def test_bytes_are_written_for_people() -> None:
+    assert [size(count) for count in (12, 1_500, 2_340_000, 5e9, 3e12)] == ["12 B", "1.5 kB", "2.34 MB", "5 GB", "3 TB"]
+
+
+def test_every_refusal_says_what_to_do(written: Callable[..., Recipe]) -> None:
+    for override in ("student.hidden_size=30", "train.losses=[forward_kl]", "student.tokenizer=own"):
+        with pytest.raises(ImbikError) as raised:
+            check(written(API, override))
+        assert raised.value.next
