@@ -33,8 +33,6 @@ def roster(recipe: Recipe, run: RunFolder, asker: Asker, kind: Kind) -> tuple[li
     for control in CONTROLS:
         if control in against and students.seeds(run, control):
             systems.append(_trained(recipe, run, control))
-        elif control in recipe.train.controls and control in against:
-            notes.append(_why_no_control(control))
     if "baseline" in against:
         start = partial(_initial, recipe, run)
         systems.append(ModelSystem("baseline", {UNTRAINED: start}, UNTRAINED, recipe))
@@ -96,12 +94,3 @@ def _tfidf(recipe: Recipe, run: RunFolder, kind: Kind) -> System | str:
 
     samples = [sample for sample, name in read_samples(run, recipe) if name == "train"]
     return from_samples(samples, kind, recipe.evaluate.latency_rows)
-
-
-def _why_no_control(control: str) -> str:
-    if control == "answers_only":
-        return (
-            "The refined answers hold no reasoning, so answers_only would be text_only over again: text_only alone was "
-            "trained."
-        )
-    return f"{control} was not trained in this run."

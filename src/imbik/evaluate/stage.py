@@ -139,8 +139,8 @@ def _ask(
     if before is not None:
         return before
     label = f"evaluate {system.name}"
-    context.progress.begin(label, len(held))
-    asked = system.answer([row.task for row in held], kind)
+    context.progress.begin(label, len(held) * system.rounds)
+    asked = system.answer([row.task for row in held], kind, lambda rows: context.progress.advance(label, rows))
     answers = [
         read_answer(row, completion, kind, metrics, seed)
         for seed, completions in asked.completions.items()
@@ -148,7 +148,6 @@ def _ask(
     ]
     ran = Ran(cost_to_run=asked.cost_to_run, sensitivity=asked.sensitivity, notes=asked.notes)
     keep(context.folder, system.name, answers, ran)
-    context.progress.advance(label, len(held))
     context.progress.end(label)
     return answers, ran
 
@@ -192,7 +191,7 @@ def _findings(
         retention=compared.retention,
         paired=compared.paired,
         funnel=trail.funnel(run),
-        spend=trail.spend(run, (answer for rows in answers.values() for answer in rows)),
+        spend=trail.spend(recipe, run, answers.get("teacher", ())),
         lineage=trail.lineage(run),
     )
     level = max([row.task.sensitivity for row in held] + [note.sensitivity for note in ran.values()], key=_rank)
@@ -214,7 +213,7 @@ def _findings(
         samples_withheld=not shown,
         bars=require.judge(recipe.evaluate.require, scores, metric),
         notes=[*notes, *(text for note in ran.values() for text in note.notes), *_unasked(answers, held)],
-        warnings=[text for manifest in trail.manifests(run).values() for text in manifest.warnings],
+        warnings=[f"{made.stage}: {text}" for made in trail.manifests(run).values() for text in made.warnings],
         privacy=trail.privacy_sentence(run),
         command=f"imbik run {run.path / 'recipe.yaml'}",
         date=datetime.now(UTC).strftime("%Y-%m-%d"),

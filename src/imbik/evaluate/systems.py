@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from imbik.core.executor import blocks_of
 from imbik.core.types import Completion, Outcome, Sampling, Sensitivity, Task
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.timing import Request, cost_to_run
@@ -20,7 +21,7 @@ from imbik.tasks.kinds import Kind
 
 if TYPE_CHECKING:
     from imbik.models.model import LanguageModel
-
+Advance = Callable[[int], None]
 LARGE = 30_000_000  # from here on a model is worth the second that collecting garbage takes
 
 
@@ -42,8 +43,13 @@ class System(Protocol):
         """As in scores.json."""
         ...
 
-    def answer(self, tasks: Sequence[Task], kind: Kind) -> Asked:
-        """One completion a task for every seed."""
+    @property
+    def rounds(self) -> int:
+        """How often it answers every row (once a seed)."""
+        ...
+
+    def answer(self, tasks: Sequence[Task], kind: Kind, advance: Advance) -> Asked:
+        """One completion a task for every seed; `advance` is told of rows as they are done."""
         ...
 
 
@@ -56,13 +62,18 @@ class ModelSystem:
     timed: int
     recipe: Recipe
 
-    def answer(self, tasks: Sequence[Task], kind: Kind) -> Asked:
+    @property
+    def rounds(self) -> int:
+        """One a seed."""
+        return len(self.load)
+
+    def answer(self, tasks: Sequence[Task], kind: Kind, advance: Advance) -> Asked:
         """Load each seed's model once: answer all rows in batches, then time single requests of one seed."""
         completions, cost, levels = {}, SystemScores(), [Sensitivity.PUBLIC]
         for seed, load in self.load.items():
             model = load()
             requests = [self._request(model, task, kind) for task in tasks]
-            completions[seed] = answer_all(model, requests)
+            completions[seed] = answer_all(model, requests, self.recipe.evaluate.batch_size, advance)
             if seed == self.timed:
                 cost = time_alone(model, requests[: self.recipe.evaluate.latency_rows])
             levels.append(model.sensitivity)
@@ -78,24 +89,30 @@ class ModelSystem:
         return Request(prompt, Sampling(max_tokens=longest), kind.choices(task), task)
 
 
-def answer_all(model: LanguageModel, requests: Sequence[Request]) -> list[Completion]:
-    """Answer in batches; a row that is longer than the model's context gets no answer and says why."""
+def answer_all(model: LanguageModel, requests: Sequence[Request], batch: int, advance: Advance) -> list[Completion]:
+    """Answer in batches of like lengths; a row that is longer than the model's context gets no answer and says why."""
     from imbik.models.answer import answer_prompts
     from imbik.models.engines.transformers import TransformersEngine
 
-    sent = {index: request for index, request in enumerate(requests) if _fits(request, model)}
-    answered = answer_prompts(
-        TransformersEngine(model),
-        [request.prompt for request in sent.values()],
-        [request.sampling for request in sent.values()],
-        [0] * len(sent),
-        [request.choices for request in sent.values()],
-        tasks=[request.task for request in sent.values()],
-    )
+    engine = TransformersEngine(model)
     reason = f"the row is longer than the model's {model.context} tokens"
     found = [Completion(outcome=Outcome.TRUNCATED, reason=reason)] * len(requests)
-    for index, completion in zip(sent, answered, strict=True):
-        found[index] = completion
+    fitting = [index for index, request in enumerate(requests) if _fits(request, model)]
+    fitting.sort(key=lambda index: len(requests[index].prompt))
+    advance(len(requests) - len(fitting))
+    for indexes in blocks_of(fitting, batch):
+        block = [requests[index] for index in indexes]
+        answered = answer_prompts(
+            engine,
+            [request.prompt for request in block],
+            [request.sampling for request in block],
+            [0] * len(block),
+            [request.choices for request in block],
+            tasks=[request.task for request in block],
+        )
+        for index, completion in zip(indexes, answered, strict=True):
+            found[index] = completion
+        advance(len(block))
     return found
 
 

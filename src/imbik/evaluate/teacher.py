@@ -8,7 +8,7 @@ do.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ from imbik.core.files import digest
 from imbik.core.types import Completion, Message, Outcome, Question, Recorded, Sampling, Sensitivity, Task
 from imbik.evaluate.answers import NOT_ASKED, UNTRAINED
 from imbik.evaluate.scores import SystemScores
-from imbik.evaluate.systems import Asked, time_alone
+from imbik.evaluate.systems import Advance, Asked, time_alone
 from imbik.evaluate.timing import Request, latency
 from imbik.models.tokens import encode_prompt
 from imbik.recipe import Recipe
@@ -36,7 +36,12 @@ class TeacherSystem:
     asker: Asker
     only: str = ""
 
-    def answer(self, tasks: Sequence[Task], kind: Kind) -> Asked:
+    @property
+    def rounds(self) -> int:
+        """One; a recorded teacher's voices come as they are found."""
+        return 1
+
+    def answer(self, tasks: Sequence[Task], kind: Kind, advance: Advance) -> Asked:
         """One completion a task, or one for each voice of a recorded teacher."""
         routed = self._routed(tasks)
         voices = max((len(self._voices(teacher)) for teacher in routed), default=1)
@@ -46,6 +51,7 @@ class TeacherSystem:
                 questions = [self._question(teacher, tasks[index], kind, number) for index in indexes]
                 for index, completion in zip(indexes, self._ask(teacher, questions), strict=True):
                     found[number][index] = completion
+                    advance(number == 0)
         named = [teacher for teacher in routed if teacher]
         levels = [Sensitivity.PUBLIC, *(self.asker.sensitivity(teacher) for teacher in named)]
         cost = self._cost(named, [tasks[i] for i in routed[named[0]]], kind, found) if named else SystemScores()
@@ -69,11 +75,11 @@ class TeacherSystem:
         named = block.raw.get("files") if isinstance(block.raw.get("files"), dict) else block.raw.get("answers")
         return tuple(str(name) for name in named) if isinstance(named, dict) else ("",)
 
-    def _ask(self, teacher: str, questions: Sequence[Question]) -> Sequence[Completion]:
+    def _ask(self, teacher: str, questions: Sequence[Question]) -> Iterable[Completion]:
         if not teacher:
             reason = "no teacher is named for rows of this sensitivity"
             return [Completion(outcome=Outcome.BLOCKED, reason=reason)] * len(questions)
-        return list(self.asker.ask(teacher, questions, purpose="evaluation"))
+        return self.asker.ask(teacher, questions, purpose="evaluation")
 
     def _question(self, teacher: str, task: Task, kind: Kind, number: int) -> Question:
         generate = self.recipe.generate

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from imbik.core.types import Completion, Sensitivity, Task
 from imbik.evaluate.answers import UNTRAINED
 from imbik.evaluate.scores import SystemScores
-from imbik.evaluate.systems import Asked
+from imbik.evaluate.systems import Advance, Asked
 from imbik.evaluate.timing import latency
 from imbik.tasks.kinds import Kind
 
@@ -33,11 +33,14 @@ class TfidfSystem:
     latency_rows: int
     name: str = "tfidf"
 
-    def answer(self, tasks: Sequence[Task], kind: Kind) -> Asked:  # noqa: ARG002 - the contract of systems
+    rounds: int = 1
+
+    def answer(self, tasks: Sequence[Task], kind: Kind, advance: Advance) -> Asked:  # noqa: ARG002 - the contract of systems
         """Train, answer all rows, time some of them one by one."""
         model, parameters, size = self._train()
         texts = [task.text for task in tasks]
         found = [Completion(answer=str(label)) for label in model.predict(texts)] if texts else []
+        advance(len(tasks))
         seconds = []
         for text in texts[: self.latency_rows]:
             started = time.perf_counter()

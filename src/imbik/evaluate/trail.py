@@ -16,6 +16,7 @@ from imbik.core.runfolder import Manifest, RunFolder, read_parts
 from imbik.core.types import Record, Usage
 from imbik.evaluate.answers import Answer
 from imbik.evaluate.scores import FunnelStage, Spend
+from imbik.recipe import Recipe
 
 _UNITS = (
     ("1_tasks", "rows of the source"),
@@ -60,9 +61,10 @@ def funnel(run: RunFolder) -> list[FunnelStage]:
     return [FunnelStage.of(done[folder].stage, unit, done[folder].books) for folder, unit in _UNITS if folder in done]
 
 
-def spend(run: RunFolder, evaluated: Iterable[Answer]) -> Spend:
-    """Money and tokens of the training answers and of this report's."""
-    trained = [sample.completion for sample in read_parts(run.stage("2_answers"), _PaidSample)]
+def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer]) -> Spend:
+    """Money and tokens of the teacher's answers, for training and for this report."""
+    taught = read_parts(run.stage("2_answers"), _PaidSample) if recipe.answering_teachers() else iter(())
+    trained = [sample.completion for sample in taught]
     asked = [answer for answer in evaluated if answer.asked]
     generation = sum((item.cost for item in trained), Decimal(0))
     evaluation = sum((item.cost for item in asked), Decimal(0))
