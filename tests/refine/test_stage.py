@@ -99,14 +99,11 @@ def test_the_twin_and_the_held_out_row_are_named(tmp_path: Path) -> None:
     tasks, samples = mixed_samples()
     run = make_run(tmp_path, tasks, samples)
     refine(run, refine=FULL)
-    reasons = {
-        sample.task.id: sample.verdicts[-1].reason
-        for sample in rejected_in(run)
-        if sample.verdicts[-1].by in FULL[3:4][0].values()
-    }
+    rejected = [(sample.task.id, sample.verdicts[-1]) for sample in rejected_in(run)]
+    reasons = {row: verdict.reason for row, verdict in rejected if verdict.by == "duplicates"}
     assert "'r03'" in reasons["r20"]
     assert "known answer is '3' and not '20'" in reasons["r20"]
-    leaked = {s.task.id: s.verdicts[-1].reason for s in rejected_in(run) if s.verdicts[-1].by == "leakage"}
+    leaked = {row: verdict.reason for row, verdict in rejected if verdict.by == "leakage"}
     assert leaked == {"r30": "the same words as validation row 'r05'"}
 
 

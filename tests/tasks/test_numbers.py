@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imbik.tasks.numbers import canonical_number, last_number, numbers_in, write_number
+from imbik.tasks.numbers import canonical_number, last_number, write_number
 
 TURKISH = [
     ("18", "18"),
@@ -134,10 +134,6 @@ def test_the_last_number_is_given_as_written() -> None:
     assert last_number("Sıcaklık −5 derecedir", "tr") == "-5"
     assert last_number("12 elma\nhiç kalmadı", "tr") == "12"
     assert last_number("no number", "en") == ""
-
-
-def test_all_numbers_of_a_text() -> None:
-    assert list(numbers_in("3 elma, 1.250 TL ve 1/2 kilo", "tr")) == ["3", "1250", "0.5"]
 
 
 def _grouped(value: int, mark: str) -> str:

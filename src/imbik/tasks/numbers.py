@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from fractions import Fraction
 
 # Languages in which `1.250` is 1250 and `1,250` is 1.25 are all but these.
@@ -78,14 +77,6 @@ def last_number(text: str, language: str = "en") -> str:
         if last:
             break
     return last
-
-
-def numbers_in(text: str, language: str = "en") -> Iterator[str]:
-    """Normal forms of all numbers in a text, in order."""
-    for found in _pattern(language).finditer(_normalise(text)):
-        value = _value(found, language)
-        if value is not None:
-            yield write_number(value)
 
 
 def write_number(value: Fraction) -> str:
