@@ -1,4 +1,4 @@
-"""A recipe small enough to run whole in a few seconds: sums in Turkish, learned by a model of a few thousand weights."""
+"""A recipe small enough to run whole in a few seconds: sums in Turkish for a model of a few thousand weights."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ tasks:
   split: {{validation: 0.1, test: 0.2}}
 generate: {{from: reference}}
 student: {{architecture: llama, hidden_size: 16, layers: 1, heads: 2, context: 128, tokenizer: train, vocabulary: 300}}
-train: {{steps: 8, batch_size: 8, learning_rate: 1e-2, precision: fp32, threads: 1, checkpoint_every: 2, validate_every: 4}}
+train:
+  {{steps: 8, batch_size: 8, learning_rate: 1e-2, precision: fp32, threads: 1, checkpoint_every: 2, validate_every: 4}}
 evaluate: {{against: [baseline], latency_rows: 1, resamples: 100, max_tokens: 8}}
 {extra}
 """

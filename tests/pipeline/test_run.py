@@ -1,4 +1,4 @@
-"""The pipeline's promises: same command again does nothing, changed work is redone from where it changed, one writer."""
+"""The pipeline's promises: the same command again does nothing, changed work is redone from there, one writer."""
 
 from __future__ import annotations
 
@@ -141,12 +141,17 @@ def test_a_run_folder_runs_again_by_its_own_recipe(project: Project) -> None:
 
 
 def test_a_teacher_trained_by_a_recipe_runs_first(project: Project, tmp_path: Path) -> None:
-    project()
-    teacher = (tmp_path / "recipe.yaml").read_text(encoding="utf-8").replace("name: toplama", "name: hoca")
-    (tmp_path / "hoca.yaml").write_text(teacher, encoding="utf-8")
-    student = teacher.replace("name: hoca", "name: ogrenci").replace(
-        "generate: {from: reference}",
-        "teachers: {hoca: {use: run, recipe: hoca.yaml}}\ngenerate: {instruction: '', max_tokens: 12}\nrefine: []",
+    rows = "".join(f"{index} numaralı {word} nerede,{word}\n" for index in range(60) for word in ("kart", "havale"))
+    text = (
+        project()
+        .read_text(encoding="utf-8")
+        .replace("toplama.csv", "etiketli.csv")
+        .replace("kind: math", "kind: classification")
+    )
+    (tmp_path / "etiketli.csv").write_text(f"text,label\n{rows}", encoding="utf-8")
+    (tmp_path / "hoca.yaml").write_text(text.replace("name: toplama", "name: hoca"), encoding="utf-8")
+    student = text.replace("name: toplama", "name: ogrenci").replace(
+        "generate: {from: reference}", "teachers: {hoca: {use: run, recipe: hoca.yaml}}\ngenerate: {instruction: ''}"
     )
     recipe = tmp_path / "ogrenci.yaml"
     recipe.write_text(student, encoding="utf-8")

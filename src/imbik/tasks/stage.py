@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from imbik.core.files import file_digest, write_json, write_lines
 from imbik.core.lineage import leaf
@@ -49,7 +50,7 @@ class TasksStage:
         section = recipe.tasks.model_dump(mode="json", exclude_defaults=True, exclude=_TRAINING_ONLY)
         recorded = {name: block.raw for name, block in recipe.teachers.items() if block.use == "recorded"}
         return {
-            "tasks": _without_places(section),
+            "tasks": _without_places(section, recipe.base),
             "sources": [open_source(block, recipe.base).version for block, _ in source_blocks(recipe)],
             "kind": getattr(load_plugin("tasks/kinds", recipe.tasks.kind.use), "version", 1),
             "recorded": recorded,
@@ -65,9 +66,7 @@ class TasksStage:
         kind: Kind = make("tasks/kinds", recipe.tasks.kind)
         progress.begin("tasks")
         loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows))
-        division = divide(
-            loaded.tasks, recipe.tasks.split, earlier_assignments(context.run.path, self.folder)
-        )
+        division = divide(loaded.tasks, recipe.tasks.split, earlier_assignments(context.run.path, self.folder))
         notes = [*loaded.notes, *division.notes, *self._write(context, loaded, division.assignments)]
         progress.end("tasks")
         return StageResult(
@@ -132,9 +131,16 @@ def _label_notes(tasks: Sequence[Task], assignments: Sequence[Assignment]) -> li
     ]
 
 
-def _without_places(section: object) -> object:
-    """The section without the recipe's line numbers, which shape nothing."""
+def _without_places(section: object, base: Path) -> object:
+    """The section without what shapes nothing: the recipe's line numbers, and the folders of files whose content is
+    hashed, so that a moved project, or a run folder's own recipe, finds its tasks current."""
     if isinstance(section, dict):
         place = set(section) <= {"use", "raw", "where"}
-        return {key: _without_places(item) for key, item in section.items() if not (place and key == "where")}
-    return [_without_places(item) for item in section] if isinstance(section, list) else section
+        kept = {key: item for key, item in section.items() if not (place and key == "where")}
+        return {key: _place(item, base) if key == "path" else _without_places(item, base) for key, item in kept.items()}
+    return [_without_places(item, base) for item in section] if isinstance(section, list) else section
+
+
+def _place(path: object, base: Path) -> object:
+    """A file's name for its path; a hub id stays whole."""
+    return Path(path).name if isinstance(path, str) and (base / Path(path).expanduser()).exists() else path
