@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imbik.advise.facts import Facts, gather, tokens_of
-from imbik.core.plugins import available
+from imbik.core.plugins import available, typed_settings
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline.preflight import size as in_bytes
 from imbik.pipeline.rules import learning_rates, parameters
@@ -51,14 +51,12 @@ def diagnose(run: RunFolder) -> list[Problem]:
 
 def overfitting(facts: Facts) -> Problem | None:
     """Validation loss rose again while training loss went on falling."""
-    training = facts.training
-    losses = training.validations if training else []
-    if training is None or len(losses) < 3:
+    losses, learned = facts.validations, facts.losses
+    if len(losses) < 3:
         return None
     best_step, best = min(losses, key=lambda item: item[1])
     last_step, last = losses[-1]
-    learned = training.losses
-    if last < best * OVERFIT or best_step == last_step or (learned and learned[-1][1] > learned[0][1]):
+    if last < best * OVERFIT or best_step == last_step or learned[-1][1] > learned[0][1]:
         return None
     words = (
         f"validation loss was lowest ({best:.3f}) at step {best_step:,} and rose to {last:.3f} by step {last_step:,}: "
@@ -72,10 +70,10 @@ def _against_overfitting(facts: Facts, best_step: int, last_step: int) -> Iterat
     if train.early_stopping is None:
         yield Mend("stop when validation loss no longer falls", "--set train.early_stopping.patience=3")
     if train.method.use == "lora":
-        rank = int(train.method.raw.get("r", 16))
+        settings = typed_settings("train/methods", train.method).model_dump()
+        rank, alpha = settings["r"], settings["alpha"] or 2 * settings["r"]
         yield Mend("a smaller rank holds less by heart", f"--set train.method.r={max(rank // 2, 2)}")
-        alpha = float(train.method.raw.get("alpha", 2 * rank))
-        yield Mend("a smaller alpha changes the base less", f"--set train.method.alpha={alpha / 2:g}")
+        yield Mend("a smaller alpha changes the base less", f"--set train.method.alpha={max(alpha // 2, 1)}")
     if train.dropout < 0.1:
         yield Mend("dropout makes single rows harder to memorise", "--set train.dropout=0.1")
     if train.weight_decay < 0.1:
@@ -123,8 +121,7 @@ def slow_training(facts: Facts) -> Problem | None:
     mends = tuple(_against_slowness(facts))
     if not mends or facts.training is None:
         return None
-    speed = facts.training.tokens / facts.training.seconds if facts.training.seconds else 0.0
-    took = f"{facts.training.seconds:,.0f} s, {speed:,.0f} tokens a second" if speed else "longer than it needs to"
+    took = f"{facts.training.seconds:,.0f} s, {facts.training.tokens_per_second:,.0f} tokens a second"
     return Problem("slow training", f"training took {took}, and part of it was not needed", mends)
 
 
@@ -132,9 +129,8 @@ def _against_slowness(facts: Facts) -> Iterator[Mend]:
     train, lengths, training = facts.recipe.train, facts.lengths, facts.training
     if training is None:
         return
-    padded = 1 - lengths.mean / lengths.most if lengths.most else 0.0
-    if not train.packing and padded > PADDED:
-        yield Mend(f"about {padded:.0%} of each batch is padding; pack rows together", "--set train.packing=true")
+    if not train.packing and training.padding > PADDED:
+        yield Mend(f"{training.padding:.0%} of each batch is padding; pack rows together", "--set train.packing=true")
     if train.precision in {"fp32", "fp16"} and training.parameters > 1_000_000:
         yield Mend(f"{train.precision} is fixed; auto measures what is fastest here", "--set train.precision=auto")
     if lengths.longest > 4 * lengths.most > 0:
@@ -192,7 +188,7 @@ def _data(facts: Facts) -> Iterator[Mend]:
 
 def _rate_and_duration(facts: Facts) -> Iterator[Mend]:
     """Second: did it learn at a sensible rate, and for long enough?"""
-    train, training = facts.recipe.train, facts.training
+    train = facts.recipe.train
     usual = learning_rates(train.method.use, facts.size)
     middle = (usual.low * usual.high) ** 0.5
     if not usual.low <= train.learning_rate <= usual.high:
@@ -200,10 +196,10 @@ def _rate_and_duration(facts: Facts) -> Iterator[Mend]:
             f"learning rate: {train.learning_rate:g} is outside {usual.low:g} to {usual.high:g}, usual for {usual.of}",
             f"--set train.learning_rate={middle:.1e}",
         )
-    learned = training.losses if training else []
+    learned = facts.losses
     if len(learned) > 1 and learned[-1][1] >= learned[0][1]:
         yield Mend("learning rate: the loss did not fall", f"--set train.learning_rate={train.learning_rate / 3:.1e}")
-    validations = training.validations if training else []
+    validations = facts.validations
     if len(validations) >= 3:
         before, last = validations[-max(len(validations) // 5, 2)][1], validations[-1][1]
         if last <= before * (1 - LAST_FALL) and last == min(loss for _, loss in validations):

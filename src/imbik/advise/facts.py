@@ -6,7 +6,6 @@ this machine's memory. Whatever is not there yet is None or empty.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,38 +15,15 @@ from imbik.core import students
 from imbik.core.errors import RunFolderError
 from imbik.core.files import read_json
 from imbik.core.runfolder import Manifest, RunFolder
-from imbik.core.types import Record
 from imbik.evaluate.scores import MetricScore, Scores, read_scores
 from imbik.pipeline.estimate import estimate
 from imbik.pipeline.rows import CHARACTERS_A_TOKEN, Rows, look
 from imbik.pipeline.sizes import Size, student_size
 from imbik.recipe import Recipe
 from imbik.tasks.read import read_samples
+from imbik.train.course import TrainingRecord
 
 LOOK_ROWS = 2_000
-
-
-class Training(Record, frozen=True, kw_only=True):
-    """What a diagnosis reads of `training.json`; `curve` is (step, training loss, validation loss)."""
-
-    curve: list[tuple[int, float | None, float | None]] = []
-    steps: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    precision: str = ""
-    parameters: int = 0
-    best_step: int = 0
-    stopped_early: bool = False
-
-    @property
-    def validations(self) -> list[tuple[int, float]]:
-        """Validation losses by step."""
-        return [(step, loss) for step, _, loss in self.curve if loss is not None and math.isfinite(loss)]
-
-    @property
-    def losses(self) -> list[tuple[int, float]]:
-        """Training losses by step."""
-        return [(step, loss) for step, loss, _ in self.curve if loss is not None]
 
 
 @dataclass(frozen=True)
@@ -65,7 +41,7 @@ class Facts:
 
     recipe: Recipe
     size: Size | None = None
-    training: Training | None = None
+    training: TrainingRecord | None = None
     manifests: Mapping[str, Manifest] = field(default_factory=dict)
     scores: Scores | None = None
     rows: Rows = field(default_factory=Rows)
@@ -98,8 +74,18 @@ class Facts:
         training = self.training
         if training is None or not training.tokens or not training.steps or not self.lengths.mean:
             return 0.0
-        tokens_a_row = training.tokens / (training.steps * self.recipe.train.batch_size)
-        return self.lengths.mean / tokens_a_row if tokens_a_row else 0.0
+        return self.lengths.mean * training.steps * self.recipe.train.batch_size / training.tokens
+
+    @property
+    def validations(self) -> list[tuple[int, float]]:
+        """Validation losses by step."""
+        points = self.training.losses if self.training else ()
+        return [(p.step, p.validation_loss) for p in points if p.validation_loss is not None]
+
+    @property
+    def losses(self) -> list[tuple[int, float]]:
+        """Training losses by step."""
+        return [(point.step, point.train_loss) for point in self.training.losses] if self.training else []
 
 
 def gather(run: RunFolder) -> Facts:
@@ -127,7 +113,7 @@ def gather(run: RunFolder) -> Facts:
     )
 
 
-def _training(run: RunFolder) -> Training | None:
+def _training(run: RunFolder) -> TrainingRecord | None:
     """The record of the best seed, or of any seed where training did not end."""
     try:
         seed = students.best_seed(run)
@@ -137,7 +123,7 @@ def _training(run: RunFolder) -> Training | None:
             return None
         seed = found[0]
     path = students.trained(run, "student", seed) / "training.json"
-    return read_json(path, Training) if path.exists() else None
+    return read_json(path, TrainingRecord) if path.exists() else None
 
 
 def _characters(run: RunFolder, recipe: Recipe) -> Iterator[int]:
