@@ -23,13 +23,13 @@ from imbik.train.batches import Order, rows_for_tokens
 from imbik.train.course import TrainingRecord
 from imbik.train.losses import Loss
 from imbik.train.methods import Method, Prepared
-from imbik.train.precision import Measured, measure, padding
 from imbik.train.rows import Row
 from imbik.train.variants import Variant
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from imbik.train.precision import Measured
     from imbik.train.trainer import Hooks, Lesson
 
 TRAINING = "training.json"
@@ -223,6 +223,7 @@ def _measured(module: nn.Module, lesson: Lesson, recipe: Recipe, pupil: Pupil, s
     import torch
 
     from imbik.train.memory import rows_that_fit
+    from imbik.train.precision import Measured, measure
 
     path = stage / MEASURED
     if path.exists():
@@ -256,6 +257,8 @@ def module_device(module: nn.Module) -> str:
 
 
 def _record(task: Assignment, trainer: Any, pupil: Pupil, module: nn.Module, sha256: str) -> TrainingRecord:
+    from imbik.train.precision import padding
+
     position, measured, lesson = trainer.position, trainer.measured, trainer.lesson
     return TrainingRecord(
         variant=task.variant.name,
