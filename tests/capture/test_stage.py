@@ -1,4 +1,4 @@
-"""Capture: the teacher's own distributions at the learned positions, aligned by token hash, resumable, refused with reasons."""
+"""Capture: the teacher's own distributions at the learned positions, aligned, resumable, refused with reasons."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def refined(folder: Path, samples: list[Sample]) -> RunFolder:
 
 def recipe(**sections: Any) -> Recipe:
     teachers = {"t": {"use": "in_process", "model": "m"}, "u": {"use": "openai", "model": "m"}}
-    return make_recipe(teachers=teachers, **{"capture": {"top_k": 5}, "student": STUDENT, "generate": {"teacher": "t"}, **sections})
+    return make_recipe(
+        teachers=teachers, **{"capture": {"top_k": 5}, "student": STUDENT, "generate": {"teacher": "t"}, **sections}
+    )
 
 
 def context(run: RunFolder, weights: Path | None, made: Recipe | None = None, **more: Any) -> StageContext:

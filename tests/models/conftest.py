@@ -25,16 +25,20 @@ LLAMA3 = (
     " + message['content'] | trim + '<|eot_id|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
 )
-LLAMA31 = LLAMA3.replace("{{ bos_token }}", "{{ bos_token }}Today is {{ strftime_now('%d %b %Y') }}. {{ date_string }}\n")
+LLAMA31 = LLAMA3.replace(
+    "{{ bos_token }}", "{{ bos_token }}Today is {{ strftime_now('%d %b %Y') }}. {{ date_string }}\n"
+)
 GEMMA = (
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}"
+    "{% endif %}"
     "{% for message in messages %}{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
     "{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
 )
 LLAMA2 = (
-    "{% for message in messages %}{% if message['role'] == 'user' %}{{ bos_token + '[INST] ' + message['content'].strip()"
-    " + ' [/INST]' }}{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'].strip() + ' ' + eos_token }}"
+    "{% for message in messages %}{% if message['role'] == 'user' %}"
+    "{{ bos_token + '[INST] ' + message['content'].strip() + ' [/INST]' }}"
+    "{% elif message['role'] == 'assistant' %}{{ ' ' + message['content'].strip() + ' ' + eos_token }}"
     "{% endif %}{% endfor %}"
 )
 QWEN3 = (
@@ -42,12 +46,25 @@ QWEN3 = (
     "{% if message['role'] == 'assistant' and loop.last %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
     "{{ message['content'] + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}"
-    "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{% endif %}"
+    "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    "{% endif %}"
 )
 SPECIALS = {
     "chatml": (CHATML, ["<|im_start|>", "<|im_end|>"], [], "<|im_end|>", None),
-    "llama3": (LLAMA3, ["<|bos|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"], [], "<|eot_id|>", "<|bos|>"),
-    "llama31": (LLAMA31, ["<|bos|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"], [], "<|eot_id|>", "<|bos|>"),
+    "llama3": (
+        LLAMA3,
+        ["<|bos|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
+        [],
+        "<|eot_id|>",
+        "<|bos|>",
+    ),
+    "llama31": (
+        LLAMA31,
+        ["<|bos|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"],
+        [],
+        "<|eot_id|>",
+        "<|bos|>",
+    ),
     "gemma": (GEMMA, ["<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>"], ["\n\n", "<table>"], "<eos>", "<bos>"),
     "llama2": (LLAMA2, ["<s>", "</s>"], [], "</s>", "<s>"),
     "qwen3": (QWEN3, ["<|im_start|>", "<|im_end|>"], ["<think>", "</think>"], "<|im_end|>", None),

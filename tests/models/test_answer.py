@@ -88,6 +88,7 @@ def test_order_is_kept_when_rows_differ(engine: TransformersEngine) -> None:
     tasks = [task("uzun bir soru 1 2 3"), task("a"), task("orta soru")]
     mixed = answer_tasks(engine, tasks, Sampling(max_tokens=3), [(), LABELS, ()])
     alone = [
-        answer_tasks(engine, [one], Sampling(max_tokens=3), [c])[0] for one, c in zip(tasks, [(), LABELS, ()], strict=True)
+        answer_tasks(engine, [one], Sampling(max_tokens=3), [c])[0]
+        for one, c in zip(tasks, [(), LABELS, ()], strict=True)
     ]
     assert [item.answer for item in mixed] == [item.answer for item in alone]

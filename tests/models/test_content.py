@@ -76,7 +76,9 @@ def test_a_space_is_put_before_the_first_text_only() -> None:
 def test_runs_of_white_space_keep_their_token(kind: str) -> None:
     from tokenizers import AddedToken
 
-    tokenizer = wrapped(vocabularies()[kind], [AddedToken("\n\n", normalized=False), AddedToken("<tool>", special=False)])
+    tokenizer = wrapped(
+        vocabularies()[kind], [AddedToken("\n\n", normalized=False), AddedToken("<tool>", special=False)]
+    )
     ids = safe_encoder(tokenizer).text("a\n\nb<tool>", first=True)
     assert tokenizer.convert_tokens_to_ids("\n\n") in ids
     assert tokenizer.convert_tokens_to_ids("<tool>") not in ids

@@ -114,9 +114,7 @@ def test_scores_are_the_models_own(tiny: Tiny) -> None:
 
     model = tiny("qwen3")
     engine = TransformersEngine(model)
-    for sequence, scores, (ids, logprobs) in zip(
-        PROMPTS, engine.score(PROMPTS), engine.top_k(PROMPTS, 4), strict=True
-    ):
+    for sequence, scores, (ids, logprobs) in zip(PROMPTS, engine.score(PROMPTS), engine.top_k(PROMPTS, 4), strict=True):
         with torch.inference_mode():
             expected = torch.log_softmax(model.network(torch.tensor([sequence])).logits[0], -1)
         taken = expected[:-1].gather(-1, torch.tensor(sequence[1:])[:, None])[:, 0]

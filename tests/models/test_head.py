@@ -36,7 +36,13 @@ def other(kind: str, **config: object):  # type: ignore[no-untyped-def]
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    sizes = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes = {
+        "vocab_size": 50,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+    }
     torch.manual_seed(0)
     return AutoModelForCausalLM.from_config(
         AutoConfig.for_model(kind, **sizes, num_key_value_heads=2, pad_token_id=0, **config)

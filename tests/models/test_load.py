@@ -69,7 +69,8 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "words"), [("config.json", "no config.json"), ("tokenizer.json", "tokenizer"), ("model.safetensors", "weights")]
+    ("gone", "words"),
+    [("config.json", "no config.json"), ("tokenizer.json", "tokenizer"), ("model.safetensors", "weights")],
 )
 def test_missing_parts(folder: Path, gone: str, words: str) -> None:
     (folder / gone).unlink()
@@ -190,6 +191,14 @@ def test_resolve(folder: Path, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=words) as caught:
             resolve(name, tmp_path)
         assert caught.value.next
+
+
+@pytest.mark.parametrize("name", ["teacher", "base"])
+def test_the_shipped_models(name: str) -> None:
+    model = load(resolve(f"embedded:{name}", Path("/nowhere")))
+    assert model.sensitivity is Sensitivity.PUBLIC
+    assert not model.notes
+    assert model.context == 512
 
 
 def test_a_hub_model_that_is_not_cached_offline(tmp_path: Path) -> None:

@@ -56,7 +56,13 @@ def finished(folder: Path, *, level: Sensitivity = Sensitivity.PUBLIC, extra: in
         )
         completion = Completion(answer="Cevap: 7")
         sample = Sample(
-            task=task, teacher="t", number=0, completion=completion, reasoning="12 - 5 = 7", answer="7", sensitivity=level
+            task=task,
+            teacher="t",
+            number=0,
+            completion=completion,
+            reasoning="12 - 5 = 7",
+            answer="7",
+            sensitivity=level,
         )
         samples.append(sample)
     sets = ["validation" if number == 30 else "train" for number in range(len(samples))]

@@ -94,7 +94,13 @@ def test_the_most_frequent_pair_is_merged_first() -> None:
 
 
 def test_identifiers_are_masked() -> None:
-    hidden = ["10000000146", "+90 (532) 111 22 33", "ali.veli@example.com", "https://example.com/a?b=1", "www.ornek.com.tr"]
+    hidden = [
+        "10000000146",
+        "+90 (532) 111 22 33",
+        "ali.veli@example.com",
+        "https://example.com/a?b=1",
+        "www.ornek.com.tr",
+    ]
     hidden += ["TR33 0006 1005 1978 6457 8413 26", "TR330006100519786457841326", "4111-1111-1111-1111"]
     for text in hidden:
         assert mask_identifiers(f"önce {text} sonra").split() == ["önce", "sonra"]

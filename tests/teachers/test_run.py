@@ -51,7 +51,10 @@ def test_the_best_student_answers(trained: Path, tmp_path: Path, settings: dict[
     assert made.identity == fingerprint(best)
     assert made.sensitivity is Sensitivity.CONFIDENTIAL
     asked = Question(
-        messages=(Message(role="user", content="bir"),), row="1", sensitivity=Sensitivity.PUBLIC, sampling=Sampling(max_tokens=3)
+        messages=(Message(role="user", content="bir"),),
+        row="1",
+        sensitivity=Sensitivity.PUBLIC,
+        sampling=Sampling(max_tokens=3),
     )
     assert len(made.answer([asked])) == 1
 

@@ -201,9 +201,7 @@ def _explained(folder: Path, error: Exception) -> ModelError:
     kind = str(read_object(folder / "config.json").get("model_type", ""))
     reason = str(error).split("\n")[0][:200] or type(error).__name__
     if "Safetensor" in type(error).__name__ or "safetensor" in reason.lower():
-        return ModelError(
-            f"the weights are damaged ({reason})", where=str(folder), next="copy or download them again"
-        )
+        return ModelError(f"the weights are damaged ({reason})", where=str(folder), next="copy or download them again")
     return ModelError(
         f"this is no causal language model that can be loaded here (model_type '{kind}': {reason})",
         where=str(folder),

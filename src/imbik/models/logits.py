@@ -2,8 +2,8 @@
 
 Enters: per row its id, the hash of its token ids, and two arrays over the positions that predict a learned token.
 Leaves: the same, memory-mapped. A row whose tokens changed since (another tokenizer, a shifted template) is refused,
-never misread. Each block of rows is one shard of two arrays and an index that is written last, so whatever has an index is
-whole: a store is read while it is written, and writing goes on after a crash.
+never misread. Each block of rows is one shard of two arrays and an index that is written last, so whatever has an
+index is whole: a store is read while it is written, and writing goes on after a crash.
 """
 
 from __future__ import annotations

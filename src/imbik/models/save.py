@@ -49,9 +49,7 @@ def _write(model: LanguageModel, folder: Path, base: str | None, lineage: dict[s
     if not model.tokenizer.chat_template:
         model.tokenizer.chat_template = plain_template(model.tokenizer)
     model.tokenizer.save_pretrained(folder)
-    write_json(
-        folder / ABOUT, About(sensitivity=model.sensitivity, classes=tuple(model.class_tokens), lineage=lineage)
-    )
+    write_json(folder / ABOUT, About(sensitivity=model.sensitivity, classes=tuple(model.class_tokens), lineage=lineage))
     for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(0o600)

@@ -137,9 +137,7 @@ def _chat_segments(pieces: Sequence[Piece], history: Sequence[Message], *, learn
     return segments
 
 
-def _answer_segments(
-    tokenizer: PreTrainedTokenizerFast, turn: Turn, answer: str | int, index: int
-) -> list[_Segment]:
+def _answer_segments(tokenizer: PreTrainedTokenizerFast, turn: Turn, answer: str | int, index: int) -> list[_Segment]:
     """The answered turn, all learned: what the template writes before it, the answer, and what closes the turn."""
     contents = [""] * index + [answer if isinstance(answer, str) else ""]
     filled = [content for content, _ in fill(turn.after, contents)]

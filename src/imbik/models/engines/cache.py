@@ -33,7 +33,11 @@ class RoomyLayer(DynamicLayer):
         self.is_initialized = True
 
     def update(
-        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any  # noqa: ARG002 - the library's signature
+        self,
+        key_states: Tensor,
+        value_states: Tensor,
+        *args: Any,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002 - the library's signature
     ) -> tuple[Tensor, Tensor]:
         """Append the new positions; returns views of all in use."""
         if self.keys is None or self.values is None:
