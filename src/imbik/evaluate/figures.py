@@ -23,16 +23,14 @@ def interval(score: Interval | MetricScore | None) -> str:
     return DASH if score is None else f"{100 * score.low:.1f} to {100 * score.high:.1f}%"
 
 
-def points(score: Interval) -> str:
-    """A difference in percentage points with its interval: `+3.1 (+1.0 to +5.2)`."""
-    return f"{100 * score.value:+.1f} ({100 * score.low:+.1f} to {100 * score.high:+.1f})"
+def points(value: float) -> str:
+    """A difference in percentage points: `+3.1`, `−0.4`."""
+    return f"{100 * value:+.1f}".replace("-0.0", "+0.0").replace("-", "−")
 
 
-def reading(score: Interval) -> str:
-    """What a difference shows: `better`, `worse` or nothing."""
-    if score.low > 0:
-        return "better"
-    return "worse" if score.high < 0 else "no difference shown"
+def point_range(score: Interval) -> str:
+    """The interval of a difference: `−1.0 to +5.2`."""
+    return f"{points(score.low)} to {points(score.high)}"
 
 
 def milliseconds(value: float | None) -> str:

@@ -134,6 +134,12 @@ def _on_speed(found: Findings) -> Iterator[str]:
         )
 
 
+def held_out(found: Findings) -> str:
+    """How many tasks never reached training because this report needed them."""
+    sets = ", ".join(f"{count(rows)} ({name})" for name, rows in found.sets.items())
+    return f"Held out for this report, and never trained on: {sets}." if sets else ""
+
+
 def control_reading(name: str, score: Interval) -> str:
     """What a paired difference `student-X` says, in words."""
     other = name.removeprefix("student-")
