@@ -42,48 +42,48 @@ def store(path: Path) -> Iterator[AnswerStore]:
 
 
 def test_an_answer_comes_back_as_it_came(store: AnswerStore, path: Path) -> None:
-    assert store.claim(b"k", PUBLIC).result() is Claim.MINE
-    assert store.put(b"k", "t", raw(b"\x00\xff half a json"), PUBLIC).result() == 1
-    assert store.claim(b"k", PUBLIC).result() == raw(b"\x00\xff half a json")._replace(revision=1)
+    assert store.submit(store.claim(b"k", PUBLIC)).result() is Claim.MINE
+    assert store.submit(store.put(b"k", "t", raw(b"\x00\xff half a json"), PUBLIC)).result() == 1
+    assert store.submit(store.claim(b"k", PUBLIC)).result() == raw(b"\x00\xff half a json")._replace(revision=1)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_highest_sensitivity_ever_seen_is_kept(store: AnswerStore, path: Path) -> None:
-    store.put(b"k", "t", raw(), PUBLIC).result()
-    store.claim(b"k", SPECIAL).result()
-    store.claim(b"k", PUBLIC).result()
+    store.submit(store.put(b"k", "t", raw(), PUBLIC)).result()
+    store.submit(store.claim(b"k", SPECIAL)).result()
+    store.submit(store.claim(b"k", PUBLIC)).result()
     assert stored_sensitivity(path, b"k") is SPECIAL
-    store.put(b"k", "t", raw(max_tokens=20), PUBLIC).result()
+    store.submit(store.put(b"k", "t", raw(max_tokens=20), PUBLIC)).result()
     assert stored_sensitivity(path, b"k") is SPECIAL
-    store.put(b"j", "t", raw(), PUBLIC).result()
-    store.raise_sensitivity(b"j", Sensitivity.INTERNAL).result()
+    store.submit(store.put(b"j", "t", raw(), PUBLIC)).result()
+    store.submit(store.raise_sensitivity(b"j", Sensitivity.INTERNAL)).result()
     assert stored_sensitivity(path, b"j") is Sensitivity.INTERNAL
     assert stored_sensitivity(path, b"missing") is None
 
 
 def test_a_claim_holds_for_others_until_it_is_released_or_its_owner_closes(store: AnswerStore, path: Path) -> None:
     other = AnswerStore(path)
-    assert store.claim(b"k", PUBLIC).result() is Claim.MINE
-    assert other.claim(b"k", PUBLIC).result() is Claim.BUSY
-    assert store.claim(b"k", PUBLIC).result() is Claim.MINE
+    assert store.submit(store.claim(b"k", PUBLIC)).result() is Claim.MINE
+    assert other.submit(other.claim(b"k", PUBLIC)).result() is Claim.BUSY
+    assert store.submit(store.claim(b"k", PUBLIC)).result() is Claim.MINE
     store.release(b"k")
-    store.claim(b"x", PUBLIC).result()
-    assert other.claim(b"k", PUBLIC).result() is Claim.MINE
+    store.submit(store.claim(b"x", PUBLIC)).result()
+    assert other.submit(other.claim(b"k", PUBLIC)).result() is Claim.MINE
     other.close()
-    assert store.claim(b"k", PUBLIC).result() is Claim.MINE
+    assert store.submit(store.claim(b"k", PUBLIC)).result() is Claim.MINE
 
 
 def test_a_stored_answer_that_does_not_do_is_claimed_once_only(store: AnswerStore, path: Path) -> None:
-    store.put(b"k", "t", raw(max_tokens=10), PUBLIC).result()
+    store.submit(store.put(b"k", "t", raw(max_tokens=10), PUBLIC)).result()
     other = AnswerStore(path)
-    assert store.claim(b"k", PUBLIC, beyond=1).result() is Claim.MINE
-    assert other.claim(b"k", PUBLIC, beyond=1).result() is Claim.BUSY
-    assert store.put(b"k", "t", raw(b"longer", 20), PUBLIC).result() == 2
+    assert store.submit(store.claim(b"k", PUBLIC, beyond=1)).result() is Claim.MINE
+    assert other.submit(other.claim(b"k", PUBLIC, beyond=1)).result() is Claim.BUSY
+    assert store.submit(store.put(b"k", "t", raw(b"longer", 20), PUBLIC)).result() == 2
     store.release(b"k")
-    found = other.claim(b"k", PUBLIC, beyond=1).result()
+    found = other.submit(other.claim(b"k", PUBLIC, beyond=1)).result()
     assert isinstance(found, Stored)
     assert found.body == b"longer"
-    assert other.put(b"k", "t", raw(b"shorter", 5), PUBLIC).result() == 2
+    assert other.submit(other.put(b"k", "t", raw(b"shorter", 5), PUBLIC)).result() == 2
     other.close()
 
 
@@ -93,8 +93,8 @@ from pathlib import Path
 from imbik.ask.answers import AnswerStore, Stored
 from imbik.core.types import Sensitivity
 store = AnswerStore(Path(sys.argv[1]))
-store.put(b"paid", "t", Stored("http", b"paid for", 10, 0.1), Sensitivity.PUBLIC).result()
-print(store.claim(b"k", Sensitivity.PUBLIC).result(), flush=True)
+store.submit(store.put(b"paid", "t", Stored("http", b"paid for", 10, 0.1), Sensitivity.PUBLIC)).result()
+print(store.submit(store.claim(b"k", Sensitivity.PUBLIC)).result(), flush=True)
 time.sleep(600)
 """
 
@@ -103,12 +103,12 @@ def test_a_killed_owner_leaves_its_answers_and_loses_its_claims(store: AnswerSto
     holder = subprocess.Popen([sys.executable, "-c", _HOLDER, str(path)], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     assert b"MINE" in holder.stdout.readline()
-    assert store.claim(b"k", PUBLIC).result() is Claim.BUSY
+    assert store.submit(store.claim(b"k", PUBLIC)).result() is Claim.BUSY
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
     holder.stdout.close()
-    assert store.claim(b"k", PUBLIC).result() is Claim.MINE
-    assert isinstance(store.claim(b"paid", PUBLIC).result(), Stored)
+    assert store.submit(store.claim(b"k", PUBLIC)).result() is Claim.MINE
+    assert isinstance(store.submit(store.claim(b"paid", PUBLIC)).result(), Stored)
 
 
 def test_elsewhere_the_last_sign_of_life_counts(
@@ -116,12 +116,12 @@ def test_elsewhere_the_last_sign_of_life_counts(
 ) -> None:
     monkeypatch.setattr(claims, "_host", lambda: "another machine")
     other = AnswerStore(path)
-    other.claim(b"k", PUBLIC).result()
-    assert store.claim(b"k", PUBLIC).result() is Claim.BUSY
+    other.submit(other.claim(b"k", PUBLIC)).result()
+    assert store.submit(store.claim(b"k", PUBLIC)).result() is Claim.BUSY
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE owners SET beat = ? WHERE host = 'another machine'", (time.time() - 61,))
     connection.close()
-    assert store.claim(b"k", PUBLIC).result() is Claim.MINE
+    assert store.submit(store.claim(b"k", PUBLIC)).result() is Claim.MINE
     other.close()
 
 
@@ -156,7 +156,7 @@ def test_a_damaged_store_says_what_to_do(path: Path) -> None:
 def test_damage_inside_is_found_when_it_is_met(path: Path) -> None:
     store = AnswerStore(path)
     for number in range(200):
-        store.put(b"%d" % number, "t", raw(b"a" * 2000), PUBLIC)
+        store.submit(store.put(b"%d" % number, "t", raw(b"a" * 2000), PUBLIC))
     store.close()
     data = bytearray(path.read_bytes())
     for start in range(4096, len(data), 4096):
@@ -166,29 +166,29 @@ def test_damage_inside_is_found_when_it_is_met(path: Path) -> None:
         opened = AnswerStore(path)
         try:
             for number in range(200):
-                opened.claim(b"%d" % number, PUBLIC).result()
+                opened.submit(opened.claim(b"%d" % number, PUBLIC)).result()
         finally:
             opened.close()
 
 
 def test_a_full_disk_fails_the_group_and_keeps_what_was_there(path: Path) -> None:
     store = AnswerStore(path)
-    store.put(b"first", "t", raw(b"a" * 1000), PUBLIC).result()
+    store.submit(store.put(b"first", "t", raw(b"a" * 1000), PUBLIC)).result()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name("answers.sqlite-wal").stat().st_size + 20_000, hard))
     try:
         with pytest.raises(DiskFullError, match="same command again"):
-            store.put(b"second", "t", raw(os.urandom(400_000)), PUBLIC).result()
+            store.submit(store.put(b"second", "t", raw(os.urandom(400_000)), PUBLIC)).result()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert isinstance(store.claim(b"first", PUBLIC).result(), Stored)
-    assert store.put(b"second", "t", raw(), PUBLIC).result() == 1
+    assert isinstance(store.submit(store.claim(b"first", PUBLIC)).result(), Stored)
+    assert store.submit(store.put(b"second", "t", raw(), PUBLIC)).result() == 1
     store.close()
 
 
 def test_commits_are_grouped(store: AnswerStore) -> None:
     started = time.process_time()
-    futures = [store.put(b"%d" % number, "t", raw(b"a" * 1000), PUBLIC) for number in range(2_000)]
+    futures = [store.submit(store.put(b"%d" % number, "t", raw(b"a" * 1000), PUBLIC)) for number in range(2_000)]
     for future in futures:
         future.result()
     assert time.process_time() - started < 1.5

@@ -7,6 +7,8 @@ locking.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -15,14 +17,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, cast
 
 from imbik.ask.claims import HEARTBEAT_SECONDS, Claims
 from imbik.ask.schema import connect, explain
 from imbik.core.types import Sensitivity
 
 T = TypeVar("T")
-_GROUP_SECONDS = 0.005
+_GROUP_SECONDS = 0.002
 _GROUP_MOST = 4_096
 _LEVELS = tuple(Sensitivity)
 
@@ -45,9 +47,15 @@ class Claim(Enum):
     BUSY = "busy"
 
 
+Work = Callable[[sqlite3.Connection], T]
+
+
 class _Operation(NamedTuple):
-    run: Callable[[sqlite3.Connection], object]
-    future: Future[object]
+    """Work for the writing thread, and who waits for it: a thread, a coroutine on `loop`, or nobody."""
+
+    run: Work[object]
+    future: Future[object] | asyncio.Future[object] | None = None
+    loop: asyncio.AbstractEventLoop | None = None
 
 
 class AnswerStore:
@@ -68,25 +76,38 @@ class AnswerStore:
         self._thread = threading.Thread(target=self._work, name="imbik-answers", daemon=True)
         self._thread.start()
 
-    def claim(self, key: bytes, sensitivity: Sensitivity, *, beyond: int = 0) -> Future[Stored | Claim]:
-        """The stored answer, or a claim on asking for it (MINE), or BUSY while somebody else asks.
+    def claim(self, key: bytes, sensitivity: Sensitivity, *, beyond: int = 0) -> Work[Stored | Claim]:
+        """Work: the stored answer, or a claim on asking for it (MINE), or BUSY while somebody else asks.
 
         `beyond` is the revision of a stored answer that does not do (truncated, unreadable). A stored answer's
         sensitivity rises to the highest it was ever asked under.
         """
-        return self._submit(lambda connection: self._find_or_take(connection, key, sensitivity, beyond))
+        return lambda connection: self._find_or_take(connection, key, sensitivity, beyond)
 
-    def put(self, key: bytes, teacher: str, answer: Stored, sensitivity: Sensitivity) -> Future[int]:
-        """Keep an answer; the future gives its revision once it is durable. The claim stays until `release`."""
-        return self._submit(lambda connection: _insert(connection, key, teacher, answer, sensitivity))
+    def put(self, key: bytes, teacher: str, answer: Stored, sensitivity: Sensitivity) -> Work[int]:
+        """Work: keep an answer; gives its revision. The claim stays until `release`."""
+        return lambda connection: _insert(connection, key, teacher, answer, sensitivity)
 
-    def raise_sensitivity(self, key: bytes, sensitivity: Sensitivity) -> Future[None]:
-        """The answer was also given to a more sensitive row."""
-        return self._submit(lambda connection: _raise(connection, key, sensitivity))
+    def raise_sensitivity(self, key: bytes, sensitivity: Sensitivity) -> Work[None]:
+        """Work: the answer was also given to a more sensitive row."""
+        return lambda connection: _raise(connection, key, sensitivity)
+
+    def submit(self, work: Work[T]) -> Future[T]:
+        """Hand work in from any thread; the future is done once it is durable."""
+        future: Future[T] = Future()
+        self._queue.put(_Operation(work, cast("Future[object]", future)))
+        return future
+
+    async def run(self, work: Work[T]) -> T:
+        """Do work from a coroutine; returns once it is durable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Operation(work, cast("asyncio.Future[object]", future), loop))
+        return await future
 
     def release(self, key: bytes) -> None:
         """Give a claim back, some time soon."""
-        self._submit(lambda connection: self._claims.release(connection, key))
+        self._queue.put(_Operation(lambda connection: self._claims.release(connection, key)))
 
     def close(self) -> None:
         """Finish what was handed in, give back all claims, close the file."""
@@ -105,11 +126,6 @@ class AnswerStore:
             return Stored(*row[:6])
         return Claim.MINE if self._claims.take(connection, key) else Claim.BUSY
 
-    def _submit(self, run: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        future: Future[T] = Future()
-        self._queue.put(_Operation(run, future))  # type: ignore[arg-type]
-        return future
-
     def _work(self) -> None:
         """The writing thread: collect a group, commit it, tell everybody; show signs of life in between."""
         running = True
@@ -118,8 +134,8 @@ class AnswerStore:
             if operations:
                 self._commit(operations)
             elif running:
-                self._commit([_Operation(self._claims.beat, Future())])
-        self._commit([_Operation(self._claims.sign_out, Future())])
+                self._commit([_Operation(self._claims.beat)])
+        self._commit([_Operation(self._claims.sign_out)])
         self._connection.close()
 
     def _collect(self) -> tuple[list[_Operation], bool]:
@@ -138,9 +154,7 @@ class AnswerStore:
 
     def _commit(self, operations: list[_Operation]) -> None:
         """Run a group in one transaction; on an error nothing of it happened, and everybody hears why."""
-        waiting = [operation.future.set_running_or_notify_cancel() for operation in operations]
         results: list[object] = []
-        failure: Exception | None = None
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             results = [operation.run(self._connection) for operation in operations]
@@ -149,12 +163,41 @@ class AnswerStore:
         except Exception as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            failure = explain(error, self.path) if isinstance(error, sqlite3.Error) else error
-        for number, operation in enumerate(operations):
-            if waiting[number] and failure is not None:
-                operation.future.set_exception(failure)
-            elif waiting[number]:
-                operation.future.set_result(results[number])
+            reason = explain(error, self.path) if isinstance(error, sqlite3.Error) else error
+            results = [_Failure(reason)] * len(operations)
+        _tell(operations, results)
+
+
+class _Failure(NamedTuple):
+    """What happened to a group that was rolled back."""
+
+    reason: Exception
+
+
+_Told = tuple["Future[object] | asyncio.Future[object]", object]
+
+
+def _tell(operations: list[_Operation], results: list[object]) -> None:
+    """Tell everybody who waits; the coroutines of one loop with one call."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Told]] = {}
+    for operation, result in zip(operations, results, strict=True):
+        if operation.future is not None and operation.loop is not None:
+            by_loop.setdefault(operation.loop, []).append((operation.future, result))
+        elif isinstance(operation.future, Future) and operation.future.set_running_or_notify_cancel():
+            _settle([(operation.future, result)])
+    for loop, told in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
+            loop.call_soon_threadsafe(_settle, told)
+
+
+def _settle(told: list[_Told]) -> None:
+    for future, result in told:
+        if future.done():
+            continue
+        if isinstance(result, _Failure):
+            future.set_exception(result.reason)
+        else:
+            future.set_result(result)
 
 
 def _insert(connection: sqlite3.Connection, key: bytes, teacher: str, answer: Stored, sensitivity: Sensitivity) -> int:

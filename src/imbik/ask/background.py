@@ -10,9 +10,47 @@ import sys
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+
+class Handed(Generic[T]):
+    """A coroutine handed to the loop, as its thread of origin sees it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._future: Future[T] = Future()
+        self._task: asyncio.Task[T] | None = None
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._future.done()
+
+    def result(self) -> T:
+        """Wait for it; raises what it raised."""
+        return self._future.result()
+
+    def cancel(self) -> None:
+        """Ask the loop to cancel it."""
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def start(self, work: Coroutine[Any, Any, T]) -> None:
+        """On the loop: begin."""
+        self._task = self._loop.create_task(work)
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self._future.cancel()
+        elif (error := task.exception()) is not None:
+            self._future.set_exception(error)
+        else:
+            self._future.set_result(task.result())
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
 
 class BackgroundLoop:
@@ -23,9 +61,11 @@ class BackgroundLoop:
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
-    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+    def submit(self, work: Coroutine[Any, Any, T]) -> Handed[T]:
         """Run a coroutine on the loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        handed: Handed[T] = Handed(self._loop)
+        self._loop.call_soon_threadsafe(handed.start, work)
+        return handed
 
     def close(self) -> None:
         """Stop the loop once everything on it has ended or was cancelled."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 
 from imbik.ask.answers import AnswerStore
-from imbik.ask.background import BackgroundLoop
+from imbik.ask.background import BackgroundLoop, Handed
 from imbik.ask.local import LocalAsker
 from imbik.ask.retry import RetryPolicy
 from imbik.ask.served import ServedAsker
@@ -116,7 +115,7 @@ class AskEngine:
         """Hand questions to the loop and take completions in order; at most a window of them is under way."""
         loop = self._background()
         window = max(_WINDOW * asker.teacher.concurrency, _WINDOW_LEAST)
-        under_way: deque[Future[Completion]] = deque()
+        under_way: deque[Handed[Completion]] = deque()
         try:
             for question in questions:
                 under_way.append(loop.submit(asker.answer(question, purpose)))
@@ -125,8 +124,8 @@ class AskEngine:
             while under_way:
                 yield under_way.popleft().result()
         finally:
-            for future in under_way:
-                future.cancel()
+            for handed in under_way:
+                handed.cancel()
 
     def _teacher(self, name: str) -> ServedTeacher | LocalTeacher:
         """The teacher called so in the recipe, made on first use."""

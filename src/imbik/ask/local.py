@@ -106,7 +106,8 @@ class LocalAsker:
         beyond = dict.fromkeys(wanted, 0)
         while beyond:
             claims = [
-                (key, self._store.claim(key, block.levels[key], beyond=revision)) for key, revision in beyond.items()
+                (key, self._store.submit(self._store.claim(key, block.levels[key], beyond=revision)))
+                for key, revision in beyond.items()
             ]
             beyond = {}
             for key, claim in claims:
@@ -128,7 +129,7 @@ class LocalAsker:
             block.known[key] = completion
             if not self._recorded and completion.outcome is not Outcome.FAILED:
                 raw = Stored("completion", msgspec.json.encode(completion), row.sampling.max_tokens, completion.seconds)
-                stored.append(self._store.put(key, self.teacher.identity, raw, block.levels[key]))
+                stored.append(self._store.submit(self._store.put(key, self.teacher.identity, raw, block.levels[key])))
         for future in stored:
             future.result()
         self._release(block)

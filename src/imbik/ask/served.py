@@ -88,7 +88,7 @@ class ServedAsker:
             if settled is None:
                 continue
             if question.sensitivity.rank > settled.sensitivity.rank:
-                await asyncio.wrap_future(self._store.raise_sensitivity(key, question.sensitivity))
+                await self._store.run(self._store.raise_sensitivity(key, question.sensitivity))
             if settled.enough_for(question):
                 return settled.completion
 
@@ -135,7 +135,7 @@ class ServedAsker:
         question, beyond = flight.question, 0
         try:
             while True:
-                found = await asyncio.wrap_future(self._store.claim(flight.key, question.sensitivity, beyond=beyond))
+                found = await self._store.run(self._store.claim(flight.key, question.sensitivity, beyond=beyond))
                 if found is Claim.MINE:
                     return await self._ask(flight)
                 if found is Claim.BUSY:
@@ -190,8 +190,7 @@ class ServedAsker:
 
     async def _keep(self, flight: _Flight, raw: Stored) -> Completion | Trouble:
         """Store, then read. An unreadable answer is kept as evidence and asked for a few times more."""
-        stored = self._store.put(flight.key, self.teacher.identity, raw, flight.question.sensitivity)
-        await asyncio.wrap_future(stored)
+        await self._store.run(self._store.put(flight.key, self.teacher.identity, raw, flight.question.sensitivity))
         completion = self._read(raw)
         if completion.outcome is Outcome.MALFORMED:
             flight.unreadable += 1

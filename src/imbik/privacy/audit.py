@@ -89,7 +89,7 @@ class Audit:
         """
         with disk_errors(self.path), self._locked():
             head, lines = self._head, list[bytes]()
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            now = _now()
             for entry in entries:
                 line = _encoder.encode(self._line(entry, head, now))
                 head = Head(n=head.n + 1, hash=_hash(line))
@@ -107,7 +107,7 @@ class Audit:
 
     def keyed(self, row: str) -> str:
         """The id under which a row stands in this run's chain."""
-        return hmac.new(self._key, row.encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._key, row.encode(), "sha256").hex()[:32]
 
     def _line(self, entry: Entry, head: Head, now: str) -> AuditLine:
         return AuditLine(
@@ -144,7 +144,7 @@ class Audit:
         if torn:
             repair = AuditLine(
                 n=self._head.n + 1,
-                time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                time=_now(),
                 event="torn",
                 prev=self._head.hash,
                 torn=_hash(torn),
@@ -234,6 +234,10 @@ def _head_file(path: Path) -> Path:
 def _known_head(path: Path) -> Head:
     file = _head_file(path)
     return msgspec.json.decode(file.read_bytes(), type=Head) if file.exists() else Head()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _hash(line: bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from imbik.core.errors import DiskFullError
@@ -20,16 +21,29 @@ from imbik.privacy.operator import Operator
 KEY = "tasks.sensitivity"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
-    """Where rows would go. Models in this process and recorded answers need no attestation."""
+    """Where rows would go. Models in this process and recorded answers need no attestation.
+
+    Compared by identity, so that what was decided for one is found again at once.
+    """
 
     kind: Literal["endpoint", "in_process", "recorded"]
     endpoint: Endpoint | None = None
     address: Address | None = None
 
     def __str__(self) -> str:
+        return self.name
+
+    @cached_property
+    def name(self) -> str:
+        """For people: the endpoint, or the kind."""
         return str(self.endpoint) if self.endpoint else self.kind
+
+    @cached_property
+    def peer(self) -> str:
+        """The address as text; empty where there is none."""
+        return str(self.address) if self.address else ""
 
 
 IN_PROCESS = Place("in_process")
@@ -51,11 +65,14 @@ class Gate:
     def __init__(self, operator: Operator, audit: Audit) -> None:
         self.operator = operator
         self._audit = audit
+        self._known: dict[tuple[Sensitivity, Place], Decision] = {}  # the operator's file is frozen, so it holds
 
     def foresee(self, sensitivity: Sensitivity, place: Place) -> Decision:
         """What would be decided; nothing is written, so nothing may leave on the strength of it."""
         try:
-            return _decide(self.operator, sensitivity, place)
+            if (decision := self._known.get((sensitivity, place))) is None:
+                decision = self._known[sensitivity, place] = _decide(self.operator, sensitivity, place)
+            return decision
         except Exception as error:
             return Decision(False, f"the gate failed ({type(error).__name__}), and what it cannot check stays here")
 
@@ -89,8 +106,8 @@ class Gate:
         return Entry(
             verdict="allowed" if decision.allowed else "blocked",
             sensitivity=sensitivity.value,
-            place=str(place),
-            address=str(place.address or ""),
+            place=place.name,
+            address=place.peer,
             purpose=purpose,
             reason=decision.reason.partition(" (")[0],
             rows=tuple(rows),

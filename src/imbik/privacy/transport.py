@@ -100,6 +100,9 @@ class _PinnedConnector(aiohttp.TCPConnector):
         return connection
 
 
+_Waiting = tuple[Sensitivity, Sequence[str], "asyncio.Future[Decision]"]
+
+
 class Transport:
     """Opened inside a running loop with `async with`; one per run and process."""
 
@@ -108,6 +111,9 @@ class Transport:
         self._max_reply = max_reply_bytes
         self._pins: dict[tuple[str, int], list[Address]] = {}
         self._endpoints: dict[str, Endpoint] = {}
+        self._targets: dict[tuple[str, Address], tuple[URL, str]] = {}
+        self._spots: dict[tuple[Endpoint, Address], Place] = {}
+        self._deciding: dict[tuple[Place, str], list[_Waiting]] = {}
         self._keys: dict[tuple[str, str, Address], str] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -157,7 +163,7 @@ class Transport:
         try:
             async with asyncio.timeout(seconds):
                 for place in await self._places(target, sensitivity):
-                    decision = self._gate.decide(sensitivity, place, rows=rows, purpose=purpose)
+                    decision = await self._decided(place, sensitivity, rows, purpose)
                     if not decision.allowed:
                         raise BlockedAtDoorError(decision)
                     try:
@@ -173,20 +179,50 @@ class Transport:
 
     async def _places(self, target: Endpoint, sensitivity: Sensitivity) -> list[Place]:
         """Where to connect, those the gate would allow first; where it would allow none, one for it to refuse."""
-        places = [Place("endpoint", target, item) for item in await self._addresses(target)]
+        places = [self._place(target, address) for address in await self._addresses(target)]
         return [item for item in places if self._gate.foresee(sensitivity, item).allowed] or places[:1]
+
+    async def _decided(self, place: Place, sensitivity: Sensitivity, rows: Sequence[str], purpose: str) -> Decision:
+        """The gate's decision; requests that are ready together share one write to the audit chain."""
+        loop = asyncio.get_running_loop()
+        group = self._deciding.setdefault((place, purpose), [])
+        if not group:
+            loop.call_soon(self._decide_group, place, purpose)
+        group.append((sensitivity, rows, loop.create_future()))
+        return await group[-1][2]
+
+    def _decide_group(self, place: Place, purpose: str) -> None:
+        """Decide for a group; whatever goes wrong, nobody of it may send."""
+        group = self._deciding.pop((place, purpose))
+        try:
+            decisions = self._gate.decide_all([(level, rows) for level, rows, _ in group], place, purpose=purpose)
+        except Exception as error:
+            for _, _, waiting in group:
+                if not waiting.done():
+                    waiting.set_exception(error)
+            return
+        for (_, _, waiting), decision in zip(group, decisions, strict=True):
+            if not waiting.done():
+                waiting.set_result(decision)
+
+    def _place(self, target: Endpoint, address: Address) -> Place:
+        """One place is one object, so that what was worked out for it is worked out once."""
+        spot = (target, address)
+        if spot not in self._spots:
+            self._spots[spot] = Place("endpoint", target, address)
+        return self._spots[spot]
 
     async def _post(self, request: Outgoing, place: Place) -> Reply:
         """One POST to a pinned address; TLS and the Host header keep the name."""
         target, address = place.endpoint, place.address
         if self._session is None or target is None or address is None:
             raise RuntimeError("Transport is used inside `async with`, and for endpoints")
-        host = URL(request.url).raw_authority.rpartition("@")[2]
+        url, host = self._target(request.url, address)
         headers = {**request.headers, "Host": host}
         if request.key_name:
             headers[request.key_header] = request.key_prefix + self._key(request.key_name, target, address)
         async with self._session.post(
-            URL(request.url).with_host(str(address)),
+            url,
             data=request.body,
             headers=headers,
             allow_redirects=False,
@@ -217,6 +253,13 @@ class Transport:
                 raise UnreachableError(f"the name {target.host} has no address") from None
             self._pins[pin] = list(dict.fromkeys(normal(str(item[4][0])) for item in found))
         return self._pins[pin]
+
+    def _target(self, url: str, address: Address) -> tuple[URL, str]:
+        """The URL with the address in the host's place, and the host as the server knows it."""
+        if (url, address) not in self._targets:
+            parsed = URL(url)
+            self._targets[url, address] = (parsed.with_host(str(address)), parsed.raw_authority)
+        return self._targets[url, address]
 
     def _prefer(self, target: Endpoint, address: Address) -> None:
         """Begin with the address that answered, next time."""
