@@ -1,50 +1,22 @@
-"""Runs ready to train: little sums with worked solutions, a tiny student, samples as refine keeps them."""
+"""What tests of training share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from stagekit import FakeAsker, make_recipe, make_run, make_sample, make_task
 
-from imbik.core.runfolder import RunFolder, write_parts
-from imbik.core.types import Completion, Sample
-from imbik.recipe import Recipe
-
-STUDENT = {
-    "architecture": "llama", "hidden_size": 16, "layers": 1, "heads": 2, "context": 96, "vocabulary": 320,
-    "tokenizer": "train",
-}  # fmt: skip
-TRAIN = {"steps": 12, "batch_size": 4, "learning_rate": 1e-2, "validate_every": 4, "precision": "fp32", "threads": 1}
-Ready = tuple[RunFolder, Recipe]
-
-
-def sums(count: int) -> list[Sample]:
-    """`3 + 4` with a line of reasoning that grows with the number, so that rows differ in length."""
-    made = []
-    for number in range(count):
-        left, right = number % 7, number % 5 + number % 3
-        task = make_task(f"t{number:03d}", f"{left} + {right} kaç eder?", str(left + right))
-        steps = " ".join(["Topla."] * (number % 4)) + f" {left} + {right} = {left + right}."
-        made.append(make_sample(task, answer=str(left + right), reasoning=steps.strip()))
-    return made
+from imbik.core.types import Completion
+from stagekit import FakeAsker
+from trainkit import Ready, lay
 
 
 @pytest.fixture
 def ready(tmp_path: Path) -> Callable[..., Ready]:
-    """A function that lays out a run of `rows` samples, a tenth of them validation, and its recipe."""
-
-    def lay(rows: int = 30, samples: list[Sample] | None = None, folder: Path = tmp_path, **sections: Any) -> Ready:
-        kept = sums(rows) if samples is None else samples
-        tasks = [(sample.task, "validation" if index % 10 == 0 else "train") for index, sample in enumerate(kept)]
-        run = make_run(folder, tasks)
-        write_parts(run.begin("3_refined", "h"), iter(kept))
-        train = {**TRAIN, **sections.pop("train", {})}
-        return run, make_recipe(student=sections.pop("student", STUDENT), train=train, **sections)
-
-    return lay
+    """A function that lays out a run ready to train in the test's folder; see trainkit.lay."""
+    return partial(lay, tmp_path)
 
 
 @pytest.fixture

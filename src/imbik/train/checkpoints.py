@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imbik.core.errors import RunFolderError, TrainingError
-from imbik.core.files import disk_errors, file_digest, fsync_folder, read_json, remove, write_json
+from imbik.core.files import digest_value, disk_errors, file_digest, fsync_folder, read_json, remove, write_json
 from imbik.core.types import Record
 from imbik.train.course import Position
 
@@ -30,6 +30,17 @@ _WEIGHTS, _OPTIMIZER, _ABOUT = "weights.safetensors", "optimizer.safetensors", "
 class _About(Record, frozen=True, kw_only=True):
     position: Position
     digests: dict[str, str]
+    sha256: str
+
+    @classmethod
+    def of(cls, position: Position, digests: dict[str, str]) -> _About:
+        """With the digest of what it says itself."""
+        return cls(position=position, digests=digests, sha256=digest_value([position, digests]))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it still says what was written."""
+        return digest_value([self.position, self.digests]) == self.sha256
 
 
 @dataclass(frozen=True)
@@ -57,11 +68,11 @@ class Checkpoints:
             _WEIGHTS: save_tensors(temporary / _WEIGHTS, weights),
             _OPTIMIZER: save_tensors(temporary / _OPTIMIZER, optimizer),
         }
-        write_json(temporary / _ABOUT, _About(position=position, digests=digests))
+        write_json(temporary / _ABOUT, _About.of(position, digests))
         remove(final)
         os.replace(temporary, final)
         fsync_folder(self.folder)
-        self._prune()
+        self._prune(KEPT)
 
     def write_best(self, step: int, weights: Mapping[str, Tensor]) -> tuple[str, str]:
         """Save the best weights so far; returns file name and SHA-256 for the position to name them."""
@@ -109,11 +120,8 @@ class Checkpoints:
         return load_tensors(path)
 
     def clear(self) -> None:
-        """Keep the newest checkpoint only: the training is finished."""
-        for path in sorted(self.folder.glob("step-*"))[:-1]:
-            remove(path)
-        for path in self.folder.glob("best-*.safetensors"):
-            remove(path)
+        """Keep the newest checkpoint only, with the best weights it names: the training is finished."""
+        self._prune(1)
 
     def _damage(self, path: Path) -> str:
         """What is wrong with a checkpoint, or ''."""
@@ -121,6 +129,8 @@ class Checkpoints:
             about = read_json(path / _ABOUT, _About)
         except (RunFolderError, OSError):
             return f"{_ABOUT} cannot be read"
+        if not about.whole:
+            return f"{_ABOUT} is not what was written"
         for name, wanted in about.digests.items():
             if not (path / name).exists() or file_digest(path / name) != wanted:
                 return f"{name} is not what was written"
@@ -129,12 +139,12 @@ class Checkpoints:
             return f"{best.name} is not what was written"
         return ""
 
-    def _prune(self) -> None:
+    def _prune(self, kept: int) -> None:
         whole = sorted(self.folder.glob("step-*"))
-        for path in whole[:-KEPT]:
+        for path in whole[:-kept]:
             remove(path)
         named = set()
-        for path in whole[-KEPT:]:
+        for path in whole[-kept:]:
             try:
                 named.add(read_json(path / _ABOUT, _About).position.best_file)
             except (RunFolderError, OSError, msgspec.DecodeError):

@@ -48,7 +48,12 @@ class StudentModule(nn.Module):
         """Sum of the losses at `places` divided by `tokens`, the learned tokens of the global batch; see MicroBatch."""
         hidden = hidden_states(self.network, ids, positions)
         chosen = hidden.flatten(0, 1).index_select(0, places)
-        teacher = None if teacher_ids is None or teacher_logprobs is None else TopK(teacher_ids, teacher_logprobs)
+        teacher = None
+        if teacher_ids is not None and teacher_logprobs is not None:
+            teacher = TopK(teacher_ids, teacher_logprobs)
+        elif any(loss.needs_teacher for loss in self.losses):
+            # None of these rows could be read by the teacher.
+            teacher = TopK(labels[:, None], torch.full_like(labels[:, None], float("-inf"), dtype=torch.float32))
         return total(self.losses, Signals(chosen, self._head, labels, tokens, teacher))
 
 

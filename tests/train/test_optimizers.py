@@ -1,0 +1,85 @@
+"""Optimisers: which weights each one moves, schedules in closed form, state that survives to the bit."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from imbik.recipe.sections import Train
+from imbik.testing.tiny_models import make_model
+from imbik.train.optimizers import Pair, make_optimizer, restore_state, schedule, state_tensors
+
+KINDS = ["adamw", "muon", "adafactor", "sgd"]
+
+
+def network(folder: Path) -> nn.Module:
+    return make_model(folder / "m").network
+
+
+def train(**more: Any) -> Train:
+    return Train(**{"learning_rate": 1e-2, "weight_decay": 0.1, **more})
+
+
+def step(model: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> None:
+    torch.manual_seed(seed)
+    for parameter in model.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_is_restored_to_the_bit(tmp_path: Path, kind: str) -> None:
+    one, other = network(tmp_path / "a"), network(tmp_path / "b")
+    first = make_optimizer(one, train(optimizer=kind))
+    for seed in range(3):
+        step(one, first, seed)
+    other.load_state_dict(one.state_dict())
+    second = make_optimizer(other, train(optimizer=kind))
+    restore_state(second, {name: tensor.clone() for name, tensor in state_tensors(first).items()})
+    for seed in range(3, 6):
+        step(one, first, seed)
+        step(other, second, seed)
+    for mine, yours in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, yours)
+
+
+def test_muon_moves_the_matrices_inside_and_adamw_the_rest(tmp_path: Path) -> None:
+    model = network(tmp_path)
+    optimizer = make_optimizer(model, train(optimizer="muon"))
+    assert isinstance(optimizer, Pair)
+    muon, adamw = ({id(p) for g in member.param_groups for p in g["params"]} for member in optimizer.members)
+    named = dict(model.named_parameters())
+    assert {name for name, p in named.items() if id(p) in adamw} == {
+        name for name in named if "norm" in name or "embed" in name
+    }
+    assert muon | adamw == {id(p) for p in named.values()}
+    optimizer.param_groups[0]["lr"] = 0.5
+    assert optimizer.members[0].param_groups[0]["lr"] == 0.5
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.param_groups[0]["lr"] = 0.25
+    assert optimizer.members[0].param_groups[0]["lr"] == 0.25
+
+
+def test_weight_decay_spares_vectors(tmp_path: Path) -> None:
+    for group in make_optimizer(network(tmp_path), train()).param_groups:
+        assert {p.ndim >= 2 for p in group["params"]} == {group["weight_decay"] > 0}
+
+
+def test_schedules_are_what_they_are_called() -> None:
+    steps, rise = 100, 10
+    found = {name: schedule(train(schedule=name, warmup=0.1), steps) for name in
+             ("cosine", "linear", "constant", "warmup_stable_decay")}  # fmt: skip
+    for factor in found.values():
+        assert [factor(s) for s in range(rise)] == pytest.approx([(s + 1) / (rise + 1) for s in range(rise)])
+    assert found["cosine"](55) == pytest.approx(0.5 * (1 + math.cos(math.pi * 45 / 90)))
+    assert found["linear"](55) == pytest.approx(0.5)
+    assert found["constant"](99) == 1.0
+    stable = found["warmup_stable_decay"]
+    assert [stable(s) for s in range(rise, 64)] == [1.0] * 54
+    assert stable(99) == pytest.approx(0.0, abs=0.05)
+    assert all(stable(s) >= stable(s + 1) for s in range(rise, 99))

@@ -1,0 +1,264 @@
+"""The train stage: what it leaves, what it counts, and that each variant and seed goes on by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from msgspec.structs import replace
+
+from imbik.core import students
+from imbik.core.errors import ModelError, RecipeError, TrainingError
+from imbik.core.files import read_json, read_lines, write_json
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Completion, LabelReference, Sample, Sensitivity
+from imbik.models.load import hash_of, load
+from imbik.models.logits import LogitRow, LogitSettings, LogitWriter
+from imbik.models.student import initial_student
+from imbik.models.tokens import encode_row, token_hash
+from imbik.recipe import Recipe
+from imbik.stage import StageResult
+from imbik.tasks.read import kind_of, read_samples
+from imbik.testing.tiny_models import make_model
+from imbik.train.course import TrainingRecord
+from imbik.train.rows import Rejected
+from imbik.train.stage import TrainStage
+from stagekit import FakeAsker, context_of, make_recipe, make_task
+from trainkit import STUDENT, TRAIN, Ready, lay, sums
+
+Lay = Callable[..., Ready]
+KD = [{"use": "forward_kl", "weight": 0.5}, {"use": "cross_entropy"}]
+
+
+def train(given: Ready, asker: FakeAsker | None = None) -> StageResult:
+    run, recipe = given
+    return TrainStage().run(context_of(TrainStage(), recipe, run, asker))
+
+
+def record(run: RunFolder, variant: str = "student", seed: int = 1) -> TrainingRecord:
+    return read_json(students.trained(run, variant, seed) / "training.json", TrainingRecord)
+
+
+def capture(run: RunFolder, recipe: Recipe, k: int = 3, leave_out: int = 0) -> None:
+    """Logits as capture leaves them, from a teacher that likes tokens 0, 1, 2."""
+    model, kind = initial_student(recipe, run), kind_of(recipe, run)
+    settings = LogitSettings(teacher="t", tokenizer_hash=hash_of(model.tokenizer), top_k=k)
+    rows = []
+    for sample, _ in list(read_samples(run, recipe))[leave_out:]:
+        text = kind.render(sample.reasoning, sample.answer, sample.task)
+        encoded = encode_row(model.tokenizer, sample.task, text)
+        shape = (sum(encoded.learn[1:]), k)
+        said = np.broadcast_to(np.log(np.array([0.5, 0.3, 0.1], dtype=np.float32)), shape)
+        rows.append(
+            LogitRow(sample.id, token_hash(encoded.ids), np.broadcast_to(np.arange(k, dtype=np.uint32), shape), said)
+        )
+    LogitWriter(run.stage("5_logits"), settings).append(rows)
+
+
+def with_logits(ready: Lay, **train: Any) -> Ready:
+    teacher = {"t": {"use": "in_process", "model": "somewhere"}}
+    return ready(teachers=teacher, capture={"teacher": "t", "top_k": 3}, train={"losses": KD, **train})
+
+
+def test_a_student_and_its_controls_for_every_seed(ready: Lay) -> None:
+    run, recipe = ready(train={"controls": ["answers_only"], "seeds": [1, 2]})
+    result = train((run, recipe))
+    assert result.books.balanced
+    assert (result.books.rows_in, result.books.rows_out) == (30, 30)
+    assert [artifact.path for artifact in result.artifacts] == [
+        f"6_student/{variant}/seed-{seed}/weights" for seed in (1, 2) for variant in ("student", "answers_only")
+    ]
+    assert students.seeds(run) == [1, 2]
+    losses = {seed: record(run, seed=seed).validation_loss for seed in (1, 2)}
+    assert students.best_seed(run) == min(losses, key=lambda seed: (losses[seed], seed))
+    model = load(students.best_weights(run))
+    assert model.parameters == record(run).parameters
+    assert result.measured == {"precision": "fp32", "threads": "1", "layout": "padded", "micro_batch": "4"}
+    student, control = record(run), record(run, "answers_only")
+    assert control.steps > student.steps
+    assert abs(control.tokens - student.tokens) <= 40
+    assert student.losses[-1].validation_loss is not None
+    assert (students.trained(run, "student", 1) / "tensorboard").is_dir()
+
+
+def test_the_seeds_and_variants_are_different_trainings(ready: Lay) -> None:
+    run, recipe = ready(train={"controls": ["answers_only"], "seeds": [1, 2]})
+    result = train((run, recipe))
+    assert len(set(result.leaves)) == 4
+    assert len({record(run, variant, seed).sha256 for variant in ("student", "answers_only") for seed in (1, 2)}) == 4
+
+
+def test_finished_variants_are_left_alone_and_the_rest_goes_on(ready: Lay) -> None:
+    run, recipe = ready(train={"controls": ["answers_only"], "seeds": [1, 2]})
+    first = train((run, recipe))
+    done = students.trained(run, "student", 1)
+    before = {path: path.stat().st_mtime_ns for path in done.rglob("*") if path.is_file()}
+    other = students.trained(run, "answers_only", 2)
+    (other / "training.json").unlink()
+    again = train((run, recipe))
+    assert {path: path.stat().st_mtime_ns for path in done.rglob("*") if path.is_file()} == before
+    assert again.leaves == first.leaves
+    assert (other / "training.json").exists()
+
+
+def test_text_only_is_copied_where_it_is_the_student_and_trained_to_the_same_bits(ready: Lay) -> None:
+    run, recipe = ready(train={"controls": ["text_only"]})
+    result = train((run, recipe))
+    assert any("copied" in text for text in result.warnings)
+    assert record(run, "text_only").same_as == "student"
+    assert record(run, "text_only").sha256 == record(run).sha256
+    assert load(students.trained(run, "text_only", 1) / "weights").identity == load(students.best_weights(run)).identity
+
+
+def test_without_reasoning_the_controls_are_one(ready: Lay) -> None:
+    bare = [replace(sample, reasoning="") for sample in sums(20)]
+    run, recipe = ready(samples=bare, train={"controls": ["answers_only", "text_only"], "steps": 3})
+    result = train((run, recipe))
+    assert any("text_only alone is trained" in text for text in result.warnings)
+    assert students.seeds(run, "answers_only") == []
+    assert students.seeds(run, "text_only") == [1]
+
+
+def test_a_student_learns_from_logits_and_its_text_control_does_not(ready: Lay) -> None:
+    run, recipe = with_logits(ready, controls=["text_only"])
+    capture(run, recipe)
+    result = train((run, recipe))
+    assert result.warnings == []
+    student, control = record(run), record(run, "text_only")
+    assert student.tokens == control.tokens
+    assert student.steps == control.steps
+    assert student.sha256 != control.sha256
+    assert not control.same_as
+
+
+def test_rows_without_logits_teach_by_their_text(ready: Lay) -> None:
+    run, recipe = with_logits(ready, steps=4)
+    capture(run, recipe, leave_out=5)
+    assert "5 of 30 rows have no captured logits: they teach by their text" in train((run, recipe)).warnings
+
+
+def test_logits_of_other_tokens_are_refused(ready: Lay) -> None:
+    run, recipe = with_logits(ready)
+    capture(run, recipe)
+    changed = recipe.model_copy(update={"tasks": recipe.tasks.model_copy(update={"loss_on": "all"})})
+    with pytest.raises(ModelError, match="has logits for"):
+        train((run, changed))
+
+
+def test_a_loss_that_needs_logits_says_so_without_them(ready: Lay) -> None:
+    with pytest.raises(RecipeError, match="captures none"):
+        train(ready(train={"losses": KD}))
+
+
+def test_long_rows_are_rejected_with_the_reason(ready: Lay) -> None:
+    run, recipe = ready(train={"max_length": 28, "controls": ["answers_only"], "steps": 3})
+    result = train((run, recipe))
+    assert result.books.balanced
+    assert 0 < result.books.rejected < 30
+    assert result.books.reasons == {"longer than 28 tokens": result.books.rejected}
+    named = list(read_lines(run.stage("6_student") / "rejected.jsonl", Rejected))
+    assert len(named) == result.books.rejected
+    assert record(run).rows == record(run, "answers_only").rows
+
+
+def test_no_row_left_is_an_error_that_says_where_to_look(ready: Lay) -> None:
+    with pytest.raises(TrainingError, match=r"30 kept samples, 30 of them rejected") as caught:
+        train(ready(train={"max_length": 3}))
+    assert "max_length" in caught.value.next
+
+
+def test_sensitivity_travels_into_the_weights(ready: Lay) -> None:
+    samples = [replace(sample, sensitivity=Sensitivity.INTERNAL) for sample in sums(20)]
+    run, recipe = ready(samples=samples, train={"steps": 2})
+    result = train((run, recipe))
+    assert result.sensitivity == Sensitivity.INTERNAL
+    assert {artifact.sensitivity for artifact in result.artifacts} == {Sensitivity.INTERNAL}
+    assert load(students.best_weights(run)).sensitivity == Sensitivity.INTERNAL
+
+
+def test_lora_on_a_model_from_a_folder_keeps_the_base_apart(ready: Lay, tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base", context=96)
+    student = {"model": str(tmp_path / "base")}
+    run, recipe = ready(student=student, train={"method": {"use": "lora", "r": 2}, "steps": 3})
+    train((run, recipe))
+    weights = students.best_weights(run)
+    assert (weights / "adapter" / "adapter_model.safetensors").exists()
+    assert not (weights / "model.safetensors").exists()
+    trained = load(weights)
+    for name, tensor in base.network.state_dict().items():
+        found = {n.replace("base_model.model.", "").replace(".base_layer", ""): t
+                 for n, t in trained.network.state_dict().items()}  # fmt: skip
+        assert torch.equal(found[name], tensor)
+    assert record(run).trainable < record(run).parameters
+    assert record(run).adapted.startswith("adapters on 14 of 14")
+
+
+def test_lora_on_a_model_made_here_saves_its_base_in_the_stage(ready: Lay) -> None:
+    run, recipe = ready(train={"method": "lora", "steps": 2})
+    train((run, recipe))
+    assert load(students.best_weights(run)).network is not None
+    assert (run.stage("6_student") / "base" / "seed-1" / "model.safetensors").exists()
+    moved = run.path.rename(run.path.with_name("elsewhere"))
+    assert load(moved / "6_student" / "student" / "seed-1" / "weights").network is not None
+
+
+def test_what_moves_only_speed_is_no_part_of_the_hash(asker: FakeAsker) -> None:
+    stage = TrainStage()
+    plain, quick, other, weighted = (
+        make_recipe(student=STUDENT, train={**TRAIN, **more})
+        for more in (
+            {},
+            {"micro_batch": 2, "threads": 2, "checkpoint_every": 1, "gradient_checkpointing": True},
+            {"learning_rate": 5e-3},
+            {"losses": [{"use": "cross_entropy", "weight": 1.0}]},
+        )
+    )
+    assert stage.settings(plain, asker) == stage.settings(quick, asker) != stage.settings(other, asker)
+    assert stage.settings(weighted, asker) == stage.settings(plain, asker)
+    assert list(stage.inputs(plain)) == ["refine"]
+
+
+def test_capture_is_an_input_only_where_a_loss_learns_from_it(ready: Lay, tmp_path: Path) -> None:
+    stage = TrainStage()
+    _, taught = with_logits(ready)
+    _, text = with_logits(partial(lay, tmp_path / "b"), losses=["cross_entropy"])
+    assert list(stage.inputs(taught)) == ["refine", "capture"]
+    assert list(stage.inputs(text)) == ["refine"]
+
+
+def test_gradient_checkpointing_changes_memory_only(tmp_path: Path) -> None:
+    plain = lay(tmp_path / "a", train={"steps": 3})
+    saving = lay(tmp_path / "b", train={"steps": 3, "gradient_checkpointing": True})
+    train(plain)
+    train(saving)
+    assert record(plain[0]).best_loss == pytest.approx(record(saving[0]).best_loss, rel=1e-5)
+
+
+def test_classes_are_learned_as_one_token(ready: Lay) -> None:
+    labels = ["iade", "kart kayıp"]
+    samples = []
+    for number in range(24):
+        label = labels[number % 2]
+        task = make_task(f"c{number}", f"{label} hakkında soru {number % 5}", None)
+        task = replace(task, kind="classification", reference=LabelReference(text=label))
+        samples.append(
+            Sample(task=task, teacher="t", number=0, completion=Completion(answer=label), answer=label,
+                   sensitivity=Sensitivity.PUBLIC)
+        )  # fmt: skip
+    run, recipe = ready(
+        samples=samples,
+        tasks={"source": "rows.jsonl", "kind": "classification", "sensitivity": "public"},
+        student=STUDENT,
+        train={"steps": 60, "learning_rate": 2e-2},
+    )
+    write_json(run.stage("1_tasks") / "labels.json", labels)
+    train((run, recipe))
+    model = load(students.best_weights(run))
+    assert set(model.class_tokens) == set(labels)
+    assert record(run).best_loss is not None
+    assert record(run).best_loss < 0.5  # type: ignore[operator]
