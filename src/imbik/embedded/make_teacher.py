@@ -4,7 +4,8 @@ Enters: a seed. Leaves: a folder with a Llama model of about 1.9 million paramet
 and chat template, trained on an endless stream of fresh pool problems (no row is seen twice), and its accuracy
 on the held-out sets A, B and C on the screen. In a second, shorter part every other problem is told about invented
 names and things: without it the teacher has 99.5% on fresh pool problems, yet 96.8% on A, tripping over a few long
-new words; with it 99.1% on A, 42.5% on B, 91.7% on C (before: 96.8, 40.0, 98.3). It takes about an hour on one core and is run once; the folder ships with the package.
+new words; with it 99.1% on A, 42.5% on B and 91.7% on C (before: 96.8, 40.0, 98.3: the withheld numbers suffer).
+It takes about an hour on one core and is run once; the folder ships with the package.
 """
 
 from __future__ import annotations
