@@ -15,8 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from imbik.core.errors import RecipeError
 from imbik.core.executor import blocks_of
 from imbik.core.files import digest
@@ -235,5 +233,7 @@ def _result(context: StageContext, wanted: _Wanted, level: Sensitivity) -> Stage
 
 def _content(store: LogitStore, row: str) -> str:
     """Hash of a row's captured values."""
+    import numpy as np
+
     ids, logprobs = store.row(row, store.token_hash(row))
     return digest(np.ascontiguousarray(ids).tobytes(), np.ascontiguousarray(logprobs).tobytes())

@@ -17,6 +17,7 @@ from imbik.core.errors import ModelError
 from imbik.core.types import Sampling
 from imbik.models.content import decode
 from imbik.models.engines import Choice, Generated
+from imbik.models.load import embeddings
 from imbik.models.model import LanguageModel
 from imbik.models.tokens import stop_ids
 
@@ -76,40 +77,44 @@ class TransformersEngine:
 
     def top_k(self, sequences: Sequence[Sequence[int]], k: int) -> list[tuple[NDArray[np.uint32], NDArray[np.float32]]]:
         """For each sequence of n tokens: ids (n, k) and log-probabilities (n, k), best first, of the next token."""
-        found: list[tuple[NDArray[np.uint32], NDArray[np.float32]]] = []
-        for logprobs in self._logprobs(sequences):
+        found: dict[int, tuple[NDArray[np.uint32], NDArray[np.float32]]] = {}
+        for row, logprobs in self._logprobs(sequences):
             best = logprobs.topk(min(k, logprobs.shape[-1]), dim=-1)
-            found.append((best.indices.numpy().astype(np.uint32), best.values.numpy()))
-        return found
+            found[row] = (best.indices.numpy().astype(np.uint32), best.values.numpy())
+        return [found[row] for row in range(len(sequences))]
 
     def score(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         """For each sequence of n tokens: (n,) log-probability in nats of each token; 0 for the first."""
         import torch
 
-        found: list[NDArray[np.float32]] = []
-        for sequence, logprobs in zip(sequences, self._logprobs(sequences), strict=True):
-            taken = logprobs[:-1].gather(-1, torch.tensor(sequence[1:], dtype=torch.long)[:, None]).squeeze(-1)
-            found.append(np.concatenate([np.zeros(1, np.float32), taken.numpy()]))
-        return found
+        found: dict[int, NDArray[np.float32]] = {}
+        for row, logprobs in self._logprobs(sequences):
+            following = torch.tensor(sequences[row][1:], dtype=torch.long)
+            taken = logprobs[:-1].gather(-1, following[:, None]).squeeze(-1)
+            found[row] = np.concatenate([np.zeros(1, np.float32), taken.numpy()])
+        return [found[row] for row in range(len(sequences))]
 
-    def _logprobs(self, sequences: Sequence[Sequence[int]]) -> Iterator[Tensor]:
-        """(n, vocabulary) log-probabilities of each sequence, computed a few rows at a time in the order given."""
+    def _logprobs(self, sequences: Sequence[Sequence[int]]) -> Iterator[tuple[int, Tensor]]:
+        """Each sequence's number and (n, vocabulary) log-probabilities; sequences of one length run together."""
         import torch
 
         self._check(sequences, room=0)
-        width = self.model.network.get_output_embeddings().weight.shape[0]
+        width = embeddings(self.model.network)
+        order = sorted(range(len(sequences)), key=lambda row: (len(sequences[row]), row))
         start = 0
-        while start < len(sequences):
-            end, longest = start, 0
-            while end < len(sequences) and (end == start or _fits(end - start + 1, longest, sequences[end], width)):
-                longest = max(longest, len(sequences[end]))
+        while start < len(order):
+            end = start + 1
+            while end < len(order) and _fits(end - start + 1, len(sequences[order[end]]), width):
                 end += 1
-            block = sequences[start:end]
+            rows = order[start:end]
             with _inference(self.threads):
-                ids, mask = _right_padded(block)
+                ids, mask = _right_padded([sequences[row] for row in rows])
                 logits = self.model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
-                rows = [torch.log_softmax(logits[row, : len(ids_)].float(), -1) for row, ids_ in enumerate(block)]
-            yield from rows
+                made = [
+                    torch.log_softmax(logits[place, : len(sequences[row])].float(), -1)
+                    for place, row in enumerate(rows)
+                ]
+            yield from zip(rows, made, strict=True)
             start = end
 
     def _check(self, prompts: Sequence[Sequence[int]], room: int = 1) -> None:
@@ -167,8 +172,8 @@ def _cache_bytes_per_token(model: LanguageModel) -> int:
     return int(2 * config.num_hidden_layers * heads * width * size)
 
 
-def _fits(rows: int, longest: int, sequence: Sequence[int], width: int) -> bool:
-    return rows <= ROWS and rows * max(longest, len(sequence)) * width <= LOGITS
+def _fits(rows: int, longest: int, width: int) -> bool:
+    return rows <= ROWS and rows * longest * width <= LOGITS
 
 
 def _right_padded(block: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
