@@ -35,16 +35,15 @@ def test_every_line_comes_back_with_an_answer_or_a_reason(colours: SmallRun, tmp
     (tmp_path / "in.csv").write_text(rows, encoding="utf-8")
     done = predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv")
     out = read_csv(tmp_path / "out.csv")
-    assert list(out[0]) == ["text", "müşteri", "label", "answer", "reasoning", "confidence", "error"]
+    assert list(out[0]) == ["text", "müşteri", "label", "answer", "reasoning", "confidence", "problem"]
     assert [row["müşteri"] for row in out] == ["7", "8", "", "9"]
     assert [row["label"] for row in out] == ["mor", "mavi", "", "yeşil"]  # an unknown label is no obstacle
     assert out[0]["answer"] in COLOURS
     assert 1 / 3 <= float(out[0]["confidence"]) <= 1
     assert out[1]["answer"] == ""
-    assert "question is empty" in out[1]["error"]
-    assert ":4: wrong number of cells" in out[2]["error"]
-    assert (done.rows, done.answered, done.failed) == (4, 2, 2)
-    assert done.first_error == out[1]["error"]
+    assert "question is empty" in out[1]["problem"]
+    assert ":4: wrong number of cells" in out[2]["problem"]
+    assert (done.rows, done.problems) == (4, 2)
 
 
 def test_json_lines_keep_values_as_they_were(colours: SmallRun, tmp_path: Path) -> None:
@@ -54,8 +53,10 @@ def test_json_lines_keep_values_as_they_were(colours: SmallRun, tmp_path: Path) 
     out = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [{key: row[key] for key in row if key in ("text", "n", "tags", "extra")} for row in out] == rows
     assert out[0]["answer"] in COLOURS
-    assert "error" not in out[0]
-    assert "no question found" in out[2]["error"]
+    assert "problem" not in out[0]
+    assert "no question found" in out[2]["problem"]
+    predict(colours.run, tmp_path / "in.jsonl", tmp_path / "out.tsv")
+    assert (tmp_path / "out.tsv").read_text(encoding="utf-8").startswith("text\tn\ttags\textra\tanswer")
     predict(colours.run, tmp_path / "in.jsonl", tmp_path / "out.csv")
     table = read_csv(tmp_path / "out.csv")
     assert list(table[0])[:4] == ["text", "n", "tags", "extra"]
@@ -75,7 +76,8 @@ def test_columns_of_the_same_name_are_kept(sums: SmallRun, tmp_path: Path) -> No
 
 def test_turkish_excel_files_are_read(colours: SmallRun, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes("metin;no\nkırmızı ağır top;1\nyeşil şişe;2\n".encode("cp1254"))
-    predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv")
+    done = predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert any("semicolon" in note for note in done.notes)
     assert [row["metin"] for row in read_csv(tmp_path / "out.csv")] == ["kırmızı ağır top", "yeşil şişe"]
 
 
@@ -90,8 +92,8 @@ def test_a_row_longer_than_the_model_says_so(colours: SmallRun, tmp_path: Path) 
     (tmp_path / "in.csv").write_text("text\n" + "top " * 400 + "\nmavi top\n", encoding="utf-8")
     predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv")
     out = read_csv(tmp_path / "out.csv")
-    assert "context" in out[0]["error"]
-    assert out[1]["error"] == ""
+    assert "context" in out[0]["problem"]
+    assert out[1]["problem"] == ""
 
 
 def test_what_cannot_work_is_refused_before_the_model_is_loaded(colours: SmallRun, tmp_path: Path) -> None:

@@ -1,26 +1,25 @@
 """`imbik predict RUN FILE -o OUT`: a person's own rows, answered by the best student.
 
-Enters: a file in any format that `tasks` reads. Leaves: CSV or JSON lines with every input column and line, plus
-`answer`, `reasoning`, `confidence` (where answers are chosen from classes) and `error` (where a row could not be used).
-An input column of such a name stays as it is, and the new one is called `student_answer` and so on. Known answers in
-the file are not looked at.
+Enters: a file in any format that `tasks` reads. Leaves: CSV, TSV or JSON lines with every input column and line, plus
+`answer`, `reasoning`, `confidence` (where answers are chosen from classes) and `problem` (why a row has no answer). An
+input column of such a name stays as it is, and the new one is called `student_answer` and so on. Known answers in the
+file are not looked at. The file is written whole or not at all, mode 0600: answers are as sensitive as the student.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import msgspec
 
 from imbik.core.errors import UsageError
+from imbik.core.executor import blocks_of
 from imbik.core.files import atomic_writer
-from imbik.core.progress import Progress, SilentReporter
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity, Task
 from imbik.recipe import Recipe
@@ -32,74 +31,77 @@ from imbik.tasks.recorded import RecordedAnswers
 from imbik.tasks.rows import Quarantined, Row
 from imbik.tasks.sources.auto import resolve
 
-NEW = ("answer", "reasoning", "confidence", "error")
+ADDED = ("answer", "reasoning", "confidence", "problem")
 BLOCK = 1024
 _KNOWN = ("answer", "label", "reasoning")
-_LABEL = "predict"
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_LINES = (".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What was done: rows of the file, rows answered, rows with an error, and how private the output is."""
+    """What was done: rows written, rows with a problem, how private the answers are, notes on reading the file.
 
-    out: Path
+    `columns` says under which name each added column stands.
+    """
+
     rows: int
-    answered: int
-    failed: int
-    first_error: str
+    problems: int
     sensitivity: Sensitivity
+    notes: tuple[str, ...]
     columns: Mapping[str, str]
 
 
-def predict(run: RunFolder, file: Path, out: Path, *, progress: Progress | None = None) -> Predicted:
-    """Answer every row of `file` and write `out` whole or not at all.
+class _Line(Protocol):
+    """Writes one line of output."""
 
-    Raises: UsageError for an output of another format or over the input, InputError for a file that cannot be read.
+    def __call__(self, values: Mapping[str, object]) -> None: ...
+
+
+def predict(
+    run: RunFolder, source: Path, target: Path, advance: Callable[[int], None] = lambda rows: None
+) -> Predicted:
+    """Answer every row of `source` and write `target` (.csv, .tsv or .jsonl); `advance` is told of rows done.
+
+    Raises: UsageError for another kind of target, InputError for a file that cannot be read, RunFolderError when the
+    run has no student yet.
     """
-    progress = progress or Progress(SilentReporter())
-    writer = _writer_for(file, out)
+    _check_target(source, target)
+    names = _columns_of(source)
     student = Student(run)
-    rows = _Rows(student.recipe, student.kind, file)
-    names, total = rows.survey()
-    new = {name: name if name not in names else f"student_{name}" for name in NEW}
-    counts, first = [0, 0], ""
-    progress.begin(_LABEL, total)
-    with atomic_writer(out) as stream:
-        write = writer(stream, [*names, *new.values()])
-        for block in _blocks(rows.read(), BLOCK):
-            for values, answered, error in _answer(student, block):
-                write.row({**values, **_columns(answered, error, new)})
-                counts[bool(error)] += 1
-                first = first or error
-            progress.advance(_LABEL, len(block))
-    progress.end(_LABEL)
+    added = {name: name if name not in names else f"student_{name}" for name in ADDED}
+    rows = _Rows(student.recipe, student.kind, source)
+    done = problems = 0
+    with atomic_writer(target) as stream:
+        write = _line_writer(stream, target, [*names, *added.values()])
+        for block in blocks_of(rows.read(), BLOCK):
+            for values, answered in _answer(student, block):
+                write({**values, **_added(answered, added)})
+                problems += bool(answered.problem)
+            done += len(block)
+            advance(len(block))
     level = max(student.sensitivity, rows.level, key=lambda item: item.rank)
-    return Predicted(out, sum(counts), counts[0], counts[1], first, level, new)
+    return Predicted(done, problems, level, tuple(rows.notes), added)
 
 
 class _Rows:
     """The file's rows beside the tasks that they make."""
 
-    def __init__(self, recipe: Recipe, kind: Kind, file: Path) -> None:
+    def __init__(self, recipe: Recipe, kind: Kind, source: Path) -> None:
         self.level = recipe.tasks.level or Sensitivity.CONFIDENTIAL
         settings = recipe.tasks.model_copy(update={"split": Split()})
         nobody = RecordedAnswers(recipe.model_copy(update={"teachers": {}}))
         self._builder = Builder(settings, kind, nobody, self.level)
-        self._file, self._source = file, resolve(str(file.expanduser().resolve()), Path.cwd())
+        self._reader = resolve(str(source.expanduser().resolve()), Path())
 
-    def survey(self) -> tuple[list[str], int]:
-        """All columns in the order they first stand in, and the number of rows."""
-        names: dict[str, None] = {}
-        total = 0
-        for row in self._source.rows(Path.cwd(), ""):
-            total += 1
-            if isinstance(row, Row):
-                names.update(dict.fromkeys(map(str, row.values)))
-        return list(names), total
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know of how the file was read."""
+        return self._reader.notes
 
     def read(self) -> Iterator[tuple[Mapping[str, object], Task | Quarantined]]:
         """Every line of the file: its values (none where the line itself is broken) and its task."""
-        for row in self._source.rows(Path.cwd(), ""):
+        for row in self._reader.rows(Path(), ""):
             if isinstance(row, Quarantined):
                 yield {}, row
             else:
@@ -116,65 +118,61 @@ class _Rows:
         return row._replace(values={k: v for k, v in row.values.items() if k not in known}, set="")
 
 
+def _columns_of(source: Path) -> list[str]:
+    """All columns in the order they first stand in: rows of JSON need not have the same."""
+    rows = resolve(str(source.expanduser().resolve()), Path()).rows(Path(), "")
+    return list(dict.fromkeys(str(name) for row in rows if isinstance(row, Row) for name in row.values))
+
+
 def _answer(
     student: Student, block: Sequence[tuple[Mapping[str, object], Task | Quarantined]]
-) -> Iterator[tuple[Mapping[str, object], Answered | None, str]]:
-    """Each line with its answer or the reason why it has none."""
+) -> Iterable[tuple[Mapping[str, object], Answered]]:
+    """Each line with its answer, or with the problem that kept it from one."""
     answers = iter(student.answer([task for _, task in block if isinstance(task, Task)]))
     for values, task in block:
-        if isinstance(task, Quarantined):
-            yield values, None, str(task)
-            continue
-        answered = next(answers)
-        yield values, answered, "" if answered.answer else answered.reason or "no answer can be read from what it says"
+        bad = isinstance(task, Quarantined)
+        yield values, Answered("", "", "", None, str(task)) if bad else next(answers)
 
 
-def _columns(answered: Answered | None, error: str, names: Mapping[str, str]) -> dict[str, object]:
-    if answered is None:
-        return {names["answer"]: "", names["reasoning"]: "", names["confidence"]: None, names["error"]: error}
+def _added(answered: Answered, names: Mapping[str, str]) -> dict[str, object]:
     return {
         names["answer"]: answered.answer or answered.text,
         names["reasoning"]: answered.reasoning,
         names["confidence"]: None if answered.confidence is None else round(answered.confidence, 6),
-        names["error"]: error,
+        names["problem"]: answered.problem,
     }
 
 
-class _Writer(Protocol):
-    def row(self, values: Mapping[str, object]) -> None: ...
+def _line_writer(stream: BinaryIO, target: Path, names: Sequence[str]) -> _Line:
+    """CSV with all columns, or JSON lines with values as they were."""
+    delimiter = _DELIMITERS.get(target.suffix.lower())
+    if delimiter is None:
+        return _json_lines(stream, names[-2:])
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+
+    def write_cells(cells: Sequence[str]) -> None:
+        writer.writerow(cells)
+        stream.write(text.getvalue().encode())
+        text.seek(0)
+        text.truncate()
+
+    write_cells(names)
+    return lambda values: write_cells([_cell(values.get(name)) for name in names])
 
 
-class _CsvWriter:
-    """Comma separated, UTF-8, nothing as an empty cell, nested values as JSON."""
+def _json_lines(stream: BinaryIO, optional: Sequence[str]) -> _Line:
+    """JSON lines; confidence and problem only where there is one."""
 
-    def __init__(self, stream: BinaryIO, names: Sequence[str]) -> None:
-        self._stream, self._names = stream, names
-        self._write(names)
+    def write(values: Mapping[str, object]) -> None:
+        kept = {key: value for key, value in values.items() if key not in optional or value not in (None, "")}
+        stream.write(msgspec.json.encode(kept, enc_hook=str) + b"\n")
 
-    def row(self, values: Mapping[str, object]) -> None:
-        """One line."""
-        self._write([_cell(values.get(name)) for name in self._names])
-
-    def _write(self, cells: Sequence[str]) -> None:
-        line = io.StringIO()
-        csv.writer(line).writerow(cells)
-        self._stream.write(line.getvalue().encode())
-
-
-class _JsonWriter:
-    """JSON lines: values as they were; `confidence` and `error` only where there is one."""
-
-    def __init__(self, stream: BinaryIO, names: Sequence[str]) -> None:
-        self._stream = stream
-        self._last = names[-2:]
-
-    def row(self, values: Mapping[str, object]) -> None:
-        """One line."""
-        kept = {key: value for key, value in values.items() if key not in self._last or value not in (None, "")}
-        self._stream.write(msgspec.json.encode(kept, enc_hook=str) + b"\n")
+    return write
 
 
 def _cell(value: object) -> str:
+    """Nothing as an empty cell, nested values as JSON."""
     if value is None:
         return ""
     if isinstance(value, list | dict | tuple | bool):
@@ -182,25 +180,11 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _writer_for(file: Path, out: Path) -> type[_CsvWriter] | type[_JsonWriter]:
-    """By the output's name.
-
-    Raises: UsageError when it says neither CSV nor JSON lines, or names the input.
-    """
-    if out.resolve() == file.expanduser().resolve():
-        raise UsageError("the output would replace the input", where=str(out), next="give -o another name")
-    known: dict[str, type[_CsvWriter] | type[_JsonWriter]] = {
-        ".csv": _CsvWriter,
-        ".jsonl": _JsonWriter,
-        ".ndjson": _JsonWriter,
-    }
-    if out.suffix.lower() not in known:
-        raise UsageError(f"'{out.name}' says no format to write", where="-o", next="name it .csv or .jsonl")
-    return known[out.suffix.lower()]
-
-
-def _blocks(
-    rows: Iterator[tuple[Mapping[str, object], Task | Quarantined]], size: int
-) -> Iterator[list[tuple[Mapping[str, object], Task | Quarantined]]]:
-    while block := list(islice(rows, size)):
-        yield block
+def _check_target(source: Path, target: Path) -> None:
+    """Refuse what would lose the input or cannot be written, before a model is loaded."""
+    if target.resolve() == source.expanduser().resolve():
+        raise UsageError("the output would replace the input", where=str(target), next="name another file with -o")
+    if target.suffix.lower() not in (*_DELIMITERS, *_LINES):
+        raise UsageError(
+            f"'{target.name}' says no format to write", where="-o", next="name it answers.csv, .tsv or .jsonl"
+        )

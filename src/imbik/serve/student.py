@@ -1,13 +1,14 @@
-"""The best student of a run, ready to answer tasks.
+"""The best student of a run, ready to answer tasks: what `predict` and `chat` share.
 
-Enters: a run folder. Leaves: readings with confidence. Shared by `predict` and `chat`.
+Enters: a run folder. Leaves: answers as the run's kind reads them, by the same path that the report measured. The model
+is loaded once; its sensitivity is that of whatever it says.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from imbik.core import students
 from imbik.core.runfolder import RunFolder
@@ -16,19 +17,22 @@ from imbik.recipe import Recipe, load_recipe
 from imbik.tasks.kinds import Kind
 
 LIKELY = 3
+_READ = (Outcome.ANSWERED, Outcome.TRUNCATED)
 
 
-class Answered(NamedTuple):
-    """What the student says to a task. `confidence`: its probability among the allowed answers."""
+@dataclass(frozen=True)
+class Answered:
+    """One answer: what was read from it, the text as written, a chosen class's probability, what went wrong ('').
+
+    `likely` are the best classes with their probabilities, () for free text.
+    """
 
     answer: str
     reasoning: str
     text: str
-    outcome: Outcome
-    reason: str
-    seconds: float
     confidence: float | None
-    likely: tuple[tuple[str, float], ...]
+    problem: str
+    likely: tuple[tuple[str, float], ...] = ()
 
 
 class Student:
@@ -47,13 +51,9 @@ class Student:
         self.run = run
         self.recipe: Recipe = load_recipe(run.path / "recipe.yaml")
         self.kind: Kind = kind_of(self.recipe, run)
-        self.model = load(weights)
-        self._engine = TransformersEngine(self.model)
-
-    @property
-    def sensitivity(self) -> Sensitivity:
-        """What its answers carry at least."""
-        return self.model.sensitivity
+        model = load(weights)
+        self.sensitivity: Sensitivity = model.sensitivity
+        self._engine = TransformersEngine(model)
 
     def answer(self, tasks: Sequence[Task]) -> list[Answered]:
         """Answers in the order of the tasks, greedily; a row too long for the model says so."""
@@ -62,28 +62,27 @@ class Student:
         longest = self.recipe.evaluate.max_tokens or self.recipe.generate.max_tokens
         choices = [self.kind.choices(task) for task in tasks]
         completions = answer_tasks(self._engine, tasks, Sampling(max_tokens=longest), choices)
-        return [self._read(task, item) for task, item in zip(tasks, completions, strict=True)]
-
-    def _read(self, task: Task, completion: Completion) -> Answered:
-        reasoning, answer = read_with(self.kind, task, completion)
-        chosen = completion.logprobs[0] if len(completion.logprobs) == 1 else None
-        return Answered(
-            answer=answer,
-            reasoning=reasoning,
-            text=completion.answer,
-            outcome=completion.outcome,
-            reason=completion.reason,
-            seconds=completion.seconds,
-            confidence=math.exp(min(chosen.logprob, 0.0)) if chosen else None,
-            likely=tuple((text, math.exp(min(value, 0.0))) for text, value in chosen.top[:LIKELY]) if chosen else (),
-        )
+        return [read(self.kind, task, item) for task, item in zip(tasks, completions, strict=True)]
 
 
-def read_with(kind: Kind, task: Task, completion: Completion) -> tuple[str, str]:
-    """Reasoning and answer; of what cannot be read nothing."""
-    if completion.outcome not in (Outcome.ANSWERED, Outcome.TRUNCATED):
-        return "", ""
+def read(kind: Kind, task: Task, completion: Completion) -> Answered:
+    """What the kind reads from a completion; what cannot be read is an answer with a problem, never a crash."""
+    if completion.outcome not in _READ:
+        return Answered("", "", completion.answer, None, completion.reason or completion.outcome.value)
     try:
-        return kind.read(completion, task)
+        reasoning, answer = kind.read(completion, task)
     except Exception:  # what a model writes must never end a session
-        return "", ""
+        reasoning, answer = "", ""
+    chosen = completion.logprobs[0] if len(completion.logprobs) == 1 else None
+    return Answered(
+        answer=answer,
+        reasoning=reasoning or completion.reasoning,
+        text=completion.answer,
+        confidence=_probability(chosen.logprob) if chosen else None,
+        problem="" if answer else completion.reason or "no answer can be read from what it says",
+        likely=tuple((text, _probability(value)) for text, value in chosen.top[:LIKELY]) if chosen else (),
+    )
+
+
+def _probability(logprob: float) -> float:
+    return math.exp(min(logprob, 0.0))
