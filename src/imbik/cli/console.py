@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """An aligned table; columns in which no row says anything are left out."""
     used = [i for i in range(len(head)) if any(row[i] for row in rows)]
-    widths = [max(len(head[i]), *(len(row[i]) for row in rows)) for i in used] if rows else []
-    for row in (head, *rows):
-        cells = [_aligned(row[i], width) for i, width in zip(used, widths, strict=True)]
+    widths = [max(len(line[i]) for line in (head, *rows)) for i in used]
+    figures = [any(row[i][:1].isdigit() for row in rows) for i in used]
+    for line in (head, *rows):
+        cells = [
+            line[i].rjust(w) if right else line[i].ljust(w) for i, w, right in zip(used, widths, figures, strict=True)
+        ]
         print("  " + "  ".join(cells).rstrip())
-
-
-def _aligned(cell: str, width: int) -> str:
-    """Figures to the right, words to the left."""
-    return cell.rjust(width) if cell[:1].isdigit() else cell.ljust(width)
 
 
 def summary(result: RunResult, *, quiet: bool) -> None:

@@ -38,9 +38,7 @@ def _version(wanted: bool) -> None:
 
 def _top(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks, also of expected errors.")] = False,
-    _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Distil a large language model into a small one, and know how much of it is left."""
     if debug:

@@ -19,8 +19,9 @@ from imbik.pipeline.sizes import Size, student_size, teacher_size
 from imbik.recipe import Recipe
 
 REFERENCE_GFLOPS = 90.0
-TRAIN_FLOPS, TRAIN_FLOOR = 52e9, 33e-6  # useful FLOP/s, and seconds a token that no size avoids
-ASK_SECONDS, ASK_FLOOR = 150e-6, 45e-6  # seconds a generated token for each million parameters, and the floor
+TRAIN_FLOPS, TRAIN_FLOOR = 69e9, 18e-6  # useful FLOP/s, and seconds a token that no size avoids
+READ_FLOPS, READ_FLOOR = 62e9, 8e-6  # the same for reading alone, as capture does
+ASK_SECONDS, ASK_FLOOR = 110e-6, 30e-6  # seconds a generated token for each million parameters, and the floor
 SERVED_SECONDS, SERVED_AT_ONCE = 4.0, 32  # an API's answer, and how many are open at once
 OPTIMIZER_BYTES = 16  # weights, gradients and two moments in fp32
 STARTUP = 4.0  # seconds until torch and transformers are loaded
@@ -117,14 +118,15 @@ def _seconds(recipe: Recipe, rows: Rows, student: Size) -> dict[str, float]:
     if recipe.capture:
         teacher = _size_of(recipe, recipe.answering_teachers())
         length = rows.prompt_tokens + _answer_tokens(recipe, rows)
-        found["capture"] = 1.0 + kept * length * (2 * teacher.parameters / TRAIN_FLOPS + TRAIN_FLOOR) * slow
+        found["capture"] = 1.0 + kept * length * (2 * teacher.parameters / READ_FLOPS + READ_FLOOR) * slow
     return found
 
 
 def _training(recipe: Recipe, rows: Rows, student: Size) -> float:
     work = 6 if recipe.train.method.use == "full" else 4
     a_token = work * student.parameters / TRAIN_FLOPS + TRAIN_FLOOR
-    return training_tokens(recipe, rows) * a_token * variants(recipe)
+    losses = 1 + 0.15 * (len(recipe.train.losses) - 1)
+    return training_tokens(recipe, rows) * a_token * losses * variants(recipe)
 
 
 def _asking(recipe: Recipe, rows: Rows, calls: int) -> float:

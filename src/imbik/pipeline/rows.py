@@ -21,7 +21,7 @@ from imbik.tasks.selection import parse_selection
 CHARACTERS_A_TOKEN = 3.5
 LOOK_BYTES = 4_000_000
 LOOK_ROWS = 300
-EMBEDDED_TOKENS = (55.0, 45.0)
+EMBEDDED_TOKENS = (40.0, 33.0)
 
 
 @dataclass(frozen=True)
