@@ -23,7 +23,7 @@ from imbik.core.types import Books, Sample, Sensitivity
 from imbik.models.folder import tokenizer_hash
 from imbik.models.load import fingerprint, load, load_tokenizer, sensitivity_of
 from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
-from imbik.models.student import prepare_tokenizer
+from imbik.models.student import prepare_tokenizer, tokenizer_origin
 from imbik.models.tokens import encode_row, token_hash
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
@@ -65,16 +65,15 @@ class CaptureStage:
     def settings(self, recipe: Recipe, asker: Asker) -> object:
         """Teacher, top-k, and what decides the token ids and which of them are learned."""
         assert recipe.capture is not None
-        name = capture_teacher(recipe)
+        weights = _weights(recipe, asker)
+        origin, source = tokenizer_origin(recipe, asker)
         return {
-            "teacher": fingerprint(_weights(recipe, asker)),
-            "name": name,
+            "teacher": fingerprint(weights),
             "top_k": recipe.capture.top_k,
             "turns": recipe.tasks.turns,
             "loss_on": recipe.tasks.loss_on,
             "kind": recipe.tasks.kind.model_dump(exclude={"where"}),
-            "tokenizer": recipe.student.tokenizer,
-            "model": recipe.student.model,
+            "tokenizer": tokenizer_hash(source) if source is not None else origin,
         }
 
     def run(self, context: StageContext) -> StageResult:
