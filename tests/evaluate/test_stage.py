@@ -8,12 +8,15 @@ import msgspec
 import pytest
 
 from imbik.core.errors import BarNotMetError, InputError
-from imbik.core.files import read_lines, write_json
+from imbik.core.files import read_lines, write_json, write_lines
+from imbik.core.plugins import PluginBlock
 from imbik.core.types import Sensitivity
 from imbik.evaluate.answers import Answer
 from imbik.evaluate.scores import Scores, read_scores
 from imbik.evaluate.stage import EvaluateStage
+from imbik.evaluate.timing import cache_bytes
 from imbik.export.stage import ExportStage
+from imbik.models.load import load
 from small_runs import SmallRun
 
 QUICK = "evaluate: {latency_rows: 1, resamples: 100, against: [teacher, baseline, text_only, tfidf]}"
@@ -185,3 +188,43 @@ def test_settings_name_what_shapes_the_figures(finished: SmallRun) -> None:
     finished.teacher.share = 0.5
     assert stage.settings(finished.recipe, finished.teacher) != before
     assert stage.inputs(finished.recipe) == ("tasks", "generate", "refine", "train", "export")
+
+
+def test_without_references_agreement_with_the_teacher_is_shown_and_not_called_retention(tmp_path: Path) -> None:
+    small = SmallRun(tmp_path, extra="evaluate: {latency_rows: 0, resamples: 100, against: [teacher]}\nexport: []")
+    bare = [msgspec.structs.replace(task, reference=None) for task, _ in small.tasks]
+    write_lines(small.run.path / "1_tasks" / "part-00000.jsonl", bare)
+    small.stage(EvaluateStage())
+    scores = scores_of(small)
+    assert set(scores.systems["student"].metrics) == {"agreement"}
+    assert scores.systems["teacher"].metrics == {}
+    assert not scores.retention
+    assert "That is not retention" in page_of(small)
+
+
+def test_a_teacher_in_this_process_is_timed_in_the_same_engine(tmp_path: Path) -> None:
+    small = SmallRun(tmp_path, extra="evaluate: {latency_rows: 2, resamples: 100, against: [teacher]}\nexport: []")
+    small.teacher.folder = small.run.path / "6_student" / "student" / "seed-1" / "weights"
+    small.stage(EvaluateStage())
+    scores = scores_of(small)
+    teacher, student = scores.systems["teacher"], scores.systems["student"]
+    assert (teacher.parameters, teacher.weights_bytes) == (student.parameters, student.weights_bytes)
+    assert teacher.tokens_per_second is not None
+    assert "same engine" in page_of(small)
+
+
+def test_voices_of_a_recorded_teacher_stand_side_by_side(tmp_path: Path) -> None:
+    small = SmallRun(tmp_path, extra="evaluate: {latency_rows: 0, resamples: 100, against: [teacher]}\nexport: []")
+    block = PluginBlock(use="recorded", raw={"answers": {"a": "col_a", "b": "col_b"}})
+    small.recipe = small.recipe.model_copy(update={"teachers": {"usta": block}})
+    small.stage(EvaluateStage())
+    assert set(scores_of(small).systems["teacher"].metrics["accuracy"].seeds) == {"0", "1"}
+    assert {question.sample for question in small.teacher.asked} == {0, 1}
+
+
+def test_cache_bytes_have_their_closed_form(finished: SmallRun) -> None:
+    model = load(finished.run.path / "6_student" / "student" / "seed-1" / "weights")
+    # keys and values x 2 layers x 2 heads x width 16 x 10 tokens x 4 bytes
+    assert cache_bytes(model, 10) == 2 * 2 * 2 * 16 * 10 * 4
+    student = scores_of(finished).systems["student"]
+    assert student.weights_bytes == 4 * (student.parameters or 0)

@@ -1,0 +1,56 @@
+"""What the report says of privacy, spend and rows, from the run's own books."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imbik.core.errors import RunFolderError
+from imbik.core.runfolder import RunFolder
+from imbik.evaluate.trail import privacy_sentence
+from imbik.privacy.audit import Audit, Entry
+
+
+def entry(verdict: str, place: str, rows: tuple[str, ...], *, address: str = "", reason: str = "") -> Entry:
+    return Entry(verdict, "public", place, address, "generation", reason, rows, "")
+
+
+def written(folder: Path, entries: list[Entry]) -> RunFolder:
+    audit = Audit(folder)
+    audit.append(entries)
+    audit.close()
+    return RunFolder(folder)
+
+
+def test_a_run_that_asked_nobody(tmp_path: Path) -> None:
+    assert privacy_sentence(RunFolder(tmp_path)) == "No row left this machine: this run asked nobody."
+
+
+def test_models_in_this_process_let_nothing_out(tmp_path: Path) -> None:
+    run = written(tmp_path, [entry("allowed", "in_process", ("a", "b"))] * 3)
+    assert privacy_sentence(run) == "No row left this machine. The audit chain of 3 lines is whole."
+
+
+def test_rows_are_counted_once_for_each_place(tmp_path: Path) -> None:
+    run = written(
+        tmp_path,
+        [
+            entry("allowed", "https://api.example", ("a", "b"), address="1.2.3.4:443", reason="public"),
+            entry("allowed", "https://api.example", ("b", "c"), address="1.2.3.4:443", reason="public"),
+            entry("allowed", "http://gpu", ("d",), address="10.0.0.2:80", reason="local: our rack"),
+            entry("blocked", "https://api.example", ("e",), address="1.2.3.4:443"),
+        ],
+    )
+    assert privacy_sentence(run) == (
+        "This left the machine: 3 rows to https://api.example. To endpoints that the operator's file declares local "
+        "went 1 row to http://gpu. 1 row was held back. The audit chain of 4 lines is whole."
+    )
+
+
+def test_a_changed_chain_is_never_called_whole(tmp_path: Path) -> None:
+    run = written(tmp_path, [entry("allowed", "in_process", ("a",)), entry("blocked", "https://x", ("b",))])
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"blocked"', b'"allowed"'))
+    with pytest.raises(RunFolderError, match="audit chain"):
+        privacy_sentence(run)
