@@ -29,7 +29,10 @@ from imbik.tasks.problems import Problem, problems
 
 def load(folder: Path) -> LlamaForCausalLM:
     """A model in float32 with the plain attention, which is the faster one at these lengths."""
-    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    model: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, attn_implementation="eager")
+    model.eval()
+    return model
 
 
 def taught(teacher: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, asked: list[Problem],

@@ -64,12 +64,13 @@ def make_model(tokenizer: PreTrainedTokenizerFast, shape: Shape, seed: int) -> L
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)
-    return LlamaForCausalLM(LlamaConfig(
+    model = LlamaForCausalLM(LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=shape.hidden, num_hidden_layers=shape.layers,
         intermediate_size=shape.feed_forward, num_attention_heads=shape.heads, num_key_value_heads=shape.heads,
         max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-        attn_implementation="eager"))  # at 70 tokens a row a third faster on a CPU than the fused kernel
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id))
+    model.set_attn_implementation("eager")  # at 70 tokens a row a third faster on a CPU than the fused kernel
+    return model
 
 
 def chat_row(tokenizer: PreTrainedTokenizerFast, text: str, solution: str,
@@ -190,7 +191,7 @@ def replies(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: 
                 input_ids=ids, attention_mask=(ids != pad).long(), max_new_tokens=limit, do_sample=False,
                 pad_token_id=pad, eos_token_id=end)
         for index, row in zip(chosen, made[:, width:], strict=True):
-            told[index] = tokenizer.decode(row, skip_special_tokens=True)
+            told[index] = str(tokenizer.decode(row, skip_special_tokens=True))
     return told
 
 
@@ -210,7 +211,8 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     import torch
     from transformers import GenerationConfig, LlamaForCausalLM
 
-    rounded = model.to(torch.bfloat16)
+    rounded: Any = model
+    rounded.to(torch.bfloat16)
     rounded.generation_config = GenerationConfig(
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False,
         max_new_tokens=96)
@@ -219,5 +221,6 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     tokenizer.save_pretrained(folder)
     for path in folder.iterdir():
         path.chmod(0o644)
-    loaded = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    return loaded.eval()
+    loaded: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    loaded.eval()
+    return loaded
