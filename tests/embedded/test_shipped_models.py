@@ -40,7 +40,8 @@ def test_the_folders_hold_what_is_needed_and_are_small() -> None:
         assert json.loads((folder / "config.json").read_text())["dtype"] == "bfloat16"
 
 
-def test_the_base_is_eight_times_smaller_and_shares_the_tokenizer(teacher: tuple[Any, Any], base: tuple[Any, Any]) -> None:
+def test_the_base_is_eight_times_smaller_and_shares_the_tokenizer(
+        teacher: tuple[Any, Any], base: tuple[Any, Any]) -> None:
     assert teacher[0].num_parameters() >= 8 * base[0].num_parameters()
     assert (teacher_path() / "tokenizer.json").read_bytes() == (base_path() / "tokenizer.json").read_bytes()
     assert teacher[1].chat_template == base[1].chat_template
