@@ -203,12 +203,13 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.02)
     parser.add_argument("--port", type=int, default=18475)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=None, help="where stores are made: name a real disk")
     options = parser.parse_args()
     chance = random.Random(options.seed)
     server, url = serve(options.port, options.latency)
     total = twice = gone = 0
     try:
-        with tempfile.TemporaryDirectory(dir=Path.cwd()) as home:
+        with tempfile.TemporaryDirectory(dir=options.folder) as home:
             (Path(home) / "undisturbed").mkdir()
             duration = finish(Path(home) / "undisturbed", url, options.rows)
             print(f"undisturbed: {options.rows:,} rows in {duration:.1f} s", flush=True)
@@ -227,7 +228,7 @@ def main() -> None:
         server.wait()
     print(
         f"{total} kills of a {options.rows:,}-row generation: {gone} answers lost, {twice} requests paid twice "
-        f"({twice / max(total, 1):.1f} a kill; at most {CONCURRENCY} under way); control: {found[0]} and {found[1]} of 7"
+        f"({twice / max(total, 1):.1f} a kill, {CONCURRENCY} at a time); control: {found[0]} and {found[1]} of 7"
     )
     raise SystemExit(0 if found == (7, 7) else 1)
 

@@ -64,7 +64,7 @@ def questions(count: int, salt: str) -> list[Question]:
     ]
 
 
-def ours(url: str, count: int, salt: str) -> Round:
+def ours(url: str, count: int, salt: str, home: Path | None = None) -> Round:
     """The engine, with a fresh store on disk."""
     recipe = build(
         {
@@ -75,7 +75,7 @@ def ours(url: str, count: int, salt: str) -> Round:
         }
     )
     asked = questions(count, salt)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory(dir=home) as folder:
         engine = AskEngine(
             recipe=recipe,
             run=RunFolder(Path(folder) / "olcum"),
@@ -125,7 +125,7 @@ def measured(work: Callable[[], int], count: int) -> Round:
     return Round(count / wall, cpu / count * 1000)
 
 
-def rounds(latency: float, count: int, number: int, port: int) -> tuple[list[Round], list[Round]]:
+def rounds(latency: float, count: int, number: int, port: int, home: Path | None) -> tuple[list[Round], list[Round]]:
     """Alternated rounds of ours and the bare loop, against one server."""
     server = subprocess.Popen([sys.executable, "-c", SERVER, str(port), str(latency)])
     url = f"http://127.0.0.1:{port}/v1"
@@ -139,9 +139,9 @@ def rounds(latency: float, count: int, number: int, port: int) -> tuple[list[Rou
         found: tuple[list[Round], list[Round]] = ([], [])
         bare(url, CONCURRENCY, "warm")
         for index in range(number):
-            pair = [(0, ours), (1, bare)] if index % 2 == 0 else [(1, bare), (0, ours)]
-            for side, work in pair:
-                found[side].append(work(url, count, f"{index}-{side}"))
+            for side in (0, 1) if index % 2 == 0 else (1, 0):
+                salt = f"{index}-{side}"
+                found[side].append(ours(url, count, salt, home) if side == 0 else bare(url, count, salt))
         return found
     finally:
         server.terminate()
@@ -159,12 +159,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--port", type=int, default=18473)
+    parser.add_argument("--folder", type=Path, default=None, help="where stores are made: name a real disk")
     options = parser.parse_args()
-    own, base = rounds(0.2, options.rows, options.rounds, options.port)
+    own, base = rounds(0.2, options.rows, options.rounds, options.port, options.folder)
     rate, floor = median(own, "rows_per_second"), median(base, "rows_per_second")
     ratio = statistics.median(a.rows_per_second / b.rows_per_second for a, b in zip(own, base, strict=True))
     print(f"200 ms: imbik {rate:,.0f} rows/s, bare aiohttp {floor:,.0f} rows/s; ratio {ratio:.2f} (bar: >= 0.80)")
-    own, base = rounds(0.0, options.rows, options.rounds, options.port + 1)
+    own, base = rounds(0.0, options.rows, options.rounds, options.port + 1, options.folder)
     cpu, least = median(own, "cpu_per_thousand"), median(base, "cpu_per_thousand")
     print(
         f"0 ms: imbik {cpu:.2f} CPU s per 1,000 rows, durable, {median(own, 'rows_per_second'):,.0f} rows/s; bare "

@@ -137,3 +137,9 @@ def test_a_teacher_that_loses_count_is_found_out(tmp_path: Path, store: AnswerSt
     other = AnswerStore(store.path)
     assert len(list(asker(Echo(), other, tmp_path / "other").ask(questions(5), "generate"))) == 5
     other.close()
+
+
+def test_a_row_that_is_no_text_fails_alone(tmp_path: Path, store: AnswerStore) -> None:
+    asked = [question("a"), question("yarım \ud83d", row="r"), question("b")]
+    found = [item.outcome for item in asker(Echo(), store, tmp_path).ask(asked, "generate")]
+    assert found == [Outcome.ANSWERED, Outcome.FAILED, Outcome.ANSWERED]

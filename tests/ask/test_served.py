@@ -293,3 +293,10 @@ def test_throttling_without_end_ends_the_run(tmp_path: Path) -> None:
     ):
         with pytest.raises(TeacherUnreachableError, match="refused everything"):
             ask(engine, questions(5))
+
+
+def test_a_row_that_is_no_text_fails_alone(tmp_path: Path) -> None:
+    with FakeTeacher() as teacher, make_engine(tmp_path, teacher.base_url) as engine:
+        answers = ask(engine, [question("a"), question("yarım \ud83d", row="r"), question("b")])
+    assert outcomes(answers) == [GOOD, Outcome.FAILED, GOOD]
+    assert "half a character" in answers[1].reason

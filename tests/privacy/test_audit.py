@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -163,3 +164,14 @@ def test_a_damaged_key_is_an_error(tmp_path: Path) -> None:
     os.truncate(tmp_path / ".audit.key", 3)
     with pytest.raises(RunFolderError, match="key of the audit chain"):
         Audit(tmp_path)
+
+
+def test_two_threads_write_one_chain(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    threads = [threading.Thread(target=lambda: [audit.append([entry()]) for _ in range(300)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    audit.close()
+    assert verify(audit.path) == 1_200

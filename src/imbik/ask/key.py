@@ -16,8 +16,14 @@ from imbik.core.types import Question
 _encoder = msgspec.json.Encoder()
 
 
+NO_TEXT = "the question holds half a character (a lone surrogate), which is no text"
+
+
 def question_key(identity: str, question: Question, *, local: bool) -> bytes:
-    """SHA-256 of what shapes the answer; models in this process also choose among `choices`."""
+    """SHA-256 of what shapes the answer; models in this process also choose among `choices`.
+
+    Raises: UnicodeEncodeError when a message holds half a character (a lone surrogate), which no teacher can be sent.
+    """
     sampling = question.sampling
     parts = (
         "imbik answer 1",

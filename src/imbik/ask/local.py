@@ -16,7 +16,7 @@ from functools import partial
 import msgspec
 
 from imbik.ask.answers import AnswerStore, Claim, Stored
-from imbik.ask.key import question_key
+from imbik.ask.key import NO_TEXT, question_key
 from imbik.ask.retry import RetryPolicy
 from imbik.core.errors import BooksError
 from imbik.core.executor import Executor, blocks_of
@@ -33,7 +33,7 @@ class _Block:
     questions: Sequence[Question]
     keys: list[bytes | None] = field(default_factory=list)
     known: dict[bytes, Completion] = field(default_factory=dict)
-    blocked: dict[int, Completion] = field(default_factory=dict)
+    left_out: dict[int, Completion] = field(default_factory=dict)
     mine: dict[bytes, Question] = field(default_factory=dict)
     elsewhere: dict[bytes, Question] = field(default_factory=dict)
     levels: dict[bytes, Sensitivity] = field(default_factory=dict)
@@ -76,11 +76,12 @@ class LocalAsker:
         place = RECORDED if self._recorded else IN_PROCESS
         asked = [(row.sensitivity, (row.row,)) for row in rows]
         for number, decision in enumerate(self._gate.decide_all(asked, place, purpose=purpose)):
-            if decision.allowed:
-                block.keys.append(self._key(rows[number], number))
-            else:
-                block.keys.append(None)
-                block.blocked[number] = Completion(outcome=Outcome.BLOCKED, reason=decision.reason)
+            key = self._key(rows[number], number) if decision.allowed else None
+            block.keys.append(key)
+            if not decision.allowed:
+                block.left_out[number] = Completion(outcome=Outcome.BLOCKED, reason=decision.reason)
+            elif key is None:
+                block.left_out[number] = Completion(outcome=Outcome.FAILED, reason=NO_TEXT)
         wanted = self._distinct(block)
         if self._recorded:
             block.mine = wanted
@@ -146,13 +147,16 @@ class LocalAsker:
 
     def _completion(self, block: _Block, number: int) -> Completion:
         key = block.keys[number]
-        return block.blocked[number] if key is None else block.known[key]
+        return block.left_out[number] if key is None else block.known[key]
 
-    def _key(self, question: Question, number: int) -> bytes:
-        """Recorded answers belong to their row, whatever its words are."""
+    def _key(self, question: Question, number: int) -> bytes | None:
+        """The key, or None for what is no text. Recorded answers belong to their row, whatever its words are."""
         if self._recorded:
             return number.to_bytes(8, "big")
-        return question_key(self.teacher.identity, question, local=True)
+        try:
+            return question_key(self.teacher.identity, question, local=True)
+        except UnicodeEncodeError:
+            return None
 
     def _release(self, block: _Block) -> None:
         if not self._recorded:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from imbik.ask.answers import AnswerStore, Claim, Stored
-from imbik.ask.key import question_key
+from imbik.ask.key import NO_TEXT, question_key
 from imbik.ask.limits import Limiter
 from imbik.ask.retry import RetryPolicy, Trouble, refused, trouble_in, unreachable
 from imbik.core.errors import ImbikError
@@ -76,7 +76,10 @@ class ServedAsker:
 
         Raises: TeacherUnreachableError, UsageError (a missing key), DiskFullError: whatever ends the whole asking.
         """
-        key = question_key(self.teacher.identity, question, local=False)
+        try:
+            key = question_key(self.teacher.identity, question, local=False)
+        except UnicodeEncodeError:
+            return Completion(outcome=Outcome.FAILED, reason=NO_TEXT)
         while True:
             joined = key in self._flights
             decision = await self._transport.admit(

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from typing import NamedTuple
 import msgspec
 
 from imbik.core.errors import RunFolderError
-from imbik.core.files import disk_errors, write_bytes, write_json
+from imbik.core.files import disk_errors, read_json, write_bytes, write_json
 from imbik.core.types import Record
 
 FILE_NAME = "audit.jsonl"
@@ -81,6 +82,7 @@ class Audit:
         with disk_errors(self.path):
             self._file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
         self._head, self._end = Head(), 0
+        self._turn = threading.Lock()  # the file's lock holds between processes, not between threads
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write the entries as one group, before the caller does what they allow.
@@ -128,6 +130,7 @@ class Audit:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the file's lock, with head and end as they are now, whoever wrote last."""
+        self._turn.acquire()
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             if (size := os.fstat(self._file).st_size) != self._end:
@@ -135,6 +138,7 @@ class Audit:
             yield
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+            self._turn.release()
 
     def _catch_up(self, size: int) -> None:
         """Read the end of the chain; a torn last line is closed and named by a repair line."""
@@ -233,7 +237,7 @@ def _head_file(path: Path) -> Path:
 
 def _known_head(path: Path) -> Head:
     file = _head_file(path)
-    return msgspec.json.decode(file.read_bytes(), type=Head) if file.exists() else Head()
+    return read_json(file, Head) if file.exists() else Head()
 
 
 def _now() -> str:

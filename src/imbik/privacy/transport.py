@@ -172,7 +172,7 @@ class Transport:
                         refused.append(f"{place.address}: {_connect_reason(error)}")
         except TimeoutError:
             raise BrokenReplyError(f"no answer within {seconds:g} s") from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise BrokenReplyError(f"the connection broke ({type(error).__name__})") from None
         self._pins.pop((target.host, target.port), None)
         raise UnreachableError(f"no connection to {target} ({'; '.join(refused)})")
