@@ -69,7 +69,7 @@ def json_schema() -> dict[str, Any]:
             {"type": "object", "properties": {"use": {"type": "string"}}, "required": ["use"]},
         ],
     }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "imbik recipe", **schema}
+    return {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "imbik recipe"}
 
 
 def explain(key: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from imbik.core.errors import ImbikError, InputError
 from imbik.core.plugins import PluginBlock, make
 from imbik.tasks.columns import CONVERSATION_SHAPES, LABEL_SHAPES, QUESTION_SHAPES, Columns, Plan, Shape
-from imbik.tasks.conversation import parse_messages
+from imbik.tasks.conversation import cut_last, parse_messages
 from imbik.tasks.kinds import Kind
 from imbik.tasks.rows import BadRowError, Quarantined, Row, as_text, value_at
 from imbik.tasks.sources import RowSource
@@ -198,8 +198,12 @@ def _numbers(values: Sequence[str]) -> int:
 
 
 def _answer(row: Row, plan: Plan) -> str:
+    """The label or answer of a row; of a conversation the assistant's last turn."""
+    known = next((text for role in ("label", "answer") if (text := _text(row, plan, role).strip())), "")
+    if known or "messages" not in plan:
+        return known
     try:
-        return next((text for role in ("label", "answer") if (text := _text(row, plan, role).strip())), "")
+        return cut_last(parse_messages(value_at(row.values, plan["messages"])))[1]
     except BadRowError:
         return ""
 

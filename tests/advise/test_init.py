@@ -1,0 +1,172 @@
+"""A proposal for every kind of file: it passes preflight, and needs no key and no server where answers are there."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imbik.advise import propose as proposing
+from imbik.advise.init import init
+from imbik.advise.propose import ROWS_FOR_TEACHER, propose, size_of
+from imbik.core.errors import BlockedError, ExitCode, InputError, UsageError
+from imbik.core.runfolder import RunFolder
+from imbik.pipeline.preflight import preflight
+from imbik.recipe import load_recipe
+from imbik.tasks.inspect import inspect
+
+
+def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """A JSON-lines file."""
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def labelled(path: Path, count: int) -> Path:
+    """A CSV of texts with one of five labels."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["text", "label"])
+        writer.writerows([f"müşteri mesajı {i} konu {i % 5}", f"sınıf {i % 5}"] for i in range(count))
+    return path
+
+
+FILES: dict[str, Callable[[Path], Path]] = {
+    "few labels": lambda f: labelled(f / "a.csv", 120),
+    "many labels": lambda f: labelled(f / "a.csv", ROWS_FOR_TEACHER + 500),
+    "numbers": lambda f: lines(f / "a.jsonl", [{"soru": f"{i} + 1 kaç eder?", "cevap": i + 1} for i in range(80)]),
+    "words": lambda f: lines(
+        f / "a.jsonl", [{"prompt": f"soru {i}?", "response": f"yanıt {i} budur"} for i in range(80)]
+    ),
+    "talks": lambda f: lines(
+        f / "a.jsonl",
+        [
+            {"messages": [{"role": "user", "content": f"s{i}"}, {"role": "assistant", "content": "c"}]}
+            for i in range(60)
+        ],
+    ),
+    "log": lambda f: lines(
+        f / "a.jsonl",
+        [
+            {
+                "request": {"messages": [{"role": "user", "content": f"soru {i}"}]},
+                "response": {"choices": [{"message": {"role": "assistant", "content": f"cevap {i}"}}]},
+            }
+            for i in range(60)
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("make", FILES.values(), ids=FILES)
+def test_where_answers_are_there_no_key_and_no_server_is_needed(
+    make: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", make(tmp_path))
+    recipe = load_recipe(made.recipe)
+    assert recipe.tasks.sensitivity == "confidential"
+    assert {block.use for block in recipe.teachers.values()} <= {"run", "recorded"}
+    preflight(recipe, RunFolder(tmp_path / "runs" / "my-run"))
+    text = made.recipe.read_text(encoding="utf-8")
+    assert "# sensitivity: public" in text
+    assert "OPENAI_API_KEY" in text or recipe.teachers
+
+
+def test_many_labels_get_a_teacher_trained_here_and_a_student_an_eighth_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", FILES["many labels"](tmp_path))
+    teacher = load_recipe(tmp_path / "my-run" / "teacher.yaml")
+    student = load_recipe(made.recipe)
+    assert teacher.generate.source == "reference"
+    assert student.teachers["buyuk"].raw == {"recipe": "teacher.yaml"}
+    assert student.capture is not None
+    proposal = propose(inspect(tmp_path / "a.csv"), has_test=False)
+    assert proposal.teacher is not None
+    assert size_of(proposal.teacher).parameters >= 8 * size_of(proposal.model).parameters
+    assert any("trained here on your labels" in line for line in made.words)
+
+
+def test_rows_without_answers_ask_for_a_teacher_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", lines(tmp_path / "a.jsonl", [{"text": f"metin {i}"} for i in range(40)]))
+    assert any("name a teacher" in line for line in made.words)
+    with pytest.raises(BlockedError) as raised:
+        preflight(load_recipe(made.recipe), RunFolder(tmp_path / "runs" / "my-run"))
+    assert raised.value.exit_code is ExitCode.BLOCKED
+
+
+def test_a_slow_machine_gets_smaller_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = inspect(labelled(tmp_path / "a.csv", 6_000))
+    fast = propose(found, has_test=False)
+    monkeypatch.setattr(proposing, "PATIENCE_SECONDS", fast.seconds / 3)
+    slow = propose(found, has_test=False)
+    assert fast.teacher is not None
+    assert slow.teacher is not None
+    assert size_of(slow.teacher).parameters < size_of(fast.teacher).parameters
+    assert slow.seconds < fast.seconds
+
+
+def test_a_test_file_of_the_users_own_takes_nothing_from_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", labelled(tmp_path / "a.csv", 120), test=labelled(tmp_path / "b.csv", 40))
+    recipe = load_recipe(made.recipe)
+    assert recipe.tasks.split.test == 0
+    assert recipe.tasks.test_source is not None
+    assert recipe.path(recipe.tasks.test_source.raw["path"]) == tmp_path / "b.csv"
+
+
+def test_paths_survive_moving_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "one").mkdir()
+    monkeypatch.chdir(tmp_path / "one")
+    init("my-run", labelled(tmp_path / "one" / "a.csv", 120))
+    (tmp_path / "one").rename(tmp_path / "two")
+    recipe = load_recipe(tmp_path / "two" / "my-run")
+    assert recipe.path(recipe.tasks.source.raw["path"]).exists()
+
+
+def test_columns_with_odd_names_are_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        {"id: #": i, "Müşteri Mesajı: ilk": "x", "mesaj": f"yardım {i}", "etiket": f"no: #{i % 3}"} for i in range(60)
+    ]
+    made = init("my-run", lines(tmp_path / "a.jsonl", rows))
+    assert load_recipe(made.recipe).tasks.columns["label"] == "etiket"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "error", "words"),
+    [
+        ("-x", {}, UsageError, "cannot be the name"),
+        ("ok", {"kind": "clasification"}, UsageError, "did you mean 'classification'"),
+        ("ok", {"test": Path("absent.csv")}, InputError, "no such file"),
+    ],
+)
+def test_what_cannot_be_set_up_is_explained(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    options: dict[str, Any],
+    error: type[Exception],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=words):
+        init(name, labelled(tmp_path / "a.csv", 60), **options)
+    assert not (tmp_path / name / "recipe.yaml").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"text,label\n", b"\x00\x01\x02"], ids=["empty", "only a header", "binary"])
+def test_a_file_without_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError):
+        init("ok", tmp_path / "a.csv")

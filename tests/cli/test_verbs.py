@@ -1,0 +1,102 @@
+"""Verbs that look: what they print, and that a wrong word names the right one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Imbik
+from imbik.core.errors import ExitCode
+from imbik.core.plugins import GROUPS, available
+
+
+def test_plugins_lists_every_plugin_with_one_line(imbik: Imbik) -> None:
+    out = imbik("plugins").out
+    for group in GROUPS:
+        for info in available(group).values():
+            assert info.name in out
+            assert info.summary in out
+
+
+def test_one_group_of_plugins(imbik: Imbik) -> None:
+    assert imbik("plugins", "checks").out.splitlines()[0] == "refine/checks"
+    ended = imbik("plugins", "teachrs")
+    assert ended.code == ExitCode.USAGE
+    assert "did you mean 'teachers'" in ended.err
+
+
+def test_explain_a_key_and_a_plugin(imbik: Imbik) -> None:
+    assert "peak learning rate" in imbik("explain", "train.learning_rate").out
+    out = imbik("explain", "lora").out
+    assert "rank of the adapters (default: 16)" in out
+    assert "did you mean 'learning_rate'" in imbik("explain", "train.learning_rat").err
+    assert "did you mean 'lora'" in imbik("explain", "lorra").err
+
+
+def test_the_schema_is_printed_or_written(imbik: Imbik, tmp_path: Path) -> None:
+    printed = json.loads(imbik("schema").out)
+    assert printed["title"] == "imbik recipe"
+    ended = imbik("schema", "-o", "schema.json")
+    assert json.loads((tmp_path / "schema.json").read_text()) == printed
+    assert "yaml-language-server" in ended.out
+
+
+def test_ls_of_nothing_says_how_to_begin(imbik: Imbik) -> None:
+    assert "imbik demo makes one" in imbik("ls").out
+
+
+def test_gc_of_nothing(imbik: Imbik) -> None:
+    assert imbik("gc").out == "nothing to remove\n"
+
+
+def test_doctor_names_every_extra(imbik: Imbik) -> None:
+    ended = imbik("doctor")
+    for extra in ("train", "data", "export", "studio", "ray"):
+        assert f"extra {extra}" in ended.out
+    assert ended.code in {ExitCode.DONE, ExitCode.FAILED}
+
+
+def test_doctor_names_what_is_missing_with_the_command(imbik: Imbik, monkeypatch: pytest.MonkeyPatch) -> None:
+    from imbik.advise import doctor
+
+    real = doctor.installed
+    monkeypatch.setattr(doctor, "installed", lambda name: None if name in {"torch", "rich"} else real(name))
+    ended = imbik("doctor")
+    assert ended.code == ExitCode.FAILED
+    assert "without torch" in ended.out
+    assert "'imbik[train]'" in ended.out
+    assert "core: missing: rich" in ended.out
+
+
+@pytest.mark.parametrize("verb", ["show", "chat", "diagnose", "review"])
+def test_a_run_that_is_not_there(imbik: Imbik, verb: str) -> None:
+    ended = imbik(verb, "yok")
+    assert ended.code == ExitCode.FAILED
+    assert "there is no run 'yok'" in ended.err
+    assert "imbik ls" in ended.err
+
+
+def test_a_missing_recipe_and_a_missing_file(imbik: Imbik) -> None:
+    ended = imbik("run", "absent.yaml")
+    assert ended.code == ExitCode.USAGE
+    assert "imbik init" in ended.err
+    ended = imbik("init", "a", "--from", "absent.csv")
+    assert ended.code == ExitCode.USAGE
+    assert "absent.csv" in ended.err
+
+
+def test_trust_pins_a_file(imbik: Imbik, tmp_path: Path) -> None:
+    (tmp_path / "operator.yaml").write_text("declassifiers: [dpo@example.com]\n")
+    ended = imbik("privacy", "trust", "operator.yaml")
+    assert ended.code == ExitCode.DONE
+    assert "trusted until it changes" in ended.out
+    (tmp_path / "bad.yaml").write_text("locla: []\n")
+    assert "did you mean 'local'" in imbik("privacy", "trust", "bad.yaml").err
+
+
+def test_a_wrong_rule_of_the_fake_teacher(imbik: Imbik) -> None:
+    ended = imbik("fake-teacher", "--rule", "4290")
+    assert ended.code == ExitCode.USAGE
+    assert "known: none, 429" in ended.err
