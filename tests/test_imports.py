@@ -151,7 +151,7 @@ CHECK = f"; import sys; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
         "import imbik",
         "import imbik; imbik.Recipe; imbik.run",
         "import imbik.cli.main as m; m.application()",
-        "import imbik.pipeline, imbik.advise.init, imbik.advise.diagnose, imbik.advise.chat, imbik.advise.predict",
+        "import imbik.pipeline, imbik.advise.init, imbik.advise.diagnose, imbik.serve.chat, imbik.serve.predict",
     ],
 )
 def test_importing_pulls_in_nothing_heavy(code: str) -> None:

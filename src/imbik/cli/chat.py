@@ -25,10 +25,10 @@ def chat(
     """Talk to the student of a run."""
     import sys
 
-    from imbik.advise.chat import Chat
     from imbik.advise.runs import find_run
     from imbik.cli.console import print_reply
     from imbik.privacy.sensitivity import parse
+    from imbik.serve.chat import Chat
 
     level = parse(sensitivity, where="--sensitivity")
     with Chat(find_run(run, runs), with_, level) as talk:

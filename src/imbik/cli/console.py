@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imbik.advise.chat import Reply
     from imbik.core.progress import Reporter
     from imbik.pipeline import RunResult
+    from imbik.serve.chat import Reply
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -18,10 +18,10 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Answer your own rows with the student of a run."""
-    from imbik.advise.predict import predict as answer
     from imbik.advise.runs import find_run
     from imbik.cli.console import progress_for
     from imbik.core.errors import InputError
+    from imbik.serve.predict import predict as answer
 
     if not file.exists():
         raise InputError("there is no such file", where=str(file), next="check the path")

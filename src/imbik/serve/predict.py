@@ -183,8 +183,6 @@ def _cell(value: object) -> str:
 def _check_target(source: Path, target: Path) -> None:
     """Refuse what would lose the input or cannot be written, before a model is loaded."""
     if target.resolve() == source.expanduser().resolve():
-        raise UsageError("the output would replace the input", where=str(target), next="name another file with -o")
+        raise UsageError("the answers would replace the rows", where=str(target), next="name another file with -o")
     if target.suffix.lower() not in (*_DELIMITERS, *_LINES):
-        raise UsageError(
-            f"'{target.name}' says no format to write", where="-o", next="name it answers.csv, .tsv or .jsonl"
-        )
+        raise UsageError("answers are written as .csv, .tsv or .jsonl", where=str(target), next="-o answers.csv")
