@@ -2,11 +2,11 @@
 way.
 
 A process asks 5,000 questions of a fake teacher (in a process of its own) and writes down how many answers it has
-been handed. It is killed with SIGKILL at random moments, several times a folder, and started again with the same
-command until it finishes. After each kill: every answer that was handed on is in the store, the database is sound,
-and (at the end) the audit chain verifies. After each finish: all answers are there and right, and of the requests the
-server counted, those beyond 5,000 are at most the kills times the concurrency; the same command once more asks
-nothing.
+been handed. It is killed with SIGKILL at random points of the way, several times a folder, and started again with the
+same command until it finishes. After each kill: every answer that was handed on is in the store, the database is
+sound, and (at the end) the audit chain verifies. After each finish: all answers are there and right, and of the
+requests the server counted, those beyond 5,000 are at most the kills times the concurrency; the same command once
+more asks nothing.
 
 Positive control: seven answers are taken out of a finished store; the same checks must find seven lost and, after the
 same command, seven requests paid twice.
@@ -100,15 +100,18 @@ def start(folder: Path, url: str, rows: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command)
 
 
-def kill_at(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """SIGKILL after so many seconds; False when it had finished before."""
-    try:
-        process.wait(seconds)
+def kill_at(process: subprocess.Popen[bytes], url: str, asked: int, wait: float) -> bool:
+    """SIGKILL `wait` seconds after the server was asked so many different questions; False when it had finished."""
+    while count(url).different < asked:
+        if process.poll() is not None:
+            return False
+        time.sleep(0.002)
+    time.sleep(wait)
+    if process.poll() is not None:
         return False
-    except subprocess.TimeoutExpired:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    return True
 
 
 def finish(folder: Path, url: str, rows: int) -> float:
@@ -160,12 +163,13 @@ def serve(port: int, latency: float) -> tuple[subprocess.Popen[bytes], str]:
     raise SystemExit("the fake teacher does not start")
 
 
-def one_folder(folder: Path, url: str, options: argparse.Namespace, moments: list[float]) -> tuple[int, int, int]:
+def one_folder(folder: Path, url: str, options: argparse.Namespace, chance: random.Random) -> tuple[int, int, int]:
     """Kills, requests paid twice, answers lost; finishes the folder and checks that nothing is asked again."""
     folder.mkdir()
     before, kills, gone = count(url), 0, 0
-    for moment in moments:
-        kills += kill_at(start(folder, url, options.rows), moment)
+    for point in sorted(chance.randrange(options.rows) for _ in range(options.per_folder)):
+        process = start(folder, url, options.rows)
+        kills += kill_at(process, url, before.different + point, chance.uniform(0.0, 0.05))
         gone += lost(folder, url, options.rows)
     finish(folder, url, options.rows)
     after = count(url)
@@ -216,8 +220,7 @@ def main() -> None:
             number = 0
             while total < options.kills:
                 number += 1
-                moments = [chance.uniform(0.0, duration) for _ in range(options.per_folder)]
-                kills, paid, missing = one_folder(Path(home) / f"klasor-{number}", url, options, moments)
+                kills, paid, missing = one_folder(Path(home) / f"klasor-{number}", url, options, chance)
                 total, twice, gone = total + kills, twice + paid, gone + missing
                 print(f"folder {number}: {kills} kills, {paid} requests paid twice, {missing} answers lost", flush=True)
                 if paid > kills * CONCURRENCY or missing:

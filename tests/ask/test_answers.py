@@ -192,3 +192,9 @@ def test_commits_are_grouped(store: AnswerStore) -> None:
     for future in futures:
         future.result()
     assert time.process_time() - started < 1.5
+
+
+def test_a_store_that_cannot_be_opened_is_no_traceback(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(RunFolderError, match="cannot be opened for writing"):
+        AnswerStore(path)

@@ -41,9 +41,16 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises: RunFolderError for another version, another program's file or a damaged one; DiskFullError.
     """
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise RunFolderError(
+            f"the answer store cannot be opened for writing ({error.strerror})",
+            where=str(path),
+            next="check its permissions, or use another folder with --runs DIR",
+        ) from None
     try:
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
