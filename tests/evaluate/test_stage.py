@@ -7,11 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from imbik.core.errors import BarNotMetError, InputError
+from imbik.core.errors import BarNotMetError, InputError, RecipeError
 from imbik.core.files import read_lines, write_json, write_lines
 from imbik.core.plugins import PluginBlock
 from imbik.core.types import Sensitivity
 from imbik.evaluate.answers import Answer
+from imbik.evaluate.require import check
 from imbik.evaluate.scores import Scores, read_scores
 from imbik.evaluate.stage import EvaluateStage
 from imbik.evaluate.timing import cache_bytes
@@ -170,6 +171,12 @@ def test_nothing_held_out_is_said_with_the_key(tmp_path: Path) -> None:
     (small.run.path / "1_tasks" / "splits.jsonl").write_bytes(lines)
     with pytest.raises(InputError, match=r"tasks\.split\.test"):
         small.stage(EvaluateStage())
+
+
+def test_a_misspelt_system_names_the_one_that_was_meant(finished: SmallRun) -> None:
+    evaluate = finished.recipe.evaluate.model_copy(update={"against": ["teachr"]})
+    with pytest.raises(RecipeError, match="did you mean 'teacher'"):
+        check(finished.recipe.model_copy(update={"evaluate": evaluate}))
 
 
 def test_scores_of_another_version_are_refused(finished: SmallRun, tmp_path: Path) -> None:

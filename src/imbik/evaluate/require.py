@@ -12,10 +12,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from imbik.core.errors import BarNotMetError, RecipeError
+from imbik.core.plugins import closest
 from imbik.core.types import Record
 from imbik.evaluate.findings import Bar
 from imbik.evaluate.scores import Interval, MetricScore, Scores
+from imbik.recipe import Recipe
 
+SYSTEMS = ("teacher", "student", "baseline", "answers_only", "text_only", "tfidf")
 _KEY = re.compile(r"^(?P<name>\w+)(?P<set>@[\w.-]+?)?(?:\.(?P<end>low|high|value))?$")
 _WANTED = re.compile(r"^\s*(?P<sign>>=|<=|>|<|==)?\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<percent>%)?\s*$")
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
@@ -59,6 +62,17 @@ def parse(require: Mapping[str, str]) -> list[Requirement]:
             Requirement(key=key, name=field, end=name["end"] or "value", sign=sign, number=share, wanted=str(wanted))
         )
     return found
+
+
+def check(recipe: Recipe) -> None:
+    """What can be known wrong of `evaluate:` before anything is bought: bars and the names of systems.
+
+    Raises: RecipeError naming the key and what was meant.
+    """
+    parse(recipe.evaluate.require)
+    for name in recipe.evaluate.against:
+        if name not in SYSTEMS:
+            raise RecipeError(f"there is no system '{name}'; {closest(name, list(SYSTEMS))}", where="evaluate.against")
 
 
 def judge(require: Mapping[str, str], scores: Scores, metric: str) -> list[Bar]:

@@ -76,7 +76,7 @@ class EvaluateStage:
         from imbik.tasks.read import kind_of
 
         recipe, run = context.recipe, context.run
-        require.parse(recipe.evaluate.require)
+        require.check(recipe)
         kind = kind_of(recipe, run)
         quoted, held = held_rows(recipe, run)
         systems, notes = roster(recipe, run, context.asker, kind)
