@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from pydantic import Field
+
 from imbik.core.plugins import PluginSettings
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class SafetensorsFormat:
     class Settings(PluginSettings):
         """`precision`: float32 gives the trained weights exactly; bfloat16 halves them, rounded."""
 
-        precision: Literal["float32", "bfloat16"] = "float32"
+        precision: Literal["float32", "bfloat16"] = Field("float32", description="number format of the weights")
 
     version = 1
     usage = USAGE
