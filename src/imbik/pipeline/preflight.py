@@ -41,7 +41,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
     Raises: PluginError or RecipeError for what cannot work, BlockedError where no row could ever reach a teacher.
     """
     check_plugins(recipe)
-    require.parse(recipe.evaluate.require)
+    require.check(recipe)
     refuse_contradictions(recipe)
     refuse_unreachable(recipe)
     rows = look(recipe, run)
