@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imbik.core.errors import ImbikError
-    from imbik.pipeline import RunResult, run
+    from imbik.pipeline.result import RunResult
+    from imbik.pipeline.run import run
     from imbik.recipe import Recipe, load_recipe
 
 __version__ = "0.1.0"
