@@ -50,3 +50,10 @@ def test_what_cannot_be_inflected_is_refused() -> None:
         suffix("brr", "gen")
     with pytest.raises(ValueError, match="unknown suffix 'voc'"):
         suffix("elma", "voc")
+
+
+def test_a_fronted_last_consonant_takes_front_vowels() -> None:
+    assert f"{Name('Kemal'):gen}" == "Kemal'in"
+    assert f"{Name('Nihal'):dat}" == "Nihal'e"
+    assert f"{Noun('saat'):acc}" == "saati"
+    assert f"{Name('Halil'):gen}" == "Halil'in"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ROWS = 256
+# Scored at a time: activations of a small model then stay in the processor's cache (1.5x faster than 512 rows).
+SCORED_TOKENS = 8_192
 SMALL = 30_000_000
 CACHE_BYTES = 2 << 30
 LOGITS = 1 << 26
@@ -173,7 +175,7 @@ def _cache_bytes_per_token(model: LanguageModel) -> int:
 
 
 def _fits(rows: int, longest: int, width: int) -> bool:
-    return rows <= ROWS and rows * longest * width <= LOGITS
+    return rows * longest <= SCORED_TOKENS and rows * longest * width <= LOGITS
 
 
 def _right_padded(block: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,9 @@ HARD = "fstkçşhp"
 ROUNDED = {"a": "ı", "ı": "ı", "e": "i", "i": "i", "o": "u", "u": "u", "ö": "ü", "ü": "ü"}
 SOFTENED = {"p": "b", "ç": "c", "k": "ğ"}
 SOFT_STEMS = {"armut": "armud"}
+# Words of Arabic origin whose last consonant is fronted: their suffixes take front vowels (``Kemal'in``, ``saati``).
+FRONTED = {"a": "e", "o": "ö", "u": "ü"}
+FRONTED_WORDS = {"kemal", "nihal", "saat"}
 DIGIT_WORDS = ("sıfır", "bir", "iki", "üç", "dört", "beş", "altı", "yedi", "sekiz", "dokuz")
 TEN_WORDS = ("", "on", "yirmi", "otuz", "kırk", "elli", "altmış", "yetmiş", "seksen", "doksan")
 
@@ -56,6 +59,8 @@ def suffix(word: str, case: str, *, after_possessive: bool = False) -> str:
     vowel = next((letter for letter in reversed(small) if letter in VOWELS), None)
     if vowel is None:
         raise ValueError(f"{word!r} has no vowel to agree with")
+    if small in FRONTED_WORDS:
+        vowel = FRONTED[vowel]
     close, open_ = ROUNDED[vowel], "a" if vowel in "aıou" else "e"
     ends_open = small[-1] in VOWELS
     stop = "t" if small[-1] in HARD else "d"

@@ -16,7 +16,7 @@ from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sensitivity
 from imbik.tasks.rows import Quarantined, Row
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 
 
 class Embedded:

@@ -44,7 +44,7 @@ FAMILIES = (
         Plot("road_left", road_left, (
             "{n} saatte {v} km hızla {h} saat gitti. Yolun tamamı {a} km. Kaç km yolu kaldı?",
             "{n} {a} km uzaktaki köye gidiyor. Saatte {v} km hızla {h} saat yol aldı. Geriye kaç km kaldı?",
-            "{a} km yola çıkan {n}, {h} saat boyunca saatte {v} km gitti. Kaç km daha gidecek?",
+            "{a} km yolu olan {n}, {h} saat boyunca saatte {v} km gitti. Kaç km daha gidecek?",
         ), (
             "{n:gen} evi {a} km uzakta. {h} saattir saatte {v} km hızla geliyor. Eve kaç km kaldı?",
         )),
