@@ -76,6 +76,17 @@ def test_a_mistake_of_ours_leaves_its_traceback_in_a_private_file(
     assert log.name in ended.err
 
 
+def test_a_library_that_is_not_installed_names_the_extra(imbik: Imbik, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(key: str) -> str:
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn.svm")
+
+    monkeypatch.setattr("imbik.advise.explain.explain", fails)
+    ended = imbik("explain", "x")
+    assert ended.code == ExitCode.USAGE
+    assert "this needs sklearn" in ended.err
+    assert "'imbik[train]'" in ended.err
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -25,6 +25,7 @@ USES = {
     "studio": "pages in the browser",
     "ray": "several machines",
 }
+MODULES = {"sklearn": "scikit-learn"}  # modules that are not called as their package is
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _NAME = re.compile(r"^[A-Za-z0-9._-]+")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
@@ -74,11 +75,17 @@ def requirements(extra: str = "") -> list[str]:
     return found
 
 
+def extra_of(module: str) -> str:
+    """The extra that brings a module, '' where none does."""
+    name = MODULES.get(module, module.replace("_", "-"))
+    return next((extra for extra in EXTRAS if name in requirements(extra)), "")
+
+
 def _packages() -> Iterator[Finding]:
     """The core, then each extra: present, or what is missing and the command."""
     lacking = [name for name in requirements() if installed(name) is None]
     if lacking:
-        yield Finding("core", "bad", f"missing: {', '.join(lacking)}", "pip install -c constraints.txt imbik")
+        yield Finding("core", "bad", f"missing: {', '.join(lacking)}", "pip install imbik")
     else:
         yield Finding("core", "good", f"{len(requirements())} packages")
     for extra in EXTRAS:
@@ -86,7 +93,7 @@ def _packages() -> Iterator[Finding]:
         if not lacking:
             yield Finding(f"extra {extra}", "good", USES[extra])
         else:
-            command = f"pip install -c constraints.txt 'imbik[{extra}]'"
+            command = f"pip install 'imbik[{extra}]'"
             yield Finding(f"extra {extra}", "missing", f"{USES[extra]}: without {', '.join(lacking)}", command)
 
 

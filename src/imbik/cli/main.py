@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from imbik import __version__
-from imbik.core.errors import ExitCode, ImbikError
+from imbik.core.errors import ExitCode, ImbikError, MissingExtraError
 
 VERBS = {
     "Start": ("demo", "init", "run"),
@@ -73,13 +73,35 @@ def run_command() -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except ImbikError as error:
-        if os.environ.get(DEBUG):
-            traceback.print_exc()
-        print(f"imbik: {error}", file=sys.stderr)
-        return error.exit_code
+        return _refused(error)
+    except ModuleNotFoundError as error:
+        missing = _missing_extra(error.name or "")
+        return _refused(missing) if missing else _crashed(error)
     except Exception as error:
         return _crashed(error)
     return ExitCode.DONE
+
+
+def _refused(error: ImbikError) -> int:
+    """What an expected error looks like: one paragraph."""
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    print(f"imbik: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _missing_extra(module: str) -> ImbikError | None:
+    """The error for a library of an extra that is not installed; None for any other missing module."""
+    from imbik.advise.doctor import extra_of
+
+    package = module.partition(".")[0]
+    extra = extra_of(package)
+    if not extra:
+        return None
+    return MissingExtraError(
+        f"this needs {package}, which is not installed (imbik doctor shows what is)",
+        next=f"pip install 'imbik[{extra}]'",
+    )
 
 
 def _code(code: object) -> int:
