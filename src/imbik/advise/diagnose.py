@@ -22,7 +22,7 @@ PADDED = 0.3  # share of padding that is worth a word
 GOOD_RETENTION, GOOD_VALUE = 0.9, 0.6
 FEW_ROWS = 1_000
 LAST_FALL = 0.01  # a validation loss that fell by this much at the end was still falling
-FEW_CHARACTERS = 2.2  # a token that carries fewer is a poor fit to the text
+FEW_CHARACTERS = 1.8  # a token that carries fewer is a poor fit to the text
 
 
 @dataclass(frozen=True)
@@ -199,12 +199,12 @@ def _rate_and_duration(facts: Facts) -> Iterator[Mend]:
     learned = facts.losses
     if len(learned) > 1 and learned[-1][1] >= learned[0][1]:
         yield Mend("learning rate: the loss did not fall", f"--set train.learning_rate={train.learning_rate / 3:.1e}")
-    validations = facts.validations
-    if len(validations) >= 3:
-        before, last = validations[-max(len(validations) // 5, 2)][1], validations[-1][1]
-        if last <= before * (1 - LAST_FALL) and last == min(loss for _, loss in validations):
+    curve = facts.validations if len(facts.validations) >= 3 else learned
+    if len(curve) >= 2:
+        before, last = curve[-max(len(curve) // 5, 2)][1], curve[-1][1]
+        if last <= before * (1 - LAST_FALL) and last == min(loss for _, loss in curve):
             more = f"steps={train.steps * 2}" if train.steps else f"epochs={train.epochs * 2:g}"
-            yield Mend("duration: validation loss was still falling at the end", f"--set train.{more}")
+            yield Mend("duration: the loss was still falling at the end", f"--set train.{more}")
 
 
 def _base_model(facts: Facts) -> Iterator[Mend]:

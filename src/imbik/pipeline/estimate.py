@@ -24,7 +24,7 @@ READ_FLOPS, READ_FLOOR = 62e9, 8e-6  # the same for reading alone, as capture do
 ASK_SECONDS, ASK_FLOOR = 110e-6, 30e-6  # seconds a generated token for each million parameters, and the floor
 SERVED_SECONDS, SERVED_AT_ONCE = 4.0, 32  # an API's answer, and how many are open at once
 OPTIMIZER_BYTES = 16  # weights, gradients and two moments in fp32
-STARTUP = 4.0  # seconds until torch and transformers are loaded
+STARTUP = 6.0  # seconds until torch and transformers are loaded, in the first stage that needs them
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,14 @@ def _seconds(recipe: Recipe, rows: Rows, student: Size) -> dict[str, float]:
     """Forecast by stage; a stage the recipe has not is left out."""
     slow = 1 / machine_speed()
     kept = (rows.train + rows.validation) * recipe.generate.samples.max
+    here = any(recipe.teachers[name].use in {"in_process", "run"} for name in recipe.answering_teachers())
     found = {
         "tasks": 0.5 + 60e-6 * rows.total * slow,
-        "generate": 0.3 + _asking(recipe, rows, kept) * slow,
+        "generate": 0.3 + (STARTUP if here else 0.0) * slow + _asking(recipe, rows, kept) * slow,
         "refine": 0.3 + 250e-6 * kept * slow,
-        "train": STARTUP + _training(recipe, rows, student) * slow,
+        "train": 2.0 + (0.0 if here else STARTUP) * slow + _training(recipe, rows, student) * slow,
         "export": 1.0 + student.parameters * 4 / 200e6,
-        "evaluate": STARTUP + _evaluating(recipe, rows, student) * slow,
+        "evaluate": 1.0 + _evaluating(recipe, rows, student) * slow,
     }
     if recipe.capture:
         teacher = _size_of(recipe, recipe.answering_teachers())
