@@ -178,7 +178,8 @@ def _nothing(loaded: Loaded, recipe: Recipe) -> InputError:
         what = (
             f"no row is selected by rows: '{recipe.tasks.rows}'" if recipe.tasks.rows else "there are no rows"
         )
-        return InputError(what, where="tasks.source", next="give a file with at least a few rows")
+        named = recipe.tasks.source.raw.get("path", recipe.tasks.source.use)
+        return InputError(what, where=f"tasks.source ({named})", next="give a file with at least a few rows")
     first = loaded.quarantine[0]
     advice = {
         "no question found": "say which column is which: columns: {question: YOUR_COLUMN, answer: YOUR_COLUMN}",
