@@ -26,7 +26,8 @@ from imbik.train.stage import TrainStage
 from stagekit import context_of
 from trainkit import lay, STUDENT, TRAIN
 from stagekit import make_recipe
-train = {{**TRAIN, "steps": 60, "checkpoint_every": 2, "controls": ["answers_only"], "optimizer": "muon", "dropout": 0.1}}
+train = {{**TRAIN, "steps": 60, "checkpoint_every": 2, "controls": ["answers_only"], "optimizer": "muon"}}
+train["dropout"] = 0.1
 folder = Path({folder!r})
 if (folder / "deneme").exists():
     run, recipe = RunFolder(folder / "deneme"), make_recipe(student=STUDENT, train=train)

@@ -25,7 +25,7 @@ from imbik.train.rows import Row
 from imbik.train.teaching import set_dropout
 from imbik.train.trainer import Hooks, Lesson, StudentTrainer, trainable
 
-Change = Callable[[StudentModule], None]
+Change = Callable[[StudentModule], object]
 
 
 @dataclass
@@ -152,7 +152,7 @@ def test_an_interrupted_training_ends_in_the_same_bits(bench: Bench, optimizer: 
 def test_a_finished_training_is_not_trained_again(bench: Bench) -> None:
     trainer = bench.trainer("done", steps=4)
     trainer.run()
-    again = bench.trainer("done", steps=4, change=lambda module: module.register_forward_pre_hook(_never) and None)
+    again = bench.trainer("done", steps=4, change=lambda module: module.register_forward_pre_hook(_never))
     assert again.run() == trainer.position
     assert same(trainable(trainer.module), trainable(again.module))
 
@@ -217,7 +217,7 @@ def test_not_even_one_row_fits(bench: Bench) -> None:
     def refuse(*_: Any) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    trainer = bench.trainer("none", change=lambda module: module.register_forward_pre_hook(refuse) and None)
+    trainer = bench.trainer("none", change=lambda module: module.register_forward_pre_hook(refuse))
     with pytest.raises(TrainingError, match="even with one row") as caught:
         trainer.run()
     assert "lora" in caught.value.next

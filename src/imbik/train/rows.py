@@ -59,22 +59,28 @@ class Row:
         return token_hash(self.ids.tolist())
 
 
-def encode(
-    samples: Iterable[tuple[Sample, str]],
-    tokenizer: PreTrainedTokenizerFast,
-    *,
-    turns: Turns,
-    loss_on: LossOn,
-    class_tokens: Mapping[str, int],
-    longest: int,
-) -> tuple[list[Row], list[Rejected]]:
+@dataclass(frozen=True)
+class Encoding:
+    """How text becomes tokens for this student: its tokenizer, what is learned of a row, the longest row in tokens."""
+
+    tokenizer: PreTrainedTokenizerFast
+    tokenizer_hash: str
+    class_tokens: Mapping[str, int]
+    turns: Turns
+    loss_on: LossOn
+    longest: int
+
+
+def encode(samples: Iterable[tuple[Sample, str]], how: Encoding) -> tuple[list[Row], list[Rejected]]:
     """Rows of (sample, text to learn), and those rejected: too long, or nothing to learn."""
     rows, rejected = [], []
     for sample, text in samples:
-        encoded = encode_row(tokenizer, sample.task, text, turns=turns, loss_on=loss_on, class_tokens=class_tokens)
+        encoded = encode_row(
+            how.tokenizer, sample.task, text, turns=how.turns, loss_on=how.loss_on, class_tokens=how.class_tokens
+        )
         places = np.flatnonzero(np.array(encoded.learn[1:], dtype=bool))
-        if len(encoded.ids) > longest:
-            rejected.append(Rejected(id=sample.id, reason=f"longer than {longest} tokens"))
+        if len(encoded.ids) > how.longest:
+            rejected.append(Rejected(id=sample.id, reason=f"longer than {how.longest} tokens"))
         elif not len(places):
             rejected.append(Rejected(id=sample.id, reason="no token to learn"))
         else:

@@ -30,7 +30,7 @@ from imbik.tasks.read import kind_of, read_samples
 from imbik.train.course import TrainingRecord
 from imbik.train.losses import Loss
 from imbik.train.methods import Method
-from imbik.train.rows import Rejected, Row, encode, with_teacher
+from imbik.train.rows import Encoding, Rejected, Row, encode, with_teacher
 from imbik.train.teaching import VALIDATION_ROWS, Assignment, Sets, copy_student, make_pupil, teach
 from imbik.train.variants import Variant, cross_entropy, plan
 
@@ -98,7 +98,7 @@ class _Work:
     samples: list[tuple[Sample, str]]
     variants: list[Variant]
     rejected: list[Rejected]
-    model: LanguageModel
+    encoding: Encoding
     sets: dict[str, Sets]
     warnings: list[str]
     sensitivity: Sensitivity
@@ -117,7 +117,15 @@ class _Work:
         method: Method = make("train/methods", recipe.train.method)
         levels = [model.sensitivity, *(sample.sensitivity for sample, _ in everything)]
         level = max(levels, key=lambda item: item.rank)
-        work = cls(context, kind, method, everything, variants, [], model, {}, [*warnings, *model.notes], level)
+        encoding = Encoding(
+            model.tokenizer,
+            model.tokenizer_hash,
+            model.class_tokens,
+            recipe.tasks.turns,
+            recipe.tasks.loss_on,
+            min(recipe.train.max_length or model.context, model.context),
+        )
+        work = cls(context, kind, method, everything, variants, [], encoding, {}, [*warnings, *model.notes], level)
         work._encode()
         write_lines(context.folder / "rejected.jsonl", work.rejected)
         return work
@@ -129,7 +137,9 @@ class _Work:
         refused = {item.id for item in self.rejected}
         kept = [(sample, name) for sample, name in self.samples if sample.id not in refused]
         for variant in self.variants:
-            rows = first if variant.reasoning else self._rows(variant, kept)[0]
+            rows, lost = (first, []) if variant.reasoning else self._rows(variant, kept)
+            if lost:
+                self.warnings.append(f"{variant.name} learns {len(lost)} rows less: {lost[0].reason}")
             self.sets[variant.name] = self._divide(rows, variant)
         if not self.sets["student"].train:
             raise TrainingError(
@@ -139,8 +149,6 @@ class _Work:
             )
 
     def _rows(self, variant: Variant, samples: Sequence[tuple[Sample, str]]) -> tuple[list[Row], list[Rejected]]:
-        recipe, model = self.context.recipe, self.model
-        longest = min(recipe.train.max_length or model.context, model.context)
         outside = [
             Rejected(id=sample.id, reason=f"in set '{name}'")
             for sample, name in samples
@@ -149,14 +157,7 @@ class _Work:
         inside = [
             (sample, variant.text(sample, self.kind)) for sample, name in samples if name in ("train", "validation")
         ]
-        rows, rejected = encode(
-            inside,
-            model.tokenizer,
-            turns=recipe.tasks.turns,
-            loss_on=recipe.tasks.loss_on,
-            class_tokens=model.class_tokens,
-            longest=longest,
-        )
+        rows, rejected = encode(inside, self.encoding)
         return rows, [*outside, *rejected]
 
     def _divide(self, rows: Sequence[Row], variant: Variant) -> Sets:
@@ -164,7 +165,7 @@ class _Work:
         validating = {sample.id for sample, name in self.samples if name == "validation"}
         if variant.needs_teacher:
             store = LogitStore.open(self.context.run.stage(LOGITS))
-            store.check_tokenizer(self.model.tokenizer_hash)
+            store.check_tokenizer(self.encoding.tokenizer_hash)
             rows = with_teacher(rows, store)
             silent = sum(not row.taught for row in rows)
             if silent:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 TRAINING = "training.json"
 MEASURED = "measured.json"
+FROZEN_CLASSES = (
+    "the tokens of the classes are new and adapters leave their embeddings as drawn; "
+    "set train.method.modules_to_save: [embed_tokens, lm_head], or tasks.kind.answer_as: text"
+)
 SAMPLE_BATCHES = 4
 VALIDATION_ROWS = 1000
 
@@ -61,9 +65,10 @@ def make_pupil(
     """The student before its first step. An adapter needs its base on disk: one made here is saved there."""
     model = make_model()
     base: str | None = None
+    grown = model.folder is not None and changed(model)
     if method.needs_base:
         base = recipe.student.model
-        if not base or model.folder is None or changed(model):
+        if not base or model.folder is None or grown:
             folder = stage / "base" / f"seed-{seed}"
             if not (folder / "imbik.json").exists():
                 save(model, folder)
@@ -72,6 +77,8 @@ def make_pupil(
             base = str(local.resolve())
     set_dropout(model.network, recipe.train.dropout)
     prepared = method.prepare(model, seed=seed)
+    if grown and method.needs_base and not recipe.train.method.raw.get("modules_to_save"):
+        prepared = replace(prepared, warnings=(*prepared.warnings, FROZEN_CLASSES))
     if recipe.train.gradient_checkpointing:
         enable_checkpointing(prepared.network)
     return Pupil(model, prepared, base)
