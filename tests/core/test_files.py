@@ -22,6 +22,7 @@ from imbik.core.files import (
     canonical_json,
     digest,
     digest_value,
+    disk_errors,
     file_digest,
     read_json,
     read_lines,
@@ -59,6 +60,22 @@ def test_a_full_disk_keeps_the_old_file_and_says_what_to_do(tmp_path: Path, smal
     assert "same command again" in raised.value.next
     assert str(path) in str(raised.value)
     assert [p.name for p in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_a_full_disk_met_by_another_library_is_recognised(tmp_path: Path, small_files: int) -> None:
+    """safetensors is written in Rust and says `os error 27` in words."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    with pytest.raises(DiskFullError, match="os error"), disk_errors(tmp_path / "x"):
+        save_file({"weights": np.zeros(small_files, dtype=np.float32)}, str(tmp_path / "x"))
+
+
+def test_other_errors_pass_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="os error 2"), disk_errors(tmp_path):
+        raise ValueError("no such file (os error 2)")
+    with pytest.raises(FileNotFoundError), disk_errors(tmp_path):
+        (tmp_path / "absent").read_bytes()
 
 
 def test_an_exception_leaves_no_half_file(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import msgspec
 from imbik.core.errors import DiskFullError, RunFolderError
 
 R = TypeVar("R")
+_RUST_ERROR = re.compile(r"\(os error (\d+)\)")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -84,14 +86,23 @@ def disk_errors(path: Path) -> Iterator[None]:
     """Turn a full disk into an error that says what to do; whatever was complete before stays."""
     try:
         yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFullError(
-                f"the disk (or a file-size limit) is full: {error.strerror}",
-                where=str(path),
-                next="free space or raise the limit, then type the same command again: nothing finished is lost",
-            ) from error
-        raise
+    except Exception as error:
+        if not _is_full(error):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DiskFullError(
+            f"the disk (or a file-size limit) is full: {reason}",
+            where=str(path),
+            next="free space or raise the limit, then type the same command again: nothing finished is lost",
+        ) from error
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether an error means that there is no room; libraries written in Rust say it in words only."""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    found = _RUST_ERROR.search(str(error))
+    return found is not None and int(found[1]) in _FULL
 
 
 def fsync_folder(folder: Path) -> None:
