@@ -29,23 +29,27 @@ from imbik.tasks.problems import Problem, problems
 
 def load(folder: Path) -> LlamaForCausalLM:
     """A model in float32 with the plain attention, which is the faster one at these lengths."""
-    model: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager")
+    model: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
     model.eval()
     return model
 
 
-def taught(teacher: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, asked: list[Problem],
-           batch: int) -> list[tuple[str, str]]:
+def taught(
+    teacher: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, asked: list[Problem], batch: int
+) -> list[tuple[str, str]]:
     """Texts and the teacher's right answers to them; prints speed and how many were right."""
     began = time.perf_counter()
     told = replies(teacher, tokenizer, [problem.text for problem in asked], batch=batch)
     seconds = time.perf_counter() - began
     tokens = sum(len(tokenizer.encode(reply)) + 1 for reply in told)
-    kept = [(problem.text, reply) for problem, reply in zip(asked, told, strict=True)
-            if answer(reply) == problem.answer]
-    print(f"teacher: {len(asked)} answers in {seconds:.1f} s, {tokens / seconds:,.0f} tokens/s, "
-          f"{len(kept) / len(asked):.1%} right", flush=True)
+    kept = [
+        (problem.text, reply) for problem, reply in zip(asked, told, strict=True) if answer(reply) == problem.answer
+    ]
+    print(
+        f"teacher: {len(asked)} answers in {seconds:.1f} s, {tokens / seconds:,.0f} tokens/s, "
+        f"{len(kept) / len(asked):.1%} right",
+        flush=True,
+    )
     return kept
 
 
@@ -97,16 +101,28 @@ def main() -> None:
         measure("teacher", teacher, tokenizer, chosen.test)
         pairs = taught(teacher, tokenizer, asked, chosen.generation_batch)
     if chosen.answers_only:
-        pairs = [(text, reply[reply.rindex("Cevap:"):]) for text, reply in pairs]
+        pairs = [(text, reply[reply.rindex("Cevap:") :]) for text, reply in pairs]
     rows = [chat_row(tokenizer, text, reply, chosen.prompt_weight) for text, reply in pairs]
     print(f"{len(rows)} rows, {sum(len(row.ids) for row in rows) / len(rows):.1f} tokens a row", flush=True)
     student = load(chosen.base)
     measure("baseline", student, tokenizer, min(200, chosen.test))
-    plan = Plan(steps=chosen.steps, batch=chosen.batch, learning_rate=chosen.learning_rate, decay=chosen.decay,
-                muon=chosen.optimizer == "muon", weight_decay=chosen.weight_decay)
+    plan = Plan(
+        steps=chosen.steps,
+        batch=chosen.batch,
+        learning_rate=chosen.learning_rate,
+        decay=chosen.decay,
+        muon=chosen.optimizer == "muon",
+        weight_decay=chosen.weight_decay,
+    )
     began = time.perf_counter()
-    train(student, batches(shuffled(rows, chosen.seed), plan.batch, chosen.seed), plan,
-          int(tokenizer.pad_token_id), show, every=max(1, plan.steps // 10))
+    train(
+        student,
+        batches(shuffled(rows, chosen.seed), plan.batch, chosen.seed),
+        plan,
+        int(tokenizer.pad_token_id),
+        show,
+        every=max(1, plan.steps // 10),
+    )
     print(f"student: {student.num_parameters():,} parameters, {time.perf_counter() - began:.0f} s")
     measure("student", student, tokenizer, chosen.test)
 

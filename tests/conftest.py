@@ -32,7 +32,5 @@ def real_data(root: Path) -> Path:
     """The folder of real data sets: IMBIK_TEST_DATA, else `../shared/data`; without it these tests are skipped."""
     folder = Path(os.environ.get("IMBIK_TEST_DATA") or root.parent / "shared" / "data")
     if not (folder / "banking77").is_dir():
-        pytest.skip(
-            f"no real data in {folder}: set IMBIK_TEST_DATA to the folder that holds banking77/ and gsm8k/"
-        )
+        pytest.skip(f"no real data in {folder}: set IMBIK_TEST_DATA to the folder that holds banking77/ and gsm8k/")
     return folder

@@ -12,15 +12,23 @@ from imbik.embedded import base_path, teacher_path
 from imbik.embedded.training import accuracy, replies
 from imbik.tasks.problems import problems
 
-FILES = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
-         "chat_template.jinja")
+FILES = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+)
 
 
 def loaded(folder: Path) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    return (AutoModelForCausalLM.from_pretrained(folder, local_files_only=True).float().eval(),
-            AutoTokenizer.from_pretrained(folder, local_files_only=True))
+    return (
+        AutoModelForCausalLM.from_pretrained(folder, local_files_only=True).float().eval(),
+        AutoTokenizer.from_pretrained(folder, local_files_only=True),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +49,8 @@ def test_the_folders_hold_what_is_needed_and_are_small() -> None:
 
 
 def test_the_base_is_eight_times_smaller_and_shares_the_tokenizer(
-        teacher: tuple[Any, Any], base: tuple[Any, Any]) -> None:
+    teacher: tuple[Any, Any], base: tuple[Any, Any]
+) -> None:
     assert teacher[0].num_parameters() >= 8 * base[0].num_parameters()
     assert (teacher_path() / "tokenizer.json").read_bytes() == (base_path() / "tokenizer.json").read_bytes()
     assert teacher[1].chat_template == base[1].chat_template

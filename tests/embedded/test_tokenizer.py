@@ -24,8 +24,7 @@ def ids(tokenizer: Any, problem: Problem) -> list[int]:
 def test_every_token_of_the_held_out_sets_occurs_in_training_text(tokenizer: Any) -> None:
     trained = Counter(token for problem in problems("pool", 6000) for token in ids(tokenizer, problem))
     for name in ("A", "B", "C"):
-        unmet = {token for problem in problems(name, 1000) for token in ids(tokenizer, problem)
-                 if trained[token] < 10}
+        unmet = {token for problem in problems(name, 1000) for token in ids(tokenizer, problem) if trained[token] < 10}
         assert not unmet, (name, tokenizer.convert_ids_to_tokens(sorted(unmet)))
 
 
@@ -34,7 +33,19 @@ def test_digits_stand_alone_and_text_comes_back(tokenizer: Any) -> None:
         for text in (problem.text, problem.solution):
             assert tokenizer.decode(tokenizer.encode(text)) == text
     assert tokenizer.convert_ids_to_tokens(tokenizer.encode("Kalan: 120 - 45 = 75.")) == [
-        "Kalan", ":", "Ġ1", "2", "0", "Ġ-", "Ġ4", "5", "Ġ=", "Ġ7", "5", "."]
+        "Kalan",
+        ":",
+        "Ġ1",
+        "2",
+        "0",
+        "Ġ-",
+        "Ġ4",
+        "5",
+        "Ġ=",
+        "Ġ7",
+        "5",
+        ".",
+    ]
     odd = "İstanbul'da 3 kuş, 你好 🙂\n"
     assert tokenizer.decode(tokenizer.encode(odd)) == odd
 

@@ -24,9 +24,7 @@ Load = Callable[..., Loaded]
 def recipe(tmp_path: Path) -> MakeRecipe:
     """`recipe("rows.csv", kind="qa", …)`: a recipe whose relative paths start in the test's folder."""
 
-    def make_recipe(
-        source: Any, kind: Any = "qa", teachers: dict[str, Any] | None = None, **tasks: Any
-    ) -> Recipe:
+    def make_recipe(source: Any, kind: Any = "qa", teachers: dict[str, Any] | None = None, **tasks: Any) -> Recipe:
         section = {"source": source, "kind": kind, "sensitivity": "public", **tasks}
         data = {
             "name": "deneme",
@@ -55,9 +53,7 @@ def load(recipe: MakeRecipe) -> Load:
 def read(tmp_path: Path) -> Callable[..., tuple[list[Row], list[Quarantined], Sequence[str]]]:
     """Rows, bad rows and notes of one source: `read("csv", path="x.csv")`."""
 
-    def read_source(
-        use: str, split: str = "", **settings: Any
-    ) -> tuple[list[Row], list[Quarantined], Sequence[str]]:
+    def read_source(use: str, split: str = "", **settings: Any) -> tuple[list[Row], list[Quarantined], Sequence[str]]:
         source: RowSource = make("tasks/sources", PluginBlock(use=use, raw=settings))
         items = list(source.rows(tmp_path, split))
         rows = [item for item in items if isinstance(item, Row)]

@@ -18,10 +18,7 @@ def write(path: Path, rows: list[Any]) -> str:
 
 
 def test_an_excel_file_of_messages(tmp_path: Path) -> None:
-    rows = [
-        f"{n} numaralı kartım çok geç geldi, ne yapmalıyım?;{('kargo', 'iade', 'şifre')[n % 3]}"
-        for n in range(60)
-    ]
+    rows = [f"{n} numaralı kartım çok geç geldi, ne yapmalıyım?;{('kargo', 'iade', 'şifre')[n % 3]}" for n in range(60)]
     text = "Mesaj;Niyet\r\n" + "\r\n".join(rows) + "\r\nbozuk satır;a;b\r\n"
     (tmp_path / "m.csv").write_bytes(text.encode("cp1254"))
     found = inspect("m.csv", tmp_path)

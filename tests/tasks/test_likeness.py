@@ -31,8 +31,7 @@ def test_chance_is_what_random_sets_show() -> None:
     drawn = random.Random(3)
     shares = {"a": 0.5, "b": 0.3, "c": 0.2}
     samples = [
-        [Counter(drawn.choices(list(shares), list(shares.values()), k=size)) for size in (400, 900)]
-        for _ in range(200)
+        [Counter(drawn.choices(list(shares), list(shares.values()), k=size)) for size in (400, 900)] for _ in range(200)
     ]
     mean = sum(total_variation(left, right) for left, right in samples) / len(samples)
     assert variation_by_chance(*samples[0]) == pytest.approx(mean, rel=0.15)
@@ -69,15 +68,11 @@ def test_alike_sets_are_called_alike_and_planted_differences_found() -> None:
 def test_overlaps_under_ever_looser_comparison() -> None:
     pairs = [(task(text), "train") for text in ("Kartım gelmedi.", "İade  istiyorum", "Şifre")]
     pairs += [(task("Kargo?"), "validation")]
-    pairs += [
-        (task(text), "test") for text in ("Kartım gelmedi.", "İade istiyorum", "ŞİFRE!", "kargo", "Başka")
-    ]
+    pairs += [(task(text), "test") for text in ("Kartım gelmedi.", "İade istiyorum", "ŞİFRE!", "kargo", "Başka")]
     found = likeness(pairs)
     test = next(item for item in found.overlaps if item.set == "test")
     assert (test.rows, test.exact, test.spaces_collapsed, test.words_only) == (5, 1, 2, 4)
-    assert test.sentence.startswith(
-        "1 of 5 test questions stand in train or validation exactly, 2 with white space"
-    )
+    assert test.sentence.startswith("1 of 5 test questions stand in train or validation exactly, 2 with white space")
     assert [item.words_only for item in found.overlaps if item.set == "validation"] == [0]
     assert warnings(found)[-1] == test.sentence
 

@@ -49,9 +49,7 @@ def test_texts_are_taken_apart(text: str, reasoning: str, answer: str) -> None:
     assert split_answer(text) == (reasoning, answer)
 
 
-_WORDS = st.lists(
-    st.sampled_from(["İki", "elma", "3 + 5 = 8.", "şöyle:", "ő", "72", "\n", "Cevap: 4."]), max_size=8
-)
+_WORDS = st.lists(st.sampled_from(["İki", "elma", "3 + 5 = 8.", "şöyle:", "ő", "72", "\n", "Cevap: 4."]), max_size=8)
 
 
 @given(

@@ -58,9 +58,7 @@ def test_gsm8k(real_data: Path) -> None:
     recipe = recipe_of(real_data, source="gsm8k", kind="qa", rows="train[:1000]")
     tasks = load_tasks(recipe, make("tasks/kinds", recipe.tasks.kind)).tasks
     assert len(tasks) == 1000
-    assert all(
-        task.reference and task.reference.text.replace(",", "").lstrip("-").isdigit() for task in tasks
-    )
+    assert all(task.reference and task.reference.text.replace(",", "").lstrip("-").isdigit() for task in tasks)
     assert all(task.reference and task.reference.reasoning for task in tasks)
 
 

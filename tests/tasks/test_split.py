@@ -28,9 +28,7 @@ ROWS = st.lists(
     min_size=12,
     max_size=80,
 )
-NEW = st.lists(
-    st.tuples(st.sampled_from([f"yeni {n}" for n in range(40)]), st.just(""), st.just("a")), max_size=60
-)
+NEW = st.lists(st.tuples(st.sampled_from([f"yeni {n}" for n in range(40)]), st.just(""), st.just("a")), max_size=60)
 
 
 def make(rows: Sequence[tuple[str, str, str]]) -> list[Task]:
@@ -110,16 +108,12 @@ def test_shares_hold_overall_and_in_each_class(share: float) -> None:
     assert abs(counts["test"] - share * len(tasks)) <= 1
     assert abs(counts["validation"] - share * len(tasks)) <= 1
     for label, size in sizes.items():
-        inside = Counter(
-            item.set for item, task in zip(found, tasks, strict=True) if task.reference.text == label
-        )
+        inside = Counter(item.set for item, task in zip(found, tasks, strict=True) if task.reference.text == label)
         assert abs(inside["test"] - share * size) <= 1
 
 
 def test_new_rows_restore_the_balance() -> None:
-    old = [
-        Assignment(id=task.id, set="train", key="k", rule=shares_for(Split(), []).rule) for task in plain(100)
-    ]
+    old = [Assignment(id=task.id, set="train", key="k", rule=shares_for(Split(), []).rule) for task in plain(100)]
     found = divide(plain(200), Split(), old).assignments
     counts = Counter(item.set for item in found)
     assert (counts["test"], counts["validation"]) == (20, 20)
@@ -142,9 +136,7 @@ def test_keys_hold_no_content() -> None:
 
 
 def test_prescribed_sets_are_kept_and_never_added_to() -> None:
-    twins = [
-        Task(id=f"t{n}", kind="qa", messages=task.messages, set="test") for n, task in enumerate(plain(20))
-    ]
+    twins = [Task(id=f"t{n}", kind="qa", messages=task.messages, set="test") for n, task in enumerate(plain(20))]
     other = Task(id="b", kind="qa", messages=twins[0].messages, set="B")
     division = divide([*plain(200), *twins, other], Split(validation=0.1, test=0.1))
     found = sets(division)
@@ -153,9 +145,7 @@ def test_prescribed_sets_are_kept_and_never_added_to() -> None:
     assert all(item.key == "" for item in division.assignments[200:])
 
 
-@pytest.mark.parametrize(
-    ("count", "expected"), [(3, (1, 1, 1)), (4, (2, 1, 1)), (10, (8, 1, 1)), (19, (15, 2, 2))]
-)
+@pytest.mark.parametrize(("count", "expected"), [(3, (1, 1, 1)), (4, (2, 1, 1)), (10, (8, 1, 1)), (19, (15, 2, 2))])
 def test_small_data_has_every_set(count: int, expected: tuple[int, int, int]) -> None:
     division = divide(plain(count), Split())
     counts = Counter(item.set for item in division.assignments)

@@ -40,9 +40,7 @@ def run_stage(recipe: Recipe, folder: Path, mark: str = "h") -> tuple[RunFolder,
     run = RunFolder(folder / "runs" / recipe.name)
     run.path.parent.mkdir(parents=True, exist_ok=True)
     run.create()
-    context = StageContext(
-        recipe, run, run.begin("1_tasks", mark), ASKER, LocalExecutor(), Progress(SilentReporter())
-    )
+    context = StageContext(recipe, run, run.begin("1_tasks", mark), ASKER, LocalExecutor(), Progress(SilentReporter()))
     return run, TasksStage().run(context)
 
 
@@ -52,9 +50,7 @@ def write_csv(path: Path, rows: list[tuple[str, str]]) -> None:
 
 
 def messages(count: int, start: int = 0) -> list[tuple[str, str]]:
-    return [
-        (f"{n} numaralı kart nerede?", ("kart_kayıp", "iade")[n % 2]) for n in range(start, start + count)
-    ]
+    return [(f"{n} numaralı kart nerede?", ("kart_kayıp", "iade")[n % 2]) for n in range(start, start + count)]
 
 
 def test_the_folder_holds_tasks_sets_and_what_was_left_out(tmp_path: Path, recipe: Any) -> None:
@@ -81,10 +77,7 @@ def test_the_hash_follows_files_and_settings_but_not_the_recipes_lines(tmp_path:
     write_csv(tmp_path / "m.csv", messages(20))
     stage = TasksStage()
     first = stage.settings(recipe("m.csv", {"use": "classification"}), ASKER)
-    assert (
-        stage.settings(recipe("m.csv", {"use": "classification"}, turns="last", loss_on="all"), ASKER)
-        == first
-    )
+    assert stage.settings(recipe("m.csv", {"use": "classification"}, turns="last", loss_on="all"), ASKER) == first
     moved = recipe("m.csv", {"use": "classification", "__where__": "recipe.yaml:77"})
     assert stage.settings(moved, ASKER) == first
     assert stage.settings(recipe("m.csv", {"use": "classification"}, language="en"), ASKER) != first
@@ -149,9 +142,7 @@ def test_samples_come_with_their_sets(tmp_path: Path, recipe: Any) -> None:
     with pytest.raises(RunFolderError, match="not here yet"):
         list(read_samples(run, made))
     write_parts(run.begin("3_refined", "h"), iter(samples))
-    assert [(s.id, name) for s, name in read_samples(run, made)] == [
-        (s.id, read_sets(run)[s.task.id]) for s in samples
-    ]
+    assert [(s.id, name) for s, name in read_samples(run, made)] == [(s.id, read_sets(run)[s.task.id]) for s in samples]
     with pytest.raises(RunFolderError, match="not here yet"):
         list(read_samples(run, made.model_copy(update={"review": object()})))
 
@@ -169,9 +160,7 @@ def test_a_torn_folder_is_never_misread(tmp_path: Path, recipe: Any, change: str
 
 
 def test_ten_thousand_rows_take_seconds(tmp_path: Path, recipe: Any) -> None:
-    rows = [
-        {"soru": f"{n}. kişi {n % 97} elma aldı, kaç elması var?", "cevap": str(n)} for n in range(10_000)
-    ]
+    rows = [{"soru": f"{n}. kişi {n % 97} elma aldı, kaç elması var?", "cevap": str(n)} for n in range(10_000)]
     (tmp_path / "x.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
     started = time.process_time()
     _, result = run_stage(recipe("x.jsonl"), tmp_path)

@@ -37,9 +37,7 @@ def test_fields_and_what_is_learned(text: str, names: list[str], learn: str) -> 
 
 
 def test_questions_hold_no_markup() -> None:
-    fields = Template(CODE).fields(
-        {"programming_language": "Python", "prompt": "Sırala", "response": "sorted(x)"}, {}
-    )
+    fields = Template(CODE).fields({"programming_language": "Python", "prompt": "Sırala", "response": "sorted(x)"}, {})
     assert Template(CODE).question(fields) == "programming_language: Python\nprompt: Sırala"
     assert Template(PLAIN).question({"input": "Merhaba", "output": "Selam"}) == "Merhaba"
 

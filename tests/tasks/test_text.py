@@ -9,9 +9,7 @@ import pytest
 from imbik.core.errors import InputError
 from imbik.tasks.text import existing_file, lines, recognise
 
-TURKISH = (
-    "Kartım kayboldu, şifremi değiştiremiyorum.\nİade ne zaman yapılır?\nÇağrı merkezi ülkeye göre mi?\n"
-)
+TURKISH = "Kartım kayboldu, şifremi değiştiremiyorum.\nİade ne zaman yapılır?\nÇağrı merkezi ülkeye göre mi?\n"
 QUOTED = TURKISH + "“Bekliyorum” – dedi.\n"
 SLOVENIAN = "Kje je moja kartica? Žal še ni prišla.\nČe želiš, pokliči.\n"
 HUNGARIAN = "Hol van a kártyám? Őrült dolog.\nA tűrés véges.\n"
@@ -32,9 +30,7 @@ HUNGARIAN = "Hol van a kártyám? Őrült dolog.\nA tűrés véges.\n"
         (b"plain ascii\n", "utf-8", "UTF-8", "plain ascii\n"),
     ],
 )
-def test_encodings_are_recognised_and_named(
-    tmp_path: Path, data: bytes, codec: str, named: str, text: str
-) -> None:
+def test_encodings_are_recognised_and_named(tmp_path: Path, data: bytes, codec: str, named: str, text: str) -> None:
     path = tmp_path / "x.txt"
     path.write_bytes(data)
     file = recognise(path)

@@ -64,17 +64,26 @@ def make_model(tokenizer: PreTrainedTokenizerFast, shape: Shape, seed: int) -> L
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)
-    model = LlamaForCausalLM(LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=shape.hidden, num_hidden_layers=shape.layers,
-        intermediate_size=shape.feed_forward, num_attention_heads=shape.heads, num_key_value_heads=shape.heads,
-        max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id))
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=shape.hidden,
+            num_hidden_layers=shape.layers,
+            intermediate_size=shape.feed_forward,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.heads,
+            max_position_embeddings=512,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
     model.set_attn_implementation("eager")  # at 70 tokens a row a third faster on a CPU than the fused kernel
     return model
 
 
-def chat_row(tokenizer: PreTrainedTokenizerFast, text: str, solution: str,
-             prompt_weight: float = PROMPT_WEIGHT) -> Row:
+def chat_row(tokenizer: PreTrainedTokenizerFast, text: str, solution: str, prompt_weight: float = PROMPT_WEIGHT) -> Row:
     """A problem and its solution as the chat template writes them; prompt tokens count `prompt_weight`."""
     prompt = tokenizer.encode(f"<|user|>{text}<|end|><|assistant|>")
     reply = tokenizer.encode(f"{solution}<|end|>")
@@ -87,7 +96,7 @@ def batches(rows: Iterator[Row], size: int, seed: int) -> Iterator[list[Row]]:
     while True:
         window = [next(rows) for _ in range(size * WINDOW)]
         window.sort(key=lambda row: len(row.ids))
-        cuts = [window[start:start + size] for start in range(0, len(window), size)]
+        cuts = [window[start : start + size] for start in range(0, len(window), size)]
         rng.shuffle(cuts)
         yield from cuts
 
@@ -121,11 +130,15 @@ def optimisers(model: LlamaForCausalLM, plan: Plan) -> list[torch.optim.Optimize
     hidden = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name] if plan.muon else []
     chosen = {id(p) for p in hidden}
     rest = [p for p in model.parameters() if id(p) not in chosen]
-    made: list[torch.optim.Optimizer] = [torch.optim.AdamW(
-        rest, lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=plan.weight_decay, fused=True)]
+    made: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(rest, lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=plan.weight_decay, fused=True)
+    ]
     if hidden:
-        made.append(torch.optim.Muon(hidden, lr=plan.learning_rate, weight_decay=plan.weight_decay,
-                                     adjust_lr_fn="match_rms_adamw"))
+        made.append(
+            torch.optim.Muon(
+                hidden, lr=plan.learning_rate, weight_decay=plan.weight_decay, adjust_lr_fn="match_rms_adamw"
+            )
+        )
     return made
 
 
@@ -139,8 +152,14 @@ def rate(step: int, plan: Plan) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - start) / max(1.0, plan.steps - start)))
 
 
-def train(model: LlamaForCausalLM, cuts: Iterator[list[Row]], plan: Plan, pad: int,
-          report: Callable[[int, float, float], None] | None = None, every: int = 100) -> None:
+def train(
+    model: LlamaForCausalLM,
+    cuts: Iterator[list[Row]],
+    plan: Plan,
+    pad: int,
+    report: Callable[[int, float, float], None] | None = None,
+    every: int = 100,
+) -> None:
     """Train in place; `report` gets step, mean loss and tokens per second every `every` steps."""
     import torch
 
@@ -173,8 +192,9 @@ def answer(text: str) -> int | None:
     return int(digits) if found[1] and digits.isdigit() else None
 
 
-def replies(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str],
-            batch: int = 256, limit: int = 72) -> list[str]:
+def replies(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], batch: int = 256, limit: int = 72
+) -> list[str]:
     """Greedy replies in the order of `texts`; batches of like length, padded on the left."""
     import torch
 
@@ -183,13 +203,18 @@ def replies(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: 
     told = [""] * len(prompts)
     pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
     for start in range(0, len(order), batch):
-        chosen = order[start:start + batch]
+        chosen = order[start : start + batch]
         width = max(len(prompts[index]) for index in chosen)
         ids = torch.tensor([[pad] * (width - len(prompts[index])) + prompts[index] for index in chosen])
         with torch.no_grad():
             made: Any = model.generate(  # type: ignore[misc]
-                input_ids=ids, attention_mask=(ids != pad).long(), max_new_tokens=limit, do_sample=False,
-                pad_token_id=pad, eos_token_id=end)
+                input_ids=ids,
+                attention_mask=(ids != pad).long(),
+                max_new_tokens=limit,
+                do_sample=False,
+                pad_token_id=pad,
+                eos_token_id=end,
+            )
         for index, row in zip(chosen, made[:, width:], strict=True):
             told[index] = str(tokenizer.decode(row, skip_special_tokens=True))
     return told
@@ -214,8 +239,8 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     rounded: Any = model
     rounded.to(torch.bfloat16)
     rounded.generation_config = GenerationConfig(
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False,
-        max_new_tokens=96)
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, do_sample=False, max_new_tokens=96
+    )
     folder.mkdir(parents=True, exist_ok=True)
     rounded.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -149,15 +149,11 @@ class Builder:
             return TurnsReference(turns=(*earlier, *reference.turns), reasoning=reference.reasoning)
         return reference
 
-    def _group(
-        self, values: Mapping[str, object], plan: Plan, asked: _Asked, recorded: tuple[Recorded, ...]
-    ) -> str:
+    def _group(self, values: Mapping[str, object], plan: Plan, asked: _Asked, recorded: tuple[Recorded, ...]) -> str:
         """What holds rows together in one set: the column of `split.by`, a group column, or the conversation."""
         by = self.settings.split.by
         if by and by not in values and by.split(".")[0] not in values:
-            raise BadRowError(
-                "no column to split by", f"split.by: '{by}'; columns: {', '.join(map(str, values))}"
-            )
+            raise BadRowError("no column to split by", f"split.by: '{by}'; columns: {', '.join(map(str, values))}")
         named = as_text(value_at(values, by), f"column '{by}'") if by else _text(values, plan, "group")
         if named.strip() or "messages" not in plan:
             return named.strip()
@@ -186,9 +182,7 @@ class Builder:
         else:
             code = setting
         if not _LANGUAGE.match(code):
-            raise BadRowError(
-                "no language", f"'{code[:40]}' is neither a code such as tr nor a column that holds one"
-            )
+            raise BadRowError("no language", f"'{code[:40]}' is neither a code such as tr nor a column that holds one")
         return code.lower()
 
 

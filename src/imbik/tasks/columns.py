@@ -121,9 +121,7 @@ class Columns:
         best_score = (-1, -1)
         for shape in self.shapes:
             plan = {
-                role: found
-                for role, column in shape.items()
-                if (found := self._column(role, column, names, spelled))
+                role: found for role, column in shape.items() if (found := self._column(role, column, names, spelled))
             }
             if not _asks(plan, shape) or len(set(plan.values())) < len(plan):
                 continue

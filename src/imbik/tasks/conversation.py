@@ -42,9 +42,7 @@ def parse_messages(value: object) -> tuple[Message, ...]:
     if isinstance(value, str):
         value = _decoded(value)
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
-        raise BadRowError(
-            "no conversation", "a conversation is a list of turns such as {role: user, content: …}"
-        )
+        raise BadRowError("no conversation", "a conversation is a list of turns such as {role: user, content: …}")
     messages = tuple(_message(turn, number) for number, turn in enumerate(value, start=1))
     if all(message.role == "system" for message in messages):
         raise BadRowError("no conversation", "it has no turn of a user")

@@ -89,9 +89,7 @@ def inspect(path: str | Path, base: Path = Path()) -> Inspection:
     rows, bad, total = _sample(source, base)
     if not rows:
         first = f"; the first: {bad[0]}" if bad else ""
-        raise InputError(
-            f"no usable rows in it{first}", where=str(path), next="give a file with at least a few rows"
-        )
+        raise InputError(f"no usable rows in it{first}", where=str(path), next="give a file with at least a few rows")
     kind, plan = _kind_and_plan(rows, isinstance(source, ChatLog))
     questions = [text for row in rows if (text := question_text(row, plan))]
     answers = [text for row in rows if (text := _answer(row, plan))]

@@ -92,17 +92,13 @@ def likeness(pairs: Iterable[tuple[Task, str]]) -> Likeness:
     for name in sorted(others, key=lambda item: item != "validation"):
         overlaps.append(_overlap(name, sets[name], learned))
         if name == "validation":
-            learned = {
-                form: known | {form(task.text) for task in sets[name]} for form, known in learned.items()
-            }
+            learned = {form: known | {form(task.text) for task in sets[name]} for form, known in learned.items()}
     return Likeness(sets=facts, differences=differences, overlaps=tuple(overlaps))
 
 
 def warnings(found: Likeness) -> list[str]:
     """The sentences that a person should read before trusting a figure."""
-    unlike = [
-        item.sentence for item in found.differences if not item.alike and item.set in ("validation", "test")
-    ]
+    unlike = [item.sentence for item in found.differences if not item.alike and item.set in ("validation", "test")]
     return unlike + [item.sentence for item in found.overlaps if item.words_only]
 
 
@@ -123,8 +119,7 @@ def kolmogorov_smirnov(left: Sequence[float], right: Sequence[float]) -> float:
     """Largest distance of the two distribution functions, in [0, 1]."""
     first, second = sorted(left), sorted(right)
     return max(
-        abs(bisect_right(first, x) / len(first) - bisect_right(second, x) / len(second))
-        for x in {*first, *second}
+        abs(bisect_right(first, x) / len(first) - bisect_right(second, x) / len(second)) for x in {*first, *second}
     )
 
 
@@ -155,9 +150,7 @@ def _differences(name: str, tasks: Sequence[Task], train: Sequence[Task]) -> lis
         kolmogorov_smirnov(*lengths),
         _KS_BOUND * math.sqrt((len(tasks) + len(train)) / (len(tasks) * len(train))),
     )
-    found.append(
-        _difference(name, "length", "Kolmogorov-Smirnov", value, bound, value <= max(bound, _SLIGHT_LENGTH))
-    )
+    found.append(_difference(name, "length", "Kolmogorov-Smirnov", value, bound, value <= max(bound, _SLIGHT_LENGTH)))
     return found
 
 
@@ -183,9 +176,7 @@ def _overlap(name: str, tasks: Sequence[Task], learned: Mapping[Callable[[str], 
         f"{exact} of {len(tasks)} {name} questions stand in {where} exactly, {spaces} with white space collapsed, "
         f"{plain} without regard to case and punctuation"
     )
-    return Overlap(
-        set=name, rows=len(tasks), exact=exact, spaces_collapsed=spaces, words_only=plain, sentence=sentence
-    )
+    return Overlap(set=name, rows=len(tasks), exact=exact, spaces_collapsed=spaces, words_only=plain, sentence=sentence)
 
 
 def _counts(tasks: Sequence[Task], form: Callable[[Task], str]) -> dict[str, int]:

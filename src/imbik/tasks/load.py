@@ -166,18 +166,14 @@ def _warnings(loaded: Loaded) -> list[str]:
         )
     garbled = sum(bool(_MOJIBAKE.search(task.text)) for task in loaded.tasks if not task.text.isascii())
     if garbled >= _MOJIBAKE_ROWS:
-        notes.append(
-            f"{garbled} texts look like UTF-8 that was once read as Windows-1254 (Ã§ for ç): mend the file"
-        )
+        notes.append(f"{garbled} texts look like UTF-8 that was once read as Windows-1254 (Ã§ for ç): mend the file")
     return notes
 
 
 def _nothing(loaded: Loaded, recipe: Recipe) -> InputError:
     """No task at all: the first bad row says what is wrong with all of them."""
     if not loaded.quarantine:
-        what = (
-            f"no row is selected by rows: '{recipe.tasks.rows}'" if recipe.tasks.rows else "there are no rows"
-        )
+        what = f"no row is selected by rows: '{recipe.tasks.rows}'" if recipe.tasks.rows else "there are no rows"
         named = recipe.tasks.source.raw.get("path", recipe.tasks.source.use)
         return InputError(what, where=f"tasks.source ({named})", next="give a file with at least a few rows")
     first = loaded.quarantine[0]

@@ -21,13 +21,7 @@ def fold(text: str) -> str:
     """NFKC, without case: `İADE`, `iade` and `IADE` are one."""
     if text.isascii():
         return text.lower()
-    folded = (
-        unicodedata.normalize("NFKC", text)
-        .replace("İ", "i")
-        .casefold()
-        .replace("i\u0307", "i")
-        .replace("ı", "i")
-    )
+    folded = unicodedata.normalize("NFKC", text).replace("İ", "i").casefold().replace("i\u0307", "i").replace("ı", "i")
     return unicodedata.normalize("NFC", folded)
 
 

@@ -32,9 +32,7 @@ def read_sets(run: RunFolder) -> dict[str, str]:
     sets: dict[str, str] = {}
     for item in read_lines(path, Assignment):
         if item.id in sets:
-            raise RunFolderError(
-                f"task '{item.id}' stands twice", where=str(path), next="run again with --from tasks"
-            )
+            raise RunFolderError(f"task '{item.id}' stands twice", where=str(path), next="run again with --from tasks")
         sets[item.id] = item.set
     return sets
 

@@ -71,9 +71,7 @@ class RecordedAnswers:
             bad += isinstance(row, Quarantined) or not self._take(row, key, answers)
         self.notes += source.notes
         if bad:
-            self.notes.append(
-                f"{bad} rows of {path} were not used as recorded answers: no '{key}', or no text"
-            )
+            self.notes.append(f"{bad} rows of {path} were not used as recorded answers: no '{key}', or no text")
 
     def _take(self, row: Row, key: str, answers: Mapping[str, str]) -> bool:
         identity = _key(value_at(row.values, key))

@@ -87,11 +87,7 @@ def as_text(value: object, what: str) -> str:
     if isinstance(value, bytes):
         raise BadRowError("bytes where text is expected", f"{what} holds {len(value)} bytes")
     kind = (
-        "a list"
-        if isinstance(value, list | tuple)
-        else "an object"
-        if isinstance(value, Mapping)
-        else f"{value!r:.40}"
+        "a list" if isinstance(value, list | tuple) else "an object" if isinstance(value, Mapping) else f"{value!r:.40}"
     )
     raise BadRowError("not text", f"{what} is {kind}")
 

@@ -107,9 +107,7 @@ def divide(tasks: Sequence[Task], split: Split, earlier: Iterable[Assignment] = 
         if task.set:
             division.assignments.append(Assignment(id=task.id, set=task.set))
         else:
-            division.assignments.append(
-                Assignment(id=task.id, set=sets[index], key=keys[index][0], rule=rule)
-            )
+            division.assignments.append(Assignment(id=task.id, set=sets[index], key=keys[index][0], rule=rule))
     division.notes = _notes(division.assignments, clusters, shares, bool(known) and not valid)
     return division
 
@@ -139,9 +137,7 @@ def _keys(tasks: Sequence[Task], free: Sequence[int], shares: Shares) -> dict[in
     return keys
 
 
-def _clusters(
-    tasks: Sequence[Task], free: Sequence[int], keys: Mapping[int, tuple[str, ...]]
-) -> list[_Cluster]:
+def _clusters(tasks: Sequence[Task], free: Sequence[int], keys: Mapping[int, tuple[str, ...]]) -> list[_Cluster]:
     """Connected rows (a shared group or text) as clusters, in an order that does not depend on the rows' order."""
     parent: dict[str, str] = {}
 
@@ -265,9 +261,7 @@ def _notes(
         if not counts[name]:
             notes.append(f"there are no {name} rows: set split.{name} or give {name}_source")
         elif share and counts[name] < FEW_ROWS:
-            notes.append(
-                f"only {counts[name]} {name} rows: a figure on so few is uncertain (100 or more are useful)"
-            )
+            notes.append(f"only {counts[name]} {name} rows: a figure on so few is uncertain (100 or more are useful)")
     largest = max((len(cluster.rows) for cluster in clusters), default=0)
     if largest > 1 and largest > _GIANT * _rows(clusters):
         notes.append(

@@ -64,9 +64,7 @@ def existing_file(path: Path, written: str) -> Path:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=written, next=f"ls -l {path}") from None
     if empty:
-        raise InputError(
-            "this file is empty", where=written, next="give a file with at least a few rows in it"
-        )
+        raise InputError("this file is empty", where=written, next="give a file with at least a few rows in it")
     return path
 
 
@@ -79,9 +77,7 @@ def recognise(path: Path, encoding: str = "") -> TextFile:
         try:
             return TextFile(path, codecs.lookup(encoding).name, encoding)
         except LookupError:
-            raise InputError(
-                f"there is no encoding '{encoding}'", where=str(path), next="encoding: cp1254"
-            ) from None
+            raise InputError(f"there is no encoding '{encoding}'", where=str(path), next="encoding: cp1254") from None
     with path.open("rb") as stream:
         start = stream.read(4096)
     for bom, codec, name in _BOMS:
@@ -132,9 +128,7 @@ def _not_utf8(path: Path) -> TextFile:
     if not codec:
         return TextFile(path, "utf-8", "UTF-8", f"{path.name} is UTF-8, but {broken} of its lines are not")
     name = _code_page_name(codec, bytes(high))
-    note = (
-        f"{path.name} is not UTF-8; it was read as {name}. If that is wrong: source: {{path: …, encoding: …}}"
-    )
+    note = f"{path.name} is not UTF-8; it was read as {name}. If that is wrong: source: {{path: …, encoding: …}}"
     return TextFile(path, codec, name, note)
 
 

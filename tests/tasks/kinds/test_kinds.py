@@ -52,9 +52,7 @@ def test_qa_reads_with_and_without_marker() -> None:
     assert qa.read(Completion(answer=""), task()) == ("", "")
     assert qa.canonical("  ANKARA! ", task()) == qa.canonical("ankara", task()) != ""
     assert qa.reference({"answer": "Bak.\nCevap: Ankara"}) == TextReference(text="Ankara", reasoning="Bak.")
-    assert qa.reference({"label": "evet", "reasoning": "çünkü"}) == TextReference(
-        text="evet", reasoning="çünkü"
-    )
+    assert qa.reference({"label": "evet", "reasoning": "çünkü"}) == TextReference(text="evet", reasoning="çünkü")
     assert qa.reference({}) is None
 
 
@@ -63,9 +61,7 @@ WORDS = st.lists(st.sampled_from(["Ali", "3 elma.", "Cevap: 5", "şöyle", "\n",
 
 @pytest.mark.parametrize("use", ["qa", "conversation"])
 @given(WORDS, WORDS, st.sampled_from(["tr", "en", "sl", "hu"]))
-def test_what_is_rendered_is_read_back(
-    use: str, reasoning: list[str], answer: list[str], language: str
-) -> None:
+def test_what_is_rendered_is_read_back(use: str, reasoning: list[str], answer: list[str], language: str) -> None:
     before, after = (
         " ".join(reasoning).strip(),
         " ".join(word for word in answer if "Cevap" not in word).strip(),
@@ -85,9 +81,7 @@ def test_conversations() -> None:
     assert talk.reference({"answer": " "}) is None
     asked = talk.question(task(), reasoning=True, instruction=None)
     assert asked == task().messages
-    assert talk.question(task(), reasoning=True, instruction="Kısa.")[0] == Message(
-        role="system", content="Kısa."
-    )
+    assert talk.question(task(), reasoning=True, instruction="Kısa.")[0] == Message(role="system", content="Kısa.")
     persona = Task(id="1", kind="x", messages=(Message(role="system", content="Sen Ece."), *task().messages))
     assert talk.question(persona, reasoning=True, instruction="Kısa.")[0].content == "Sen Ece.\n\nKısa."
     assert talk.choices(task()) == ()
@@ -125,10 +119,7 @@ def test_labels_are_listed_to_the_teacher_and_allowed_to_the_student() -> None:
     assert "Yalnızca etiketi" in asked
     assert made.choices(task()) == tuple(LABELS)
     assert made.render("nedeni", "İade", task()) == "İade"
-    assert all(
-        made.read(Completion(answer=made.render("", label, task())), task()).answer == label
-        for label in LABELS
-    )
+    assert all(made.read(Completion(answer=made.render("", label, task())), task()).answer == label for label in LABELS)
     assert made.canonical("iade", task()) == made.canonical("İade", task()) == "İade"
     assert made.canonical("başka", task()) == ""
 

@@ -15,9 +15,7 @@ ASKED = {"model": "gpt-4o", "messages": [{"role": "user", "content": "İade sür
 
 def answered(content: Any = "14 gün.", **more: Any) -> dict[str, Any]:
     """A response with one choice."""
-    return {
-        "choices": [{"message": {"role": "assistant", "content": content, **more}, "finish_reason": "stop"}]
-    }
+    return {"choices": [{"message": {"role": "assistant", "content": content, **more}, "finish_reason": "stop"}]}
 
 
 def write(path: Path, *pairs: dict[str, Any]) -> None:

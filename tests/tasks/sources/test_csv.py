@@ -26,9 +26,7 @@ CELLS = st.lists(
 @pytest.mark.parametrize(
     ("codec", "end"), [("utf-8", "\n"), ("utf-8-sig", "\r\n"), ("cp1254", "\r\n"), ("utf-16", "\r\n")]
 )
-def test_delimiters_encodings_and_line_ends(
-    tmp_path: Path, read: Any, delimiter: str, codec: str, end: str
-) -> None:
+def test_delimiters_encodings_and_line_ends(tmp_path: Path, read: Any, delimiter: str, codec: str, end: str) -> None:
     rows = [
         ["Soru", "Cevap", "Şehir"],
         ["Kaç, kaç?", "1;2", "Iğdır"],

@@ -119,9 +119,7 @@ def test_a_hub_id_that_cannot_be_reached(read: Any) -> None:
         ("x.parquet", "PAR1", "Parquet"),
     ],
 )
-def test_a_plain_path_is_what_its_name_and_content_say(
-    tmp_path: Path, name: str, content: str, source: str
-) -> None:
+def test_a_plain_path_is_what_its_name_and_content_say(tmp_path: Path, name: str, content: str, source: str) -> None:
     (tmp_path / name).write_text(content)
     assert type(resolve(name, tmp_path)).__name__ == source
 

@@ -75,9 +75,7 @@ def test_bad_lines_are_put_aside(tmp_path: Path, read: Any) -> None:
 
 def test_old_code_pages_and_long_lines(tmp_path: Path, read: Any) -> None:
     rows = [{"soru": "Şifremi değiştiremiyorum", "cevap": "ığdır"}, {"soru": "a" * 10_000_000}]
-    (tmp_path / "x.jsonl").write_bytes(
-        "\n".join(json.dumps(r, ensure_ascii=False) for r in rows).encode("cp1254")
-    )
+    (tmp_path / "x.jsonl").write_bytes("\n".join(json.dumps(r, ensure_ascii=False) for r in rows).encode("cp1254"))
     found, bad, notes = read("jsonl", path="x.jsonl")
     assert [row.values for row in found] == rows
     assert not bad

@@ -115,11 +115,7 @@ class Classification:
         """The only label whose words stand in the text; one that is part of a longer named one does not count."""
         padded = f" {text} "
         found = [form for form in self._known.bare if f" {form} " in padded]
-        longest = {
-            form
-            for form in found
-            if not any(form != other and f" {form} " in f" {other} " for other in found)
-        }
+        longest = {form for form in found if not any(form != other and f" {form} " in f" {other} " for other in found)}
         return self._known.bare[longest.pop()] if len(longest) == 1 else ""
 
 

@@ -69,11 +69,15 @@ def generate(set_name: str, index: int, seed: int = 0) -> Problem:
     drawn = draw_facts(plot, set_name, rng)
     names, things = (RESERVED_NAMES, RESERVED_THINGS) if set_name == "A" else (NAMES, THINGS)
     return Problem(
-        id=f"{set_name}-{seed}-{index}", family=family.name,
+        id=f"{set_name}-{seed}-{index}",
+        family=family.name,
         phrasing=f"{plot.name}.{'unseen' if set_name == 'B' else 'seen'}{chosen + 1}",
         text=tell(phrasings[chosen], drawn, names, things[plot.things], rng),
-        reasoning=" ".join(step.text for step in drawn.steps), answer=drawn.answer,
-        operations=tuple(step.operation for step in drawn.steps), given=tuple(drawn.given.values()))
+        reasoning=" ".join(step.text for step in drawn.steps),
+        answer=drawn.answer,
+        operations=tuple(step.operation for step in drawn.steps),
+        given=tuple(drawn.given.values()),
+    )
 
 
 def problems(set_name: str, count: int, seed: int = 0) -> Iterator[Problem]:

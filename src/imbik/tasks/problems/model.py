@@ -34,8 +34,13 @@ class Step:
     def result(self) -> int:
         """The whole-number result (rounded down where `exact` is false)."""
         left, right = self.left, self.right
-        return {"+": left + right, "-": left - right, "x": left * right,
-                "/": left // right, PERCENT: left * right // 100}[self.operation]
+        return {
+            "+": left + right,
+            "-": left - right,
+            "x": left * right,
+            "/": left // right,
+            PERCENT: left * right // 100,
+        }[self.operation]
 
     @property
     def expression(self) -> str:

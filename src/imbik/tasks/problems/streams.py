@@ -23,8 +23,10 @@ STATEMENTS = (
     ("owned", "{n} sabah {a} dakika, akşam {b} dakika yürüdü. Akşam {b}, sabah {a} dakika."),
     ("owned", "{n} {a} yaşında, {m} {b} yaşında. {m:gen} yaşı {b}, {n:gen} yaşı {a}."),
     ("bulk", "{n} {a} kilo {t} aldı, {b} kilo {u} sattı. Alınan {a} kilo, satılan {b} kilo."),
-    ("owned", "Depoda {a} litre su vardı, {b} litre harcandı, {c} litre eklendi. "
-              "Harcanan {b}, eklenen {c}, önceki {a}."),
+    (
+        "owned",
+        "Depoda {a} litre su vardı, {b} litre harcandı, {c} litre eklendi. Harcanan {b}, eklenen {c}, önceki {a}.",
+    ),
     ("owned", "Kitap {a} sayfa, {n} {b} sayfa okudu. Okunan {b} sayfa, kitabın tamamı {a} sayfa."),
     ("owned", "Otobüste {a} yolcu vardı, {b} kişi indi, {c} kişi bindi. Binen {c}, inen {b}, önceki {a}."),
     ("owned", "{n} {k} gün boyunca günde {p} sayfa okudu. Gün sayısı {k}, günlük sayfa {p}."),
@@ -48,9 +50,15 @@ def sentences(rng: random.Random) -> str:
     group, statement = rng.choice(STATEMENTS)
     t, u = rng.sample(THINGS[group], 2)
     words: dict[str, object] = {"n": n, "m": m, "t": t, "u": u}
-    numbers = {"a": stated(rng, 5, 199), "b": stated(rng, 5, 99), "c": stated(rng, 5, 99),
-               "k": rng.randint(2, 9), "p": rng.choice(UNIT_SIZES), "v": rng.choice(range(20, 91, 10)),
-               "r": rng.choice(PERCENTAGES)}
+    numbers = {
+        "a": stated(rng, 5, 199),
+        "b": stated(rng, 5, 99),
+        "c": stated(rng, 5, 99),
+        "k": rng.randint(2, 9),
+        "p": rng.choice(UNIT_SIZES),
+        "v": rng.choice(range(20, 91, 10)),
+        "r": rng.choice(PERCENTAGES),
+    }
     filled = {name: Number(value) for name, value in numbers.items()}
     return capitalise_sentences(statement.format(**words, **filled))
 

@@ -65,12 +65,23 @@ def suffix(word: str, case: str, *, after_possessive: bool = False) -> str:
     ends_open = small[-1] in VOWELS
     stop = "t" if small[-1] in HARD else "d"
     if after_possessive:
-        endings = {"gen": f"n{close}n", "dat": f"n{open_}", "acc": f"n{close}",
-                   "loc": f"nd{open_}", "abl": f"nd{open_}n"}
+        endings = {
+            "gen": f"n{close}n",
+            "dat": f"n{open_}",
+            "acc": f"n{close}",
+            "loc": f"nd{open_}",
+            "abl": f"nd{open_}n",
+        }
     else:
-        endings = {"gen": ("n" if ends_open else "") + f"{close}n", "dat": ("y" if ends_open else "") + open_,
-                   "acc": ("y" if ends_open else "") + close, "loc": stop + open_, "abl": stop + open_ + "n",
-                   "poss": ("s" if ends_open else "") + close, "pl": f"l{open_}r"}
+        endings = {
+            "gen": ("n" if ends_open else "") + f"{close}n",
+            "dat": ("y" if ends_open else "") + open_,
+            "acc": ("y" if ends_open else "") + close,
+            "loc": stop + open_,
+            "abl": stop + open_ + "n",
+            "poss": ("s" if ends_open else "") + close,
+            "pl": f"l{open_}r",
+        }
     if case not in endings:
         raise ValueError(f"unknown suffix {case!r}; known: {', '.join(endings)}")
     return endings[case]
@@ -105,7 +116,7 @@ class Noun(str):
 
 def apostrophe(written: str, read: str, spec: str) -> str:
     """`written` with an apostrophe and the suffixes that agree with how it is read aloud."""
-    return f"{written}'{endings(read, spec, softens=False)[len(read):]}" if spec else written
+    return f"{written}'{endings(read, spec, softens=False)[len(read) :]}" if spec else written
 
 
 class Name(str):

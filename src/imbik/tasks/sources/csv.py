@@ -56,9 +56,7 @@ class Csv:
         self.notes += [file.note] if file.note else []
         delimiter = self.settings.delimiter or recognise_delimiter(file)
         if delimiter != "," and not self.settings.delimiter:
-            self.notes.append(
-                f"{file.path.name} is separated by {DELIMITERS[delimiter]}; it was read as that"
-            )
+            self.notes.append(f"{file.path.name} is separated by {DELIMITERS[delimiter]}; it was read as that")
         records = _records(file, delimiter, self.settings.path)
         header = self._header(records)
         for record in records:
@@ -127,9 +125,7 @@ def _pass(file: TextFile, delimiter: str, start: int) -> Iterator[tuple[int, lis
     """Read from after line `start`: (line, cells) of records, (line, what is wrong) of broken ones."""
     with file.open() as stream:
         source = islice(stream, start, None)
-        reader = csv.reader(
-            _without_separator_line(source) if not start else source, delimiter=delimiter, strict=True
-        )
+        reader = csv.reader(_without_separator_line(source) if not start else source, delimiter=delimiter, strict=True)
         offset = start
         while True:
             line = offset + reader.line_num + 1

@@ -76,9 +76,7 @@ class Hub:
                 data = datasets.load_from_disk(str(folder))
             else:
                 settings = self.settings
-                data = datasets.load_dataset(
-                    settings.path, settings.name or None, revision=settings.revision or None
-                )
+                data = datasets.load_dataset(settings.path, settings.name or None, revision=settings.revision or None)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise InputError(
                 f"this data set cannot be loaded: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
@@ -87,9 +85,7 @@ class Hub:
             ) from None
         splits: dict[str, Any] = dict(data) if isinstance(data, dict) else {wanted or "all": data}
         if wanted and wanted not in splits:
-            raise InputError(
-                f"there is no split '{wanted}' (there: {', '.join(splits)})", where=self.settings.path
-            )
+            raise InputError(f"there is no split '{wanted}' (there: {', '.join(splits)})", where=self.settings.path)
         return {wanted: splits[wanted]} if wanted else splits
 
 

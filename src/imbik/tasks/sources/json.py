@@ -91,11 +91,7 @@ class Json:
             value = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
             raise self._broken(error) from None
-        lists = (
-            {key: item for key, item in value.items() if isinstance(item, list)}
-            if isinstance(value, dict)
-            else {}
-        )
+        lists = {key: item for key, item in value.items() if isinstance(item, list)} if isinstance(value, dict) else {}
         key = self.settings.key or (next(iter(lists)) if len(lists) == 1 else "")
         if key not in lists:
             found = ", ".join(lists) or "none"

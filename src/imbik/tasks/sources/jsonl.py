@@ -55,7 +55,5 @@ def parse_line(line: str, written: str, number: int) -> Row | Quarantined:
     except (msgspec.DecodeError, RecursionError) as error:
         return Quarantined(file=written, line=number, reason="not valid JSON", detail=str(error))
     if not isinstance(value, dict):
-        return Quarantined(
-            file=written, line=number, reason="not a JSON object", detail=f"a {type(value).__name__}"
-        )
+        return Quarantined(file=written, line=number, reason="not a JSON object", detail=f"a {type(value).__name__}")
     return Row(value, written, number)
