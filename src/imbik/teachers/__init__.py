@@ -7,8 +7,8 @@ Enters: a Question. Leaves: a raw Completion. Two contracts, and a teacher's one
 - LocalTeacher answers blocks of questions in this machine's memory: a model in this process, another run's student, or
   answers somebody already has.
 
-Both are built from their `Settings` as `Plugin(settings, context)`. `identity` is everything that shapes an answer beside
-the question (model name and provider, or hash of weights, tokenizer and template): it is part of the store's key.
+Both are built from their `Settings` as `Plugin(settings, context)`. `identity` is everything that shapes an answer
+beside the question (model name and provider, or hash of weights, tokenizer and template): it is part of the store's key.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from imbik.core.types import Completion, Question, Sensitivity
 
 @dataclass(frozen=True)
 class TeacherContext:
-    """What a teacher may know of its surroundings: its name in the recipe, the folder of relative paths, the runs folder."""
+    """What a teacher may know of its surroundings: its name in the recipe, where relative paths begin, the runs folder."""
 
     name: str
     base: Path

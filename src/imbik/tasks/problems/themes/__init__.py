@@ -12,14 +12,5 @@ from imbik.tasks.problems.themes import (
     travel,
 )
 
-FAMILIES = (
-    *money.FAMILIES,
-    *timing.FAMILIES,
-    *sharing.FAMILIES,
-    *measures.FAMILIES,
-    *percentages.FAMILIES,
-    *ages.FAMILIES,
-    *travel.FAMILIES,
-    *comparison.FAMILIES,
-    *packing.FAMILIES,
-)
+FAMILIES = (*money.FAMILIES, *timing.FAMILIES, *sharing.FAMILIES, *measures.FAMILIES, *percentages.FAMILIES,
+            *ages.FAMILIES, *travel.FAMILIES, *comparison.FAMILIES, *packing.FAMILIES)

@@ -30,45 +30,30 @@ def difference(rng: random.Random) -> Facts:
 
 
 FAMILIES = (
-    Family(
-        "ages",
-        (
-            Plot(
-                "older",
-                older,
-                (
-                    "{n} {a} yaşında. {m} ondan {b} yaş büyük. İkisinin yaşları toplamı kaçtır?",
-                    "{m}, {a} yaşındaki {n:abl} {b} yaş büyüktür. İkisinin yaşları toplamı kaç eder?",
-                ),
-                ("{n:gen} yaşı {a}, {m:gen} yaşı ondan {b} fazla. Yaşlarının toplamı kaçtır?",),
-            ),
-            Plot(
-                "younger",
-                younger,
-                (
-                    "{n} {a} yaşında. {m} ondan {b} yaş küçük. İkisinin yaşları toplamı kaçtır?",
-                    "{m}, {a} yaşındaki {n:abl} {b} yaş küçüktür. İkisinin yaşları toplamı kaç eder?",
-                ),
-                ("{n:gen} yaşı {a}, {m:gen} yaşı ondan {b} eksik. Yaşlarının toplamı kaçtır?",),
-            ),
-            Plot(
-                "difference",
-                difference,
-                (
-                    "{n} {a} yaşında, {m} {b} yaşında. Aralarında kaç yaş fark var?",
-                    "{n} {a}, kardeşi {m} {b} yaşındadır. {n} kardeşinden kaç yaş büyüktür?",
-                ),
-                ("{n:gen} yaşı {a}, {m:gen} yaşı {b}. Yaşlarının farkı kaçtır?",),
-            ),
-            Plot(
-                "years_later",
-                years_later,
-                (
-                    "{n} {a} yaşında. {m} ondan {b} yaş büyük. {m} {c} yıl sonra kaç yaşında olur?",
-                    "{m}, {a} yaşındaki {n:abl} {b} yaş büyüktür. {c} yıl sonra {m} kaç yaşına girer?",
-                ),
-                ("{n} bugün {a} yaşında, {m} ise {b} yaş daha büyük. {m:gen} {c} yıl sonraki yaşı kaçtır?",),
-            ),
-        ),
-    ),
+    Family("ages", (
+        Plot("older", older, (
+            "{n} {a} yaşında. {m} ondan {b} yaş büyük. İkisinin yaşları toplamı kaçtır?",
+            "{m}, {a} yaşındaki {n:abl} {b} yaş büyüktür. İkisinin yaşları toplamı kaç eder?",
+        ), (
+            "{n:gen} yaşı {a}, {m:gen} yaşı ondan {b} fazla. Yaşlarının toplamı kaçtır?",
+        )),
+        Plot("younger", younger, (
+            "{n} {a} yaşında. {m} ondan {b} yaş küçük. İkisinin yaşları toplamı kaçtır?",
+            "{m}, {a} yaşındaki {n:abl} {b} yaş küçüktür. İkisinin yaşları toplamı kaç eder?",
+        ), (
+            "{n:gen} yaşı {a}, {m:gen} yaşı ondan {b} eksik. Yaşlarının toplamı kaçtır?",
+        )),
+        Plot("difference", difference, (
+            "{n} {a} yaşında, {m} {b} yaşında. Aralarında kaç yaş fark var?",
+            "{n} {a}, kardeşi {m} {b} yaşındadır. {n} kardeşinden kaç yaş büyüktür?",
+        ), (
+            "{n:gen} yaşı {a}, {m:gen} yaşı {b}. Yaşlarının farkı kaçtır?",
+        )),
+        Plot("years_later", years_later, (
+            "{n} {a} yaşında. {m} ondan {b} yaş büyük. {m} {c} yıl sonra kaç yaşında olur?",
+            "{m}, {a} yaşındaki {n:abl} {b} yaş büyüktür. {c} yıl sonra {m} kaç yaşına girer?",
+        ), (
+            "{n} bugün {a} yaşında, {m} ise {b} yaş daha büyük. {m:gen} {c} yıl sonraki yaşı kaçtır?",
+        )),
+    )),
 )

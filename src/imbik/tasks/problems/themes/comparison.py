@@ -34,66 +34,43 @@ def times_fewer(rng: random.Random) -> Facts:
 
 
 FAMILIES = (
-    Family(
-        "more_or_fewer",
-        (
-            Plot(
-                "more",
-                more,
-                (
-                    "{n:gen} {a} {t:poss} var. {m:gen} {t:poss} ondan {b} fazla. İkisinin toplam kaç {t:poss} var?",
-                    "{n} {a} {t} topladı. {m} ondan {b} fazla {t} topladı. İkisi toplam kaç {t} topladı?",
-                ),
-                ("{m}, {a} {t:poss} olan {n:abl} {b} fazla {t:dat} sahip. İkisinde kaç {t} var?",),
-            ),
-            Plot(
-                "fewer",
-                fewer,
-                (
-                    "{n:gen} {a} {t:poss} var. {m:gen} {t:poss} ondan {b} eksik. İkisinin toplam kaç {t:poss} var?",
-                    "{n} {a} {t} topladı. {m} ondan {b} eksik {t} topladı. İkisi toplam kaç {t} topladı?",
-                ),
-                ("{m}, {a} {t:poss} olan {n:abl} {b} eksik {t:dat} sahip. İkisinde kaç {t} var?",),
-            ),
-            Plot(
-                "three",
-                three,
-                (
-                    "{n:gen} {a} {t:poss} var. {m:gen} ondan {b} fazla, {o:gen} {m:abl} {c} eksik {t:poss} var. "
-                    "{o:gen} kaç {t:poss} var?",
-                    "{n} {a} {t} topladı. {m} ondan {b} fazla, {o} {m:abl} {c} eksik topladı. {o} kaç {t} topladı?",
-                ),
-                ("{n:loc} {a} {t} var, {m:loc} {b} fazlası. {o:loc} ise {m:abl} {c} eksik. {o:loc} kaç {t} var?",),
-            ),
-        ),
-    ),
-    Family(
-        "times",
-        (
-            Plot(
-                "times",
-                times,
-                (
-                    "{n:gen} {a} {t:poss} var. {m:gen} {t:poss} bunun {k} katı, {o:gen} ise {c} {t:poss} var. "
-                    "{m} ile {o:gen} toplam kaç {t:poss} var?",
-                    "{n} {a} {t} topladı. {m} onun {k} katı kadar topladı, sonra {c} {t} daha buldu. "
-                    "{m:gen} kaç {t:poss} oldu?",
-                ),
-                ("{n:loc} {a} {t}, {m:loc} bunun {k} katı var. {m} {c} {t} daha alırsa kaç {t:poss} olur?",),
-            ),
-            Plot(
-                "times_fewer",
-                times_fewer,
-                (
-                    "{n:gen} {a} {t:poss} var. {m:gen} {t:poss} bunun {k} katıydı ama {c} tanesini verdi. "
-                    "{m:gen} kaç {t:poss} kaldı?",
-                    "{n} {a} {t} topladı. {m} onun {k} katı kadar topladı ve {c} tanesini dağıttı. "
-                    "{m:gen} kaç {t:poss} kaldı?",
-                ),
-                (
-                    "{n:loc} {a} {t} var. {m:loc} bunun {k} katı vardı ama {c} tanesini kaybetti. {m:loc} kaç {t} kaldı?",
-                ),
-            ),
-        ),
-    ),
+    Family("more_or_fewer", (
+        Plot("more", more, (
+            "{n:gen} {a} {t:poss} var. {m:gen} {t:poss} ondan {b} fazla. İkisinin toplam kaç {t:poss} var?",
+            "{n} {a} {t} topladı. {m} ondan {b} fazla {t} topladı. İkisi toplam kaç {t} topladı?",
+        ), (
+            "{m}, {a} {t:poss} olan {n:abl} {b} fazla {t:dat} sahip. İkisinde kaç {t} var?",
+        )),
+        Plot("fewer", fewer, (
+            "{n:gen} {a} {t:poss} var. {m:gen} {t:poss} ondan {b} eksik. İkisinin toplam kaç {t:poss} var?",
+            "{n} {a} {t} topladı. {m} ondan {b} eksik {t} topladı. İkisi toplam kaç {t} topladı?",
+        ), (
+            "{m}, {a} {t:poss} olan {n:abl} {b} eksik {t:dat} sahip. İkisinde kaç {t} var?",
+        )),
+        Plot("three", three, (
+            "{n:gen} {a} {t:poss} var. {m:gen} ondan {b} fazla, {o:gen} {m:abl} {c} eksik {t:poss} var. "
+            "{o:gen} kaç {t:poss} var?",
+            "{n} {a} {t} topladı. {m} ondan {b} fazla, {o} {m:abl} {c} eksik topladı. {o} kaç {t} topladı?",
+        ), (
+            "{n:loc} {a} {t} var, {m:loc} {b} fazlası. {o:loc} ise {m:abl} {c} eksik. {o:loc} kaç {t} var?",
+        )),
+    )),
+    Family("times", (
+        Plot("times", times, (
+            "{n:gen} {a} {t:poss} var. {m:gen} {t:poss} bunun {k} katı, {o:gen} ise {c} {t:poss} var. "
+            "{m} ile {o:gen} toplam kaç {t:poss} var?",
+            "{n} {a} {t} topladı. {m} onun {k} katı kadar topladı, sonra {c} {t} daha buldu. "
+            "{m:gen} kaç {t:poss} oldu?",
+        ), (
+            "{n:loc} {a} {t}, {m:loc} bunun {k} katı var. {m} {c} {t} daha alırsa kaç {t:poss} olur?",
+        )),
+        Plot("times_fewer", times_fewer, (
+            "{n:gen} {a} {t:poss} var. {m:gen} {t:poss} bunun {k} katıydı ama {c} tanesini verdi. "
+            "{m:gen} kaç {t:poss} kaldı?",
+            "{n} {a} {t} topladı. {m} onun {k} katı kadar topladı ve {c} tanesini dağıttı. "
+            "{m:gen} kaç {t:poss} kaldı?",
+        ), (
+            "{n:loc} {a} {t} var. {m:loc} bunun {k} katı vardı ama {c} tanesini kaybetti. {m:loc} kaç {t} kaldı?",
+        )),
+    )),
 )

@@ -17,9 +17,8 @@ def boxes(rng: random.Random) -> Facts:
 def boxes_sold(rng: random.Random) -> Facts:
     k, p = table(rng)
     a, b = rng.randint(5, 60), rng.randint(11, 90)
-    return facts(
-        Step("Kasalar", k, "x", p), Step("Toplam", k * p, "+", a), Step("Kalan", k * p + a, "-", b), k=k, p=p, a=a, b=b
-    )
+    return facts(Step("Kasalar", k, "x", p), Step("Toplam", k * p, "+", a), Step("Kalan", k * p + a, "-", b),
+                 k=k, p=p, a=a, b=b)
 
 
 def boxes_needed(rng: random.Random) -> Facts:
@@ -28,55 +27,31 @@ def boxes_needed(rng: random.Random) -> Facts:
 
 
 FAMILIES = (
-    Family(
-        "boxes",
-        (
-            Plot(
-                "boxes",
-                boxes,
-                (
-                    "{n} {k} kasanın her birine {p} {t} koydu. Dışarıda {a} {t} kaldı. Toplam kaç {t} var?",
-                    "{n:gen} her birinde {p} {t} olan {k} kasası ve ayrıca {a} {t:poss} var. Kaç {t:poss} var?",
-                    "Bir kasaya {p} {t} sığıyor. {n} {k} kasa doldurdu ve {a} {t} arttı. Hepsi kaç {t} eder?",
-                ),
-                (
-                    "{n} {t:pl.acc} her kasaya {p} tane olmak üzere dizdi. {k} kasa doldu, {a} {t} açıkta kaldı. "
-                    "Kaç {t} vardı?",
-                ),
-                "grown",
-            ),
-            Plot(
-                "boxes_sold",
-                boxes_sold,
-                (
-                    "{n:gen} {p} {t} alan {k} dolu kasası ve ayrıca {a} {t:poss} vardı. {b} {t} sattı. Kaç {t} kaldı?",
-                    "{n} {k} kasanın her birine {p} {t} koydu, {a} {t} arttı. Sonra {b} {t} sattı. Geriye kaç {t} kaldı?",
-                ),
-                (
-                    "Pazarda {n:gen} {k} kasa {t:poss} vardı, her kasada {p} tane. Sepette {a} {t} daha vardı. "
-                    "{b} tanesi satıldı. Kaç {t} kaldı?",
-                ),
-                "grown",
-            ),
-        ),
-    ),
-    Family(
-        "boxes_needed",
-        (
-            Plot(
-                "boxes_needed",
-                boxes_needed,
-                (
-                    "{n:gen} {a} {t:poss} vardı. {b} tanesi çürüdü, kalanı {p} tanelik kutulara koydu. Kaç kutu doldu?",
-                    "{n} {a} {t:abl} {b} tanesini sattı, kalanı her kutuya {p} tane dizdi. Kaç kutu gerekti?",
-                    "{a} {t:poss} olan {n}, {b} tanesini kullandı, kalanı her kutuda {p} tane olacak biçimde dizdi. "
-                    "Kaç kutu oldu?",
-                ),
-                (
-                    "{n} {a} {t} topladı, {b} tanesini komşusuna verdi. Kutular {p} tanelik. Kalan {t} kaç kutuyu doldurur?",
-                ),
-                "grown",
-            ),
-        ),
-    ),
+    Family("boxes", (
+        Plot("boxes", boxes, (
+            "{n} {k} kasanın her birine {p} {t} koydu. Dışarıda {a} {t} kaldı. Toplam kaç {t} var?",
+            "{n:gen} her birinde {p} {t} olan {k} kasası ve ayrıca {a} {t:poss} var. Kaç {t:poss} var?",
+            "Bir kasaya {p} {t} sığıyor. {n} {k} kasa doldurdu ve {a} {t} arttı. Hepsi kaç {t} eder?",
+        ), (
+            "{n} {t:pl.acc} her kasaya {p} tane olmak üzere dizdi. {k} kasa doldu, {a} {t} açıkta kaldı. "
+            "Kaç {t} vardı?",
+        ), "grown"),
+        Plot("boxes_sold", boxes_sold, (
+            "{n:gen} {p} {t} alan {k} dolu kasası ve ayrıca {a} {t:poss} vardı. {b} {t} sattı. Kaç {t} kaldı?",
+            "{n} {k} kasanın her birine {p} {t} koydu, {a} {t} arttı. Sonra {b} {t} sattı. Geriye kaç {t} kaldı?",
+        ), (
+            "Pazarda {n:gen} {k} kasa {t:poss} vardı, her kasada {p} tane. Sepette {a} {t} daha vardı. "
+            "{b} tanesi satıldı. Kaç {t} kaldı?",
+        ), "grown"),
+    )),
+    Family("boxes_needed", (
+        Plot("boxes_needed", boxes_needed, (
+            "{n:gen} {a} {t:poss} vardı. {b} tanesi çürüdü, kalanı {p} tanelik kutulara koydu. Kaç kutu doldu?",
+            "{n} {a} {t:abl} {b} tanesini sattı, kalanı her kutuya {p} tane dizdi. Kaç kutu gerekti?",
+            "{a} {t:poss} olan {n}, {b} tanesini kullandı, kalanı her kutuda {p} tane olacak biçimde dizdi. "
+            "Kaç kutu oldu?",
+        ), (
+            "{n} {a} {t} topladı, {b} tanesini komşusuna verdi. Kutular {p} tanelik. Kalan {t} kaç kutuyu doldurur?",
+        ), "grown"),
+    )),
 )
