@@ -8,7 +8,7 @@ Enters: a Question. Leaves: a raw Completion. Two contracts, and a teacher's one
   answers somebody already has.
 
 Both are built from their `Settings` as `Plugin(settings, context)`. `identity` is everything that shapes an answer
-beside the question (model name and provider, or hash of weights, tokenizer and template): it is part of the store's key.
+beside the question (model name and provider, or hash of weights, tokenizer and template): part of the store's key.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from imbik.core.types import Completion, Question, Sensitivity
 
 @dataclass(frozen=True)
 class TeacherContext:
-    """What a teacher may know of its surroundings: its name in the recipe, where relative paths begin, the runs folder."""
+    """What a teacher may know of its surroundings: its name, where relative paths begin, the runs folder."""
 
     name: str
     base: Path
