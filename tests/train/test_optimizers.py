@@ -12,6 +12,7 @@ from torch import nn
 
 from imbik.recipe.sections import Train
 from imbik.testing.tiny_models import make_model
+from imbik.train import muon
 from imbik.train.optimizers import Pair, make_optimizer, restore_state, schedule, state_tensors
 
 KINDS = ["adamw", "muon", "adafactor", "sgd"]
@@ -83,3 +84,35 @@ def test_schedules_are_what_they_are_called() -> None:
     assert [stable(s) for s in range(rise, 64)] == [1.0] * 54
     assert stable(99) == pytest.approx(0.0, abs=0.05)
     assert all(stable(s) >= stable(s + 1) for s in range(rise, 99))
+
+
+def test_muon_is_torchs_own_but_for_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same matrices, alone in torch.optim.Muon and in batches here, with decay, over several steps."""
+    monkeypatch.setattr(muon, "_format", lambda matrices: torch.bfloat16)
+    torch.manual_seed(0)
+    mine = [nn.Parameter(torch.randn(shape)) for shape in ((8, 8), (8, 8), (21, 8), (8, 21), (21, 8))]
+    yours = [nn.Parameter(p.detach().clone()) for p in mine]
+    first = muon.Muon(mine, lr=0.02, weight_decay=0.1)
+    second = torch.optim.Muon(yours, lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    for _ in range(4):
+        for one, other in zip(mine, yours, strict=True):
+            one.grad = torch.randn_like(one)
+            other.grad = one.grad.clone()
+        first.step()
+        second.step()
+    for one, other in zip(mine, yours, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 16), (2, 30, 12), (2, 12, 30)])
+def test_what_muon_moves_by_is_nearly_orthogonal(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muon, "_format", lambda matrices: torch.float32)
+    torch.manual_seed(1)
+    values = torch.linalg.svdvals(muon.orthogonal(torch.randn(shape)))
+    assert float(values.min()) > 0.3
+    assert float(values.max()) < 1.3
+
+
+def test_muon_refuses_what_is_no_matrix() -> None:
+    with pytest.raises(ValueError, match="moves matrices"):
+        muon.Muon([nn.Parameter(torch.zeros(3))], lr=0.1)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from imbik.recipe.sections import Train
+from imbik.train.muon import Muon
 
 # A shorter memory of squared gradients than 0.999: a run here has hundreds to thousands of steps, not millions.
 BETAS = (0.9, 0.98)
@@ -76,11 +77,7 @@ def _fusable(parameters: list[nn.Parameter]) -> bool:
 
 
 def _muon(network: nn.Module, named: list[tuple[str, nn.Parameter]], train: Train) -> torch.optim.Optimizer:
-    """Muon (Jordan et al. 2024) for matrices inside the layers, AdamW for embeddings, head and vectors.
-
-    The step is scaled to AdamW's usual size (Liu et al. 2025, "Muon is Scalable for LLM Training", arXiv:2502.16982),
-    so one learning rate serves both.
-    """
+    """Muon for matrices inside the layers, AdamW for embeddings, head and vectors; one learning rate serves both."""
     outer = {id(p) for module in network.modules() if isinstance(module, nn.Embedding) for p in module.parameters()}
     hidden = [p for name, p in named if p.ndim == 2 and id(p) not in outer and "lm_head" not in name]
     chosen = {id(p) for p in hidden}
@@ -88,9 +85,7 @@ def _muon(network: nn.Module, named: list[tuple[str, nn.Parameter]], train: Trai
     if not hidden:
         assert rest is not None
         return rest
-    muon = torch.optim.Muon(
-        hidden, lr=train.learning_rate, weight_decay=train.weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = Muon(hidden, lr=train.learning_rate, weight_decay=train.weight_decay)
     return muon if rest is None else Pair(muon, rest)
 
 
