@@ -33,6 +33,15 @@ def test_explain_a_key_and_a_plugin(imbik: Imbik) -> None:
     assert "rank of the adapters (default: 16)" in out
     assert "did you mean 'learning_rate'" in imbik("explain", "train.learning_rat").err
     assert "did you mean 'lora'" in imbik("explain", "lorra").err
+    assert "'train.learning_rate'" in imbik("explain", "learning_rate").err
+    assert "LoRA 1e-5 to 5e-4" in " ".join(imbik("explain", "train.learning_rate").out.split())
+
+
+def test_explaining_nothing_known_is_short(imbik: Imbik) -> None:
+    ended = imbik("explain", "nosuch")
+    assert ended.code == ExitCode.USAGE
+    assert "imbik plugins lists all" in " ".join(ended.err.split())
+    assert len(ended.err) < 300
 
 
 def test_the_schema_is_printed_or_written(imbik: Imbik, tmp_path: Path) -> None:
@@ -94,6 +103,14 @@ def test_trust_pins_a_file(imbik: Imbik, tmp_path: Path) -> None:
     assert "trusted until it changes" in ended.out
     (tmp_path / "bad.yaml").write_text("locla: []\n")
     assert "did you mean 'local'" in imbik("privacy", "trust", "bad.yaml").err
+
+
+def test_the_fake_teacher_names_answers_it_cannot_read(imbik: Imbik, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("question,answer\n4 + 3?,\n")
+    ended = imbik("fake-teacher", "--answers", "a.csv")
+    assert ended.code == ExitCode.USAGE
+    assert "without a question or an answer" in ended.err
+    assert "no such file" in imbik("fake-teacher", "--answers", "absent.csv").err
 
 
 def test_a_wrong_rule_of_the_fake_teacher(imbik: Imbik) -> None:

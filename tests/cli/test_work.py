@@ -5,49 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import random
-import sys
 from pathlib import Path
 
 import pytest
 
-from cli.conftest import Imbik
-from imbik.cli.main import run_command
+from cli.conftest import LABELS, Imbik
 from imbik.core.errors import ExitCode
-
-LABELS = ("iade", "kargo", "ödeme")
-
-
-def write_messages(path: Path, rows: int = 90) -> None:
-    """Turkish customer messages as Excel writes them here: semicolons, cp1254."""
-    draw = random.Random(1)
-    with path.open("w", encoding="cp1254", newline="") as stream:
-        writer = csv.writer(stream, delimiter=";")
-        writer.writerow(["mesaj", "etiket"])
-        for number in range(rows):
-            label = draw.choice(LABELS)
-            writer.writerow([f"{number}. siparişim için {label} hakkında ğüşıöç yardım", label])
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`imbik init`, `imbik run` in a folder of its own; returns the folder."""
-    folder = tmp_path_factory.mktemp("own-data")
-    write_messages(folder / "messages.csv")
-    small = (
-        "train.steps=12",
-        "train.threads=1",
-        "train.precision=fp32",
-        "evaluate.resamples=100",
-        "student.hidden_size=32",
-    )
-    changes = [word for setting in small for word in ("--set", setting)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        for words in (["init", "my-run", "--from", "messages.csv"], ["run", "my-run/recipe.yaml", "-q", *changes]):
-            patch.setattr(sys, "argv", ["imbik", *words])
-            assert run_command() == ExitCode.DONE
-    return folder
 
 
 def test_own_data_in_two_commands(trained: Path, imbik: Imbik) -> None:
