@@ -66,6 +66,54 @@ def test_a_changed_chain_proves_nothing(run: RunFolder) -> None:
         prove(run)
 
 
-def test_a_run_without_questions_has_no_chain(run: RunFolder) -> None:
-    with pytest.raises(RunFolderError, match="asked no teacher"):
+def with_recipe(run: RunFolder, lines: str) -> None:
+    """The recipe of a run that has answers."""
+    head = "name: r\ntasks: {source: x.jsonl, kind: qa}\nstudent: {architecture: llama}\n"
+    (run.path / "recipe.yaml").write_text(head + lines)
+    run.stage("2_answers").mkdir(exist_ok=True)
+
+
+NOBODY = "Nothing left this machine; the run asked no teacher."
+TEACHER = "teachers: {big: {use: openai, model: m}}\n"
+
+
+def test_a_run_that_asked_no_teacher_needs_no_chain(run: RunFolder) -> None:
+    assert prove(run) == NOBODY
+    with_recipe(run, "generate: {from: reference}\n")
+    assert prove(run) == NOBODY
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_missing_or_empty_chain_of_a_run_with_a_teacher_proves_nothing(run: RunFolder, empty: bool) -> None:
+    with_recipe(run, TEACHER)
+    if empty:
+        write(run)
+    with pytest.raises(RunFolderError, match="holds no line" if empty else "is not there") as raised:
         prove(run)
+    assert raised.value.exit_code == 1
+
+
+def test_answers_that_were_replaced_count_too(run: RunFolder) -> None:
+    with_recipe(run, TEACHER)
+    run.retire("2_answers")
+    with pytest.raises(RunFolderError, match="is not there"):
+        prove(run)
+
+
+def test_a_chain_that_was_taken_away_is_missed_whatever_the_recipe_says(run: RunFolder) -> None:
+    write(run, entry("allowed", "https://api.x:443", ("a",)))
+    (run.path / "audit.jsonl").unlink()
+    with pytest.raises(RunFolderError, match="is not there"):
+        prove(run)
+
+
+def test_stored_answers_are_counted_apart_unless_the_row_left_as_well(run: RunFolder) -> None:
+    write(
+        run,
+        entry("stored", "https://api.x:443", ("a", "b")),
+        entry("stored", "https://api.x:443", ("c",)),
+        entry("allowed", "https://api.x:443", ("c",)),
+    )
+    found = prove(run)
+    assert "1 public rows were allowed to https://api.x:443" in found
+    assert "2 rows were answered from the store of earlier runs" in found

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from asking import FAST, ask, make_engine, outcomes, question, questions
+from imbik.advise.prove import prove
 from imbik.ask.retry import RetryPolicy
 from imbik.core.errors import RunFolderError, TeacherUnreachableError, UsageError
+from imbik.core.runfolder import RunFolder
 from imbik.core.types import Outcome, Question, Sensitivity
+from imbik.privacy.addresses import endpoint
 from imbik.privacy.audit import read_audit, verify
 from imbik.privacy.operator import LocalEndpoint, Operator
 from imbik.testing import FakeTeacher, Rule
@@ -38,6 +41,20 @@ def test_stored_answers_are_not_asked_again_whatever_the_run_is_called(tmp_path:
         with make_engine(tmp_path, teacher.base_url, run="baska") as engine:
             assert ask(engine, questions(20)) == first
     assert teacher.count == 20
+
+
+def test_rows_answered_from_the_store_share_audit_lines(tmp_path: Path) -> None:
+    with FakeTeacher() as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            ask(engine, questions(54))
+        with make_engine(tmp_path, teacher.base_url, run="baska") as engine:
+            ask(engine, questions(54))
+    lines = list(read_audit(tmp_path / "baska" / "audit.jsonl"))
+    assert {(line.verdict, line.sensitivity, line.purpose) for line in lines} == {("stored", "public", "generate")}
+    assert {line.place for line in lines} == {str(endpoint(teacher.base_url))}
+    assert len({row for line in lines for row in line.rows}) == 54
+    assert len(lines) < 20
+    assert "54 rows were answered from the store of earlier runs" in prove(RunFolder(tmp_path / "baska"))
 
 
 def test_identical_questions_of_one_call_are_paid_once(tmp_path: Path) -> None:

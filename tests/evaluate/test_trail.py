@@ -32,6 +32,15 @@ def test_models_in_this_process_let_nothing_out(tmp_path: Path) -> None:
     assert privacy_sentence(run) == "No row left this machine. The audit chain of 3 lines is whole."
 
 
+def test_stored_answers_are_told_apart_and_no_line_is_no_whole_chain(tmp_path: Path) -> None:
+    run = written(tmp_path / "a", [entry("stored", "https://api.example", tuple(map(str, range(54))))])
+    assert privacy_sentence(run) == (
+        "No row left this machine. 54 rows were answered from the store of earlier runs. "
+        "The audit chain of 1 line is whole."
+    )
+    assert privacy_sentence(written(tmp_path / "b", [])).endswith("The audit chain holds no line.")
+
+
 def test_rows_are_counted_once_for_each_place(tmp_path: Path) -> None:
     run = written(
         tmp_path,

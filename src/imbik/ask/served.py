@@ -28,11 +28,15 @@ _MALFORMED_TRIES = 3
 
 @dataclass(frozen=True)
 class _Settled:
-    """How a flight ended: the completion, the limit it was asked under, the sensitivity it is stored with."""
+    """How a flight ended: the completion, the limit it was asked under, the sensitivity it is stored with.
+
+    `stored` is whether it was in the store already, so that nothing was sent.
+    """
 
     completion: Completion
     max_tokens: int
     sensitivity: Sensitivity
+    stored: bool = False
 
     def enough_for(self, question: Question) -> bool:
         """A truncated answer does not do for a question that allows a longer one."""
@@ -93,6 +97,10 @@ class ServedAsker:
             if question.sensitivity.rank > settled.sensitivity.rank:
                 await self._store.run(self._store.raise_sensitivity(key, question.sensitivity))
             if settled.enough_for(question):
+                if settled.stored:
+                    await self._transport.note_stored(
+                        self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose
+                    )
                 return settled.completion
 
     async def close(self, grace: float) -> None:
@@ -144,7 +152,7 @@ class ServedAsker:
                 if found is Claim.BUSY:
                     await asyncio.sleep(self._policy.poll)
                     continue
-                settled = _Settled(self._read(found), found.max_tokens, question.sensitivity)
+                settled = _Settled(self._read(found), found.max_tokens, question.sensitivity, stored=True)
                 if settled.completion.outcome is not Outcome.MALFORMED and settled.enough_for(question):
                     return settled
                 beyond = found.revision

@@ -95,16 +95,19 @@ def privacy_sentence(run: RunFolder) -> str:
         return "No row left this machine: this run asked nobody."
     left: dict[str, set[str]] = defaultdict(set)
     local: dict[str, set[str]] = defaultdict(set)
-    held: set[str] = set()
+    held, stored, sent = set[str](), set[str](), set[str]()
     lines = 0
     for line in read_audit(path):
         lines += 1
         if line.verdict == "blocked":
             held.update(line.rows)
+        elif line.verdict == "stored":
+            stored.update(line.rows)
         elif line.verdict == "allowed" and line.address:
             (local if line.reason.startswith("local") else left)[line.place].update(line.rows)
-    chain = f"The audit chain of {lines:,} lines is whole."
-    return f"{_went(left)}{_stayed(local)}{_held(held)} {chain}"
+            sent.update(line.rows)
+    chain = f"The audit chain of {lines:,} {_lines(lines)} is whole." if lines else "The audit chain holds no line."
+    return f"{_went(left)}{_stayed(local)}{_stored(stored - sent)}{_held(held)} {chain}"
 
 
 def _went(left: dict[str, set[str]]) -> str:
@@ -121,9 +124,19 @@ def _stayed(local: dict[str, set[str]]) -> str:
     return f" To endpoints that the operator's file declares local went {places}."
 
 
+def _stored(rows: set[str]) -> str:
+    """Rows of which nothing was sent: an earlier run had asked the same already."""
+    were = "was" if len(rows) == 1 else "were"
+    return f" {len(rows):,} {_rows(len(rows))} {were} answered from the store of earlier runs." if rows else ""
+
+
 def _held(held: set[str]) -> str:
     return f" {len(held):,} {_rows(len(held))} {'was' if len(held) == 1 else 'were'} held back." if held else ""
 
 
 def _rows(count: int) -> str:
     return "row" if count == 1 else "rows"
+
+
+def _lines(count: int) -> str:
+    return "line" if count == 1 else "lines"

@@ -39,7 +39,7 @@ def refuse_unreachable(recipe: Recipe) -> None:
         return
     served, operator = served_endpoint(name, block, recipe), load_operator(recipe.base)
     if served is not None and not may_ever(operator, level, served):
-        raise _blocked(operator, level, name, served)
+        raise _blocked(recipe, operator, level, name, served)
 
 
 def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint | None:
@@ -72,16 +72,28 @@ def _knows_its_own(recipe: Recipe) -> bool:
     return source.use == "embedded" or source.raw.get("path") == "embedded"
 
 
-def _blocked(operator: Operator, level: Sensitivity, name: str, served: Endpoint) -> BlockedError:
-    default = " (the default, since the recipe does not say)" if level is Sensitivity.CONFIDENTIAL else ""
+def _blocked(recipe: Recipe, operator: Operator, level: Sensitivity, name: str, served: Endpoint) -> BlockedError:
+    says = "as the recipe says" if _is_set(recipe) else "the default, since the recipe does not say"
     untrusted = f"; {operator.ignored} is not trusted and was ignored" if operator.ignored else ""
+    trust = f"if {operator.ignored} is yours, read it and run: imbik privacy trust {operator.ignored}; "
     return BlockedError(
-        f"no row may reach teacher '{name}' at {served}: tasks.sensitivity is {level.value}{default}, and only public "
+        f"no row may reach teacher '{name}' at {served}: tasks.sensitivity is {level.value} ({says}), and only public "
         f"rows may leave this machine without an operator's word{untrusted}",
         where="tasks.sensitivity",
         next=(
+            f"{trust if operator.ignored else ''}"
             "if the rows are public, set tasks.sensitivity: public, which lets them leave; if the endpoint is your "
-            f"own, list it under `local:` in {operator.path or '~/.config/imbik/operator.yaml'}; or use a teacher that "
-            "is here (in_process, run), which needs neither"
+            f"own, list it under `local:` in {_file(operator)}; or use a teacher that is here (in_process, run), "
+            "which needs neither"
         ),
     )
+
+
+def _is_set(recipe: Recipe) -> bool:
+    """Whether the recipe itself says how sensitive its rows are."""
+    return "sensitivity" in recipe.tasks.model_fields_set
+
+
+def _file(operator: Operator) -> str:
+    """The operator's file to write in: the one that holds, else the one that waits to be trusted, else the user's."""
+    return str(operator.path or operator.ignored or "~/.config/imbik/operator.yaml")

@@ -28,6 +28,7 @@ from imbik.core.files import disk_errors, read_json, write_bytes, write_json
 from imbik.core.types import Record
 
 FILE_NAME = "audit.jsonl"
+HEAD_NAME = ".audit.head"
 _START = "0" * 64
 _TAIL_BYTES = 1 << 20
 _encoder = msgspec.json.Encoder()
@@ -232,7 +233,7 @@ def _head_of(line: bytes, where: str) -> Head:
 
 
 def _head_file(path: Path) -> Path:
-    return path.with_name(".audit.head")
+    return path.with_name(HEAD_NAME)
 
 
 def _known_head(path: Path) -> Head:

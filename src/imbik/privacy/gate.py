@@ -100,6 +100,23 @@ class Gate:
             return [refused] * len(asked)
         return [known[sensitivity] for sensitivity, _ in asked]
 
+    def note_stored(self, sensitivity: Sensitivity, endpoint: Endpoint, rows: Sequence[str], *, purpose: str) -> None:
+        """One line for rows that were answered from the answer store: nothing of them went to the endpoint.
+
+        Raises: DiskFullError when the line cannot be written.
+        """
+        entry = Entry(
+            verdict="stored",
+            sensitivity=sensitivity.value,
+            place=str(endpoint),
+            address="",
+            purpose=purpose,
+            reason="answered from the answer store",
+            rows=tuple(rows),
+            operator=self.operator.hash,
+        )
+        self._audit.append([entry])
+
     def _entry(
         self, decision: Decision, sensitivity: Sensitivity, place: Place, rows: Sequence[str], purpose: str
     ) -> Entry:

@@ -114,6 +114,7 @@ class Transport:
         self._targets: dict[tuple[str, Address], tuple[URL, str]] = {}
         self._spots: dict[tuple[Endpoint, Address], Place] = {}
         self._deciding: dict[tuple[Place, str], list[_Waiting]] = {}
+        self._storing: dict[tuple[str, str, Sensitivity], tuple[list[str], asyncio.Future[None]]] = {}
         self._keys: dict[tuple[str, str, Address], str] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -176,6 +177,29 @@ class Transport:
             raise BrokenReplyError(f"the connection broke ({type(error).__name__})") from None
         self._pins.pop((target.host, target.port), None)
         raise UnreachableError(f"no connection to {target} ({'; '.join(refused)})")
+
+    async def note_stored(self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str) -> None:
+        """Write down that a row was answered from the store; rows that are ready together share one line.
+
+        Raises: DiskFullError when the line cannot be written.
+        """
+        loop, spot = asyncio.get_running_loop(), (url, purpose, sensitivity)
+        if spot not in self._storing:
+            self._storing[spot] = ([], loop.create_future())
+            loop.call_soon(self._note_group, *spot)
+        rows, written = self._storing[spot]
+        rows.append(row)
+        await asyncio.shield(written)
+
+    def _note_group(self, url: str, purpose: str, sensitivity: Sensitivity) -> None:
+        """One line for a group of rows that were answered from the store."""
+        rows, written = self._storing.pop((url, purpose, sensitivity))
+        try:
+            self._gate.note_stored(sensitivity, self._endpoint(url), list(dict.fromkeys(rows)), purpose=purpose)
+        except Exception as error:
+            written.set_exception(error)
+        else:
+            written.set_result(None)
 
     async def _places(self, target: Endpoint, sensitivity: Sensitivity) -> list[Place]:
         """Where to connect, those the gate would allow first; where it would allow none, one for it to refuse."""

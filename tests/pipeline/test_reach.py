@@ -1,0 +1,46 @@
+"""A refusal of all rows says truly where the sensitivity comes from, and which file waits to be trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imbik.core.errors import BlockedError
+from imbik.pipeline.reach import refuse_unreachable
+from imbik.recipe import build
+
+DEFAULT = "the default, since the recipe does not say"
+
+
+def refusal(base: Path, **tasks: str) -> BlockedError:
+    """What a run with a teacher elsewhere is told."""
+    data = {
+        "name": "a",
+        "tasks": {"source": "x.jsonl", "kind": "qa", **tasks},
+        "teachers": {"big": {"use": "openai", "model": "m"}},
+        "student": {"architecture": "llama"},
+    }
+    with pytest.raises(BlockedError) as raised:
+        refuse_unreachable(build(data, base=base))
+    return raised.value
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No operator's file but those of the test."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("IMBIK_OPERATOR", raising=False)
+
+
+def test_only_a_recipe_that_does_not_say_is_told_of_the_default(tmp_path: Path) -> None:
+    assert f"is confidential ({DEFAULT})" in refusal(tmp_path).what
+    for level in ("confidential", "internal", "special"):
+        assert f"is {level} (as the recipe says)" in refusal(tmp_path, sensitivity=level).what
+
+
+def test_a_file_that_waits_to_be_trusted_is_named_in_the_next_step(tmp_path: Path) -> None:
+    assert "privacy trust" not in refusal(tmp_path).next
+    file = tmp_path / "operator.yaml"
+    file.write_text("unlisted: public\n")
+    assert f"imbik privacy trust {file}" in refusal(tmp_path).next
