@@ -72,6 +72,7 @@ def test_where_answers_are_there_no_key_and_no_server_is_needed(
     assert recipe.tasks.sensitivity == "confidential"
     assert {block.use for block in recipe.teachers.values()} <= {"run", "recorded"}
     preflight(recipe, RunFolder(tmp_path / "runs" / "my-run"))
+    assert made.next == f"imbik run {made.recipe}"
     text = made.recipe.read_text(encoding="utf-8")
     assert "# sensitivity: public" in text
     assert "OPENAI_API_KEY" in text or recipe.teachers
@@ -97,6 +98,8 @@ def test_rows_without_answers_ask_for_a_teacher_and_say_so(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     made = init("my-run", lines(tmp_path / "a.jsonl", [{"text": f"metin {i}"} for i in range(40)]))
     assert any("name a teacher" in line for line in made.words)
+    assert made.next.startswith(f"name a teacher in {made.recipe}")
+    assert made.next.endswith(f"imbik run {made.recipe}")
     with pytest.raises(BlockedError) as raised:
         preflight(load_recipe(made.recipe), RunFolder(tmp_path / "runs" / "my-run"))
     assert raised.value.exit_code is ExitCode.BLOCKED

@@ -102,6 +102,9 @@ def test_what_cannot_work_is_refused_before_the_model_is_loaded(colours: SmallRu
         predict(colours.run, tmp_path / "in.csv", tmp_path / "in.csv")
     with pytest.raises(UsageError, match=r"written as \.csv"):
         predict(colours.run, tmp_path / "in.csv", tmp_path / "out.xlsx")
+    with pytest.raises(UsageError, match="there is no folder"):
+        predict(colours.run, tmp_path / "in.csv", tmp_path / "absent" / "out.csv")
+    assert not (tmp_path / "absent").exists()
     with pytest.raises(InputError, match="no such file"):
         predict(colours.run, tmp_path / "nothing.csv", tmp_path / "out.csv")
     with pytest.raises(RunFolderError, match="not a run folder"):

@@ -6,6 +6,7 @@ Enters: a dotted key, or a plug-in's name with or without its group. Leaves: tex
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from pydantic import BaseModel
 
@@ -25,10 +26,11 @@ def explain(key: str) -> str:
     found = [info for group in GROUPS for info in available(group).values() if key in _names(info)]
     if found:
         return "\n\n".join(_plugin(info) for info in found)
-    sections = [name for name, field in Recipe.model_fields.items() if not field.exclude]
-    known = [*sections, *(info.name for group in GROUPS for info in available(group).values())]
+    near = _near(key)
+    meant = f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
     raise UsageError(
-        f"there is no key or plug-in '{key}'; {closest(key, known)}", next="imbik plugins lists all plug-ins"
+        f"there is no key or plug-in '{key}'{meant}",
+        next="imbik plugins lists all plug-ins, imbik schema all keys; sections are explained too: imbik explain train",
     )
 
 
@@ -44,6 +46,20 @@ def plugin_groups(wanted: str = "") -> Iterator[tuple[str, list[PluginInfo]]]:
         members = list(available(group).values())
         if members:
             yield group, members
+
+
+def _near(word: str) -> list[str]:
+    """Up to three sections, keys of sections and plug-ins that are written much alike, the nearest first."""
+    sections = {name: field.annotation for name, field in Recipe.model_fields.items() if not field.exclude}
+    keys = {
+        key: f"{name}.{key}"
+        for name, section in sections.items()
+        if isinstance(section, type) and issubclass(section, BaseModel)
+        for key in section.model_fields
+    }
+    plugins = (info.name for group in GROUPS for info in available(group).values())
+    written = {**keys, **{name: name for name in (*sections, *plugins)}}
+    return [written[name] for name in get_close_matches(word, written, n=3)]
 
 
 def _names(info: PluginInfo) -> set[str]:

@@ -30,10 +30,11 @@ _NAME = re.compile(r"^[A-Za-z0-9çğıöşüÇĞİÖŞÜ][\w.-]{0,70}$")
 
 @dataclass(frozen=True)
 class Made:
-    """What was written, and what to tell."""
+    """What was written, what to tell, and what to do next."""
 
     recipe: Path
     words: tuple[str, ...]
+    next: str
 
 
 def init(name: str, source: Path, *, kind: str = "", test: Path | None = None) -> Made:
@@ -56,8 +57,11 @@ def init(name: str, source: Path, *, kind: str = "", test: Path | None = None) -
     if proposal.teacher is not None:
         write_text(folder / "teacher.yaml", teacher_text(folder.name, place, held_out, found, proposal))
     write_text(recipe, recipe_text(folder.name, place, held_out, found, proposal))
-    warnings = () if proposal.way == "a teacher is needed" else _tried(recipe)
-    return Made(recipe, (*_words(found, proposal), *(f"! {warning}" for warning in warnings)))
+    unfinished = proposal.way == "a teacher is needed"
+    warnings = () if unfinished else _tried(recipe)
+    first = f"name a teacher in {recipe} (its comments say how), then: " if unfinished else ""
+    words = (*_words(found, proposal), *(f"! {warning}" for warning in warnings))
+    return Made(recipe, words, f"{first}imbik run {recipe}")
 
 
 def _written(path: Path, folder: Path) -> str:

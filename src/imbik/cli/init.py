@@ -22,4 +22,4 @@ def init(
     made = set_up(name, source, kind=kind, test=test)
     for line in made.words:
         print(line)
-    print(f"next: imbik run {made.recipe}")
+    print(f"next: {made.next}")

@@ -198,7 +198,12 @@ class Train(Section):
     )
     epochs: float = Field(3.0, gt=0, description="passes over the training rows (2-5 for pretrained models)")
     steps: int = Field(0, ge=0, description="optimiser steps; 0: from epochs")
-    learning_rate: float = Field(1e-4, gt=0, description="peak learning rate")
+    learning_rate: float = Field(
+        1e-4,
+        gt=0,
+        description="peak learning rate (usual: LoRA 1e-5 to 5e-4, full fine-tuning of pretrained models 1e-5 to 5e-5, "
+        "models made from a config about 1e-3 to 1e-2)",
+    )
     schedule: Literal["cosine", "linear", "constant", "warmup_stable_decay"] = Field(
         "cosine", description="how the learning rate falls"
     )

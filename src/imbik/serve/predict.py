@@ -63,8 +63,8 @@ def predict(
 ) -> Predicted:
     """Answer every row of `source` and write `target` (.csv, .tsv or .jsonl); `advance` is told of rows done.
 
-    Raises: UsageError for another kind of target, InputError for a file that cannot be read, RunFolderError when the
-    run has no student yet.
+    Raises: UsageError for another kind of target or a folder that is not there, InputError for a file that cannot be
+    read, RunFolderError when the run has no student yet.
     """
     _check_target(source, target)
     names = _columns_of(source)
@@ -186,3 +186,7 @@ def _check_target(source: Path, target: Path) -> None:
         raise UsageError("the answers would replace the rows", where=str(target), next="name another file with -o")
     if target.suffix.lower() not in (*_DELIMITERS, *_LINES):
         raise UsageError("answers are written as .csv, .tsv or .jsonl", where=str(target), next="-o answers.csv")
+    if not target.parent.is_dir():
+        raise UsageError(
+            f"there is no folder {target.parent}", where=str(target), next="create it, or name another file with -o"
+        )

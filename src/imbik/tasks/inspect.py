@@ -16,10 +16,10 @@ from itertools import islice
 from pathlib import Path
 
 from imbik.core.errors import ImbikError, InputError
-from imbik.core.plugins import PluginBlock, make
 from imbik.tasks.columns import CONVERSATION_SHAPES, LABEL_SHAPES, QUESTION_SHAPES, Columns, Plan, Shape
 from imbik.tasks.conversation import cut_last, parse_messages
-from imbik.tasks.kinds import Kind
+from imbik.tasks.markers import split_answer
+from imbik.tasks.numbers import canonical_number
 from imbik.tasks.rows import BadRowError, Quarantined, Row, as_text, value_at
 from imbik.tasks.sources import RowSource
 from imbik.tasks.sources.auto import resolve
@@ -186,13 +186,18 @@ def _like_labels(values: Sequence[str]) -> bool:
 
 
 def _numbers(values: Sequence[str]) -> int:
-    """How many answers are a number, also at the end of a worked solution."""
-    kind: Kind = make("tasks/kinds", PluginBlock(use="math"))
-    references = [kind.reference({"answer": text}) for text in values]
-    return sum(
-        reference is not None and len(reference.text) <= _LABEL_LENGTH and bool(_NUMBER.match(reference.text))
-        for reference in references
-    )
+    """How many answers are a number, bare or after a marker; one inside a sentence does not make it mathematics."""
+    return sum(_is_number(text.strip()) for text in values)
+
+
+def _is_number(text: str) -> bool:
+    """`18`, `1.250 TL`, a worked solution with `#### 18`, `Cevap: 18` or a box."""
+    if "\\boxed" in text:
+        return True
+    marked = split_answer(text)[1].strip().partition("\n")[0]
+    number = (marked or text).rstrip(". ")
+    short = len(number) <= _LABEL_LENGTH and _NUMBER.match(number) is not None
+    return short and canonical_number(number, "tr") is not None
 
 
 def _answer(row: Row, plan: Plan) -> str:

@@ -4,7 +4,8 @@ Enters: rules (latency, refusals, broken replies) and a function that answers. L
 machine that counts what it was asked. Nothing in imbik imports this but the command line.
 """
 
+from imbik.testing.answers import from_file, solve
 from imbik.testing.fake_teacher import FakeTeacher, run
 from imbik.testing.rules import Rule, parse_rule
 
-__all__ = ["FakeTeacher", "Rule", "parse_rule", "run"]
+__all__ = ["FakeTeacher", "Rule", "from_file", "parse_rule", "run", "solve"]

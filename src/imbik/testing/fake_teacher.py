@@ -21,16 +21,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from imbik.testing.answers import Messages, echo
 from imbik.testing.rules import Rule, RuleBook
 
-Messages = Sequence[Mapping[str, str]]
 Answer = Callable[[Messages], str | Mapping[str, Any]]
 _STATUSES = {"429": "slow down", "500": "the server failed", "503": "overloaded", "404": "no such model"}
-
-
-def echo(messages: Messages) -> str:
-    """The default answer: the last message, said again."""
-    return f"Duydum: {messages[-1]['content']}"
 
 
 class FakeTeacher:
