@@ -152,7 +152,9 @@ def test_help_is_instant_and_loads_nothing_heavy() -> None:
 
 def test_ctrl_c_says_to_run_the_same_command_again(tmp_path: Path) -> None:
     code = (
-        "import sys, time, imbik.advise.explain as e\nfrom imbik.cli.main import main\n"
+        "import signal, sys, time, imbik.advise.explain as e\nfrom imbik.cli.main import main\n"
+        # A job in the background of a script inherits an ignored SIGINT; a person's terminal does not.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "e.explain = lambda key: (print('ready', flush=True), time.sleep(30))\n"
         "sys.argv = ['imbik', 'explain', 'x']\nmain()"
     )
