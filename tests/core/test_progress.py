@@ -35,12 +35,20 @@ def test_events_are_json_lines(tmp_path: Path) -> None:
     assert oct(path.stat().st_mode & 0o777) == "0o600"
 
 
-def test_closing_ends_what_an_error_left_open(tmp_path: Path) -> None:
-    progress = Progress(PlainReporter(), tmp_path / "events.jsonl")
-    progress.begin("train", 10)
+@pytest.mark.parametrize("reporter", [PlainReporter, RichReporter])
+def test_closing_says_where_work_that_an_error_left_open_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], reporter: type[PlainReporter | RichReporter]
+) -> None:
+    progress = Progress(reporter(), tmp_path / "events.jsonl")
+    progress.begin("generate", 360)
+    progress.advance("generate", 12)
     progress.close()
     progress.close()
-    assert '"end"' in (tmp_path / "events.jsonl").read_text()
+    said = capsys.readouterr().out
+    assert "generate: stopped after 12 of 360" in said
+    assert "done" not in said
+    last = json.loads((tmp_path / "events.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], last["done"], last["total"]) == ("stop", 12, 360)
 
 
 def test_piped_output_is_plain_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

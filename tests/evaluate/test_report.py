@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import replace
@@ -9,12 +10,13 @@ from html.parser import HTMLParser
 
 import msgspec
 import pytest
+from matplotlib.figure import Figure
 
 from imbik.core.types import Sensitivity
-from imbik.evaluate import words
+from imbik.evaluate import plots, words
 from imbik.evaluate.findings import Findings
 from imbik.evaluate.report import html_page, markdown_page
-from imbik.evaluate.scores import Scores
+from imbik.evaluate.scores import Interval, Latency, Scores
 from made_findings import made_findings
 
 VOID = {"meta", "br", "img", "link", "input", "hr", "use", "path"}
@@ -139,6 +141,38 @@ def test_without_teacher_before_and_after_are_compared(found: Findings) -> None:
     assert "The student reaches 90.2% accuracy" in page
     assert "Before training it was 0.4%" in page
     assert "There is no retention, because the recipe has no teacher" in page
+    assert "No control was trained" not in page
+
+
+@pytest.mark.parametrize(("high", "told"), [(-0.01, True), (0.02, False)])
+def test_a_student_below_word_counts_is_said_first(found: Findings, high: float, told: bool) -> None:
+    paired = {"student-tfidf": {"accuracy": Interval(value=-0.04, low=-0.07, high=high, n=1000)}}
+    notes = words.notes(replace(found, scores=msgspec.structs.replace(found.scores, paired=paired)))
+    assert any("below tfidf" in note for note in notes) is told
+    if told:
+        assert "by 4.0 points (95% interval of student minus tfidf: −7.0 to −1.0)" in notes[0]
+
+
+@pytest.mark.parametrize("slowest", [3.0, 96.0, 183.0, 990.0, 5e3, 1e5, 1e7])
+@pytest.mark.parametrize("fastest", [0.9, 0.1, 0.03, 1e-4])
+def test_labels_of_times_do_not_collide(monkeypatch: pytest.MonkeyPatch, slowest: float, fastest: float) -> None:
+    drawn: list[Figure] = []
+
+    def keep(figure: Figure, name: str, title: str, alt: str) -> plots.Plot:
+        drawn.append(figure)
+        return plots.Plot(name, title, "", alt)
+
+    monkeypatch.setattr(plots, "_plot", keep)
+    plots.latency_plot({
+        "export:safetensors": Latency(p50=fastest * slowest, p95=slowest), "student": Latency(p50=slowest, p95=slowest),
+    })  # fmt: skip
+    drawn[0].draw_without_rendering()
+    (axes,) = drawn[0].axes
+    low, high = sorted(axes.get_xlim())
+    labels = [t for t in axes.get_xticklabels() if low <= t.get_position()[0] <= high]
+    boxes = sorted((t.get_window_extent() for t in labels), key=lambda box: box.x0)
+    assert len(boxes) >= 2
+    assert all(left.x1 + 4 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 def test_few_rows_are_said_to_show_little() -> None:

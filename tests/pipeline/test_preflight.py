@@ -63,6 +63,7 @@ def test_a_good_recipe_passes_and_is_forecast(written: Callable[..., Recipe]) ->
     [
         ("refine: [{use: answer, threshhold: 1}]", 12, "unknown key 'threshhold'"),
         ("refine: [{use: anser}]", 12, "did you mean 'answer'"),
+        ("refine: [shap]", 12, "there is no plug-in 'shap'"),
         ("capture: {top_k: 5}", 7, "whose weights are not here"),
         ("export: [{use: gguf2}]", 12, "there is no plug-in 'gguf2'"),
         ("evaluate: {metrics: [acuracy]}", None, "did you mean 'accuracy'"),
@@ -105,6 +106,33 @@ def test_capture_without_a_teacher_is_refused(written: Callable[..., Recipe]) ->
     plain |= {"generate": {"from": "reference"}, "capture": {"top_k": 5}}
     with pytest.raises(RecipeError, match="capture needs a teacher"):
         check(written(yaml.safe_dump(plain)))
+
+
+@pytest.mark.parametrize("key", ["student", "teachers.big"])
+def test_a_model_folder_that_is_not_there_is_refused_and_a_hub_id_is_not(
+    written: Callable[..., Recipe], key: str
+) -> None:
+    def named(model: str) -> Recipe:
+        value = f"{{use: in_process, model: {model}}}" if key != "student" else f"{{model: {model}}}"
+        return written(API, f"{key}={value}")
+
+    with pytest.raises(RecipeError, match="there is no model './nofolder'") as raised:
+        check(named("./nofolder"))
+    assert raised.value.where == f"{key}.model"
+    with pytest.raises(RecipeError, match="not a file"):
+        check(named("rows.csv"))
+    check(named("owner/a-name-1b"))
+
+
+def test_a_forecast_of_some_stages_counts_only_those(written: Callable[..., Recipe]) -> None:
+    whole = estimate(written(API), Rows(train=80, validation=10, test=10, prompt_tokens=20, known=True))
+    assert whole.teacher_calls == 100
+    assert whole.of(["tasks", "generate"]).teacher_calls == 90
+    assert whole.of(["evaluate"]).teacher_calls == 10
+    training = whole.of(["train", "export"])
+    assert (training.teacher_calls, training.input_tokens, training.output_tokens) == (0, 0, 0)
+    assert training.total_seconds == whole.seconds["train"] + whole.seconds["export"]
+    assert whole.of(list(whole.seconds)) == whole
 
 
 def test_a_teacher_folder_with_pickled_weights_is_refused(written: Callable[..., Recipe]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.pipeline.conftest import write_sums
 
 import imbik
+from imbik.cli.console import finish
 from imbik.core.errors import LockedError, RecipeError, RunFolderError, UsageError
 from imbik.core.locks import writer_lock
 from imbik.core.runfolder import RunFolder
@@ -78,6 +79,22 @@ def test_a_changed_setting_redoes_from_where_it_matters_and_keeps_the_old(projec
     assert any(path.name.startswith("6_student-") for path in (again.run / "old").iterdir())
 
 
+def test_a_run_that_stops_before_the_report_does_not_show_the_old_one(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = project()
+    run(recipe)
+    result = run(recipe, until="train", overrides=["train.steps=6"])
+    assert result.report.exists()
+    assert result.scores is None
+    finish(result, dry_run=False, quiet=False)
+    told = capsys.readouterr().out
+    assert "report:" not in told
+    assert "parameters" not in told
+    assert "next: imbik run" in told
+    assert run(recipe, overrides=["train.steps=6"]).scores is not None
+
+
 def test_from_redoes_and_until_stops(project: Project) -> None:
     recipe = project()
     result = run(recipe, until="refine")
@@ -94,9 +111,13 @@ def test_a_dry_run_writes_nothing_and_says_what_would_run(project: Project) -> N
     assert set(statuses(result).values()) == {"planned"}
     assert not (recipe.parent / "runs").exists()
     run(recipe, until="refine")
-    planned = statuses(run(recipe, dry_run=True))
+    again = run(recipe, dry_run=True)
+    planned = statuses(again)
     assert planned["refine"] == "current"
     assert planned["train"] == "planned"
+    assert again.estimate is not None
+    assert set(again.estimate.seconds) == {"train", "export", "evaluate"}
+    assert again.estimate.total_seconds == sum(s.forecast for s in again.stages if s.status == "planned")
 
 
 def test_more_rows_move_no_old_row_to_another_set(project: Project) -> None:

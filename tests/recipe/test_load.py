@@ -125,8 +125,9 @@ def test_a_secret_in_a_recipe_is_refused_and_not_repeated(tmp_path: Path, line: 
 
 def test_a_secret_in_set_is_refused(good: Path) -> None:
     for text in ("teachers.a.api_key=abc", "teachers.a.model=sk-abcdefghijkl1234"):
-        with pytest.raises(RecipeError, match="holds a secret"):
+        with pytest.raises(RecipeError, match="holds a secret") as raised:
             load_recipe(good, [text])
+        assert raised.value.where == f"--set {text.partition('=')[0]}"
 
 
 def test_a_secret_from_the_environment_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +187,38 @@ def test_set_reaches_lists_names_and_new_keys(good: Path) -> None:
 def test_a_wrong_set_is_explained(good: Path, text: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         load_recipe(good, [text])
+
+
+def test_a_mistake_of_set_is_not_blamed_on_the_file(good: Path) -> None:
+    with pytest.raises(RecipeError) as raised:
+        load_recipe(good, ["train.lerning_rate=1"])
+    assert str(raised.value).startswith("--set train.lerning_rate: unknown key")
+    for text, where in (
+        ("train.epochs=-1", "--set train.epochs"),
+        ("train.seeds=[a]", "--set train.seeds"),
+        ("student.model=x", f"{good}:6 with --set student.model"),
+    ):
+        with pytest.raises(RecipeError) as raised:
+            load_recipe(good, [text])
+        assert raised.value.where == where
+
+
+def test_plug_ins_in_short_form_have_their_place(good: Path) -> None:
+    more = "refine: [shap]\nexport: [gguf2]\nteachers: {a: openia}\nevaluate:\n  metrics:\n  - acuracy\n"
+    recipe = load_recipe(write(good.parent, GOOD + more), ["train.method=lor", "train.losses.0.weight=1"])
+    blocks = {
+        4: recipe.tasks.kind,
+        11: recipe.train.losses[1],
+        12: recipe.refine[0],
+        13: recipe.export[0],
+        14: recipe.teachers["a"],
+        17: recipe.evaluate.metrics[0],
+    }
+    assert {line: block.where for line, block in blocks.items()} == {line: f"{good}:{line}" for line in blocks}
+    assert recipe.refine[0].use == "shap"
+    assert recipe.refine[0].raw == {}
+    assert recipe.train.method.where == "--set train.method"
+    assert recipe.train.losses[0].where == f"{good}:10 with --set train.losses.0.weight"
 
 
 def test_overrides_do_not_change_the_callers_data() -> None:

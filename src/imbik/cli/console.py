@@ -44,7 +44,7 @@ def summary(result: RunResult, *, quiet: bool) -> None:
         table(*system_table(result.scores))
     for warning in result.warnings if not quiet else ():
         print(f"! {warning}")
-    if result.report.exists():
+    if result.evaluated and result.report.exists():
         print(f"\nreport: {result.report}")
 
 
@@ -57,7 +57,11 @@ def finish(result: RunResult, *, dry_run: bool, quiet: bool) -> None:
         summary(result, quiet=quiet)
     else:
         summary(result, quiet=quiet)
-    if (result.run / "6_student" / "best.json").exists() and not dry_run and not quiet:
+    if dry_run or quiet:
+        return
+    if not result.evaluated:
+        print(f"next: imbik run {shown(result.run)}")
+    elif (result.run / "6_student" / "best.json").exists():
         print(f"next: imbik chat {shown(result.run)}")
 
 
@@ -109,5 +113,6 @@ def progress_for(label: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
     progress.begin(label)
     try:
         yield lambda rows: progress.advance(label, rows)
+        progress.end(label)
     finally:
         progress.close()

@@ -29,6 +29,7 @@ class Reporter(Protocol):
     def advance(self, label: str, done: int, note: str) -> None: ...
     def say(self, text: str) -> None: ...
     def end(self, label: str) -> None: ...
+    def stop(self, label: str, done: int, total: int) -> None: ...
 
 
 class SilentReporter:
@@ -38,6 +39,7 @@ class SilentReporter:
     def advance(self, label: str, done: int, note: str) -> None: ...
     def say(self, text: str) -> None: ...
     def end(self, label: str) -> None: ...
+    def stop(self, label: str, done: int, total: int) -> None: ...
 
 
 class PlainReporter:
@@ -69,6 +71,10 @@ class PlainReporter:
 
     def end(self, label: str) -> None:
         print(f"{label}: done in {_clock(time.monotonic() - self._began.pop(label))}", flush=True)
+
+    def stop(self, label: str, done: int, total: int) -> None:
+        self._began.pop(label)
+        print(_stopped(label, done, total), flush=True)
 
 
 class RichReporter:
@@ -110,7 +116,18 @@ class RichReporter:
         bar = self._ids.pop(label)
         done = next(task.completed for task in self._bars.tasks if task.id == bar)
         self._bars.update(bar, total=max(done, 1), completed=max(done, 1))
-        if not self._ids:
+        self._leave()
+
+    def stop(self, label: str, done: int, total: int) -> None:
+        if self._bars is None:
+            return
+        self._bars.stop_task(self._ids.pop(label))
+        self.say(_stopped(label, done, total))
+        self._leave()
+
+    def _leave(self) -> None:
+        """Take the bars off the terminal after the last of them."""
+        if self._bars is not None and not self._ids:
             self._bars.stop()
             self._bars = None
 
@@ -122,10 +139,11 @@ class Progress:
         self._reporter = reporter
         self._file = _open_append(events) if events else None
         self._done: dict[str, int] = {}
+        self._totals: dict[str, int] = {}
 
     def begin(self, label: str, total: int = 0) -> None:
         """Work named `label` starts; `total` units are expected."""
-        self._done[label] = 0
+        self._done[label], self._totals[label] = 0, total
         self._reporter.begin(label, total)
         self.event("begin", label=label, total=total)
 
@@ -139,6 +157,12 @@ class Progress:
         self._reporter.end(label)
         self.event("end", label=label, done=self._done.pop(label))
 
+    def stop(self, label: str) -> None:
+        """Work named `label` goes no further, finished or not."""
+        done, total = self._done.pop(label), self._totals[label]
+        self._reporter.stop(label, done, total)
+        self.event("stop", label=label, done=done, total=total)
+
     def say(self, text: str) -> None:
         """One line for the person."""
         self._reporter.say(text)
@@ -151,9 +175,9 @@ class Progress:
             os.write(self._file, msgspec.json.encode({"time": stamp, "event": kind, **fields}) + b"\n")
 
     def close(self) -> None:
-        """Close `events.jsonl`, and a bar that an error left open."""
+        """Close `events.jsonl`; work that an error left open is told as stopped, never as done."""
         for label in list(self._done):
-            self.end(label)
+            self.stop(label)
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -166,6 +190,11 @@ def reporter_for(stream: object = sys.stdout) -> Reporter:
 
 def _open_append(path: Path) -> int:
     return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+
+
+def _stopped(label: str, done: int, total: int) -> str:
+    """`generate: stopped after 12 of 360`."""
+    return f"{label}: stopped after {done:,}{f' of {total:,}' if total else ''}"
 
 
 def _clock(seconds: float) -> str:

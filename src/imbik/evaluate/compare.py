@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
-PAIRED_WITH = ("text_only", "answers_only", "baseline", "teacher")
+PAIRED_WITH = ("text_only", "answers_only", "baseline", "tfidf", "teacher")
 
 
 class Comparison(msgspec.Struct, frozen=True):

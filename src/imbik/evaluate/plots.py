@@ -31,6 +31,7 @@ _COLOURS = {
 }
 _WIDTH = 5.8  # inches of 72 units: wide enough for two columns on a desk, legible on a phone
 _SPREAD = 20  # from here on a linear axis would press the fast systems together
+_NEAR = 200  # up to here two labels a decade have room
 _LINES = ("accent", "second", "third", "warn", "ink", "muted")
 
 
@@ -130,7 +131,7 @@ def curve_plot(curves: Sequence[Curve]) -> Plot:
 
 def latency_plot(latencies: Mapping[str, Latency]) -> Plot:
     """Median as a dot, the line ends at the 95th percentile; fastest on top, logarithmic where they lie far apart."""
-    from matplotlib.ticker import LogLocator, NullLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     names = sorted(latencies, key=lambda name: -latencies[name].p50)
     figure, axes = _figure(0.34 * len(names) + 0.75)
@@ -141,10 +142,12 @@ def latency_plot(latencies: Mapping[str, Latency]) -> Plot:
     slowest, fastest = max(item.p95 for item in latencies.values()), min(item.p50 for item in latencies.values())
     if slowest > _SPREAD * fastest:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        near = slowest < _NEAR * fastest
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)) if near else LogLocator(numticks=5))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.set_xlim(0, 1.05 * slowest)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.xaxis.set_major_formatter(lambda value, _: milliseconds(value))

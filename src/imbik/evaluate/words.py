@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imbik.evaluate.bootstrap import rows_to_show
-from imbik.evaluate.figures import count, interval, percent, times
+from imbik.evaluate.figures import count, interval, percent, point_range, points, times
 from imbik.evaluate.findings import Findings
 from imbik.evaluate.scores import Interval, SystemScores
 
@@ -65,7 +65,14 @@ _NONE = _NoScore()
 
 def notes(found: Findings) -> list[str]:
     """Everything that must be said beside the figures, most important first."""
-    return [*_on_retention(found), *_on_controls(found), *_on_rows(found), *found.notes, *_on_speed(found)]
+    return [
+        *_on_word_counts(found),
+        *_on_retention(found),
+        *_on_controls(found),
+        *_on_rows(found),
+        *found.notes,
+        *_on_speed(found),
+    ]
 
 
 def _on_retention(found: Findings) -> Iterator[str]:
@@ -96,8 +103,19 @@ def _on_retention(found: Findings) -> Iterator[str]:
         )
 
 
+def _on_word_counts(found: Findings) -> Iterator[str]:
+    """A student that loses against counting words must not be read as a success."""
+    behind = found.scores.paired.get("student-tfidf", {}).get(found.metric)
+    if behind is not None and behind.high < 0:
+        yield (
+            f"The student scores below tfidf, word counts and a linear classifier, by {points(-behind.value)[1:]} "
+            f"points (95% interval of student minus tfidf: {point_range(behind)}): on these rows the simpler "
+            "model is better."
+        )
+
+
 def _on_controls(found: Findings) -> Iterator[str]:
-    if not {"text_only", "answers_only"} & set(found.scores.systems):
+    if found.has_teacher and not {"text_only", "answers_only"} & set(found.scores.systems):
         yield (
             "No control was trained, so nothing here says how much of the result came from the teacher's reasoning or "
             f"probabilities; {EXAMPLE_WITH_CONTROLS} is an example of a recipe that trains them (train.controls)."

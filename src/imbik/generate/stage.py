@@ -63,10 +63,8 @@ class GenerateStage:
             remove(path)
         tally, leaves = Tally(), list[str]()
         context.progress.begin(self.name, self._expected(context))
-        try:
-            write_parts(context.folder, self._watched(context, tally, leaves))
-        finally:
-            context.progress.end(self.name)
+        write_parts(context.folder, self._watched(context, tally, leaves))
+        context.progress.end(self.name)
         tally.refuse_nothing(str(context.folder))
         recorded = bool(known_answers(context.recipe))
         return StageResult(tally.books(), leaves, tally.sensitivity, warnings=tally.warnings(context.recipe, recorded))

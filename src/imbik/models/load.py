@@ -50,12 +50,17 @@ def resolve(name: str, base: Path) -> Path:
         return folder
     if folder.exists():
         raise ModelError("a model is a folder, not a file", where=str(folder), next=f"name its folder: {folder.parent}")
-    if _HUB_ID.match(name):
+    if may_be_on_hub(name):
         return _from_hub(name)
     raise ModelError(
         f"there is no model '{name}': neither a folder {folder} nor a hub id (OWNER/NAME)",
         next="give the model's folder, a hub id, embedded:teacher or embedded:base",
     )
+
+
+def may_be_on_hub(name: str) -> bool:
+    """Whether a name has the form of a hub id (OWNER/NAME)."""
+    return bool(_HUB_ID.match(name))
 
 
 def embedded_folder(name: str) -> Path:

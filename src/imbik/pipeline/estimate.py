@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 
 from imbik.pipeline.rows import Rows
@@ -29,7 +30,10 @@ STARTUP = 6.0  # seconds until torch and transformers are loaded, in the first s
 
 @dataclass(frozen=True)
 class Estimate:
-    """The forecast of a whole run. `money` is None where a teacher has no price in the recipe; 0 rows means unknown."""
+    """The forecast of a run, or of some of its stages.
+
+    `money` is None where a teacher has no price in the recipe; 0 rows means unknown.
+    """
 
     rows: int = 0
     teacher_calls: int = 0
@@ -39,10 +43,27 @@ class Estimate:
     seconds: Mapping[str, float] = field(default_factory=dict)
     memory_bytes: int = 0
     disk_bytes: int = 0
+    evaluation_calls: int = 0  # those of teacher_calls that only the report needs
+
+    def of(self, stages: Collection[str]) -> Estimate:
+        """The calls, tokens, money and seconds of these stages alone."""
+        asked = {"generate": self.teacher_calls - self.evaluation_calls, "evaluate": self.evaluation_calls}
+        calls = sum(count for name, count in asked.items() if name in stages)
+        share = Fraction(calls, self.teacher_calls or 1)
+        money = None if self.money is None else self.money * share.numerator / share.denominator
+        return replace(
+            self,
+            teacher_calls=calls,
+            evaluation_calls=asked["evaluate"] if "evaluate" in stages else 0,
+            input_tokens=round(self.input_tokens * share),
+            output_tokens=round(self.output_tokens * share),
+            money=money,
+            seconds={name: seconds for name, seconds in self.seconds.items() if name in stages},
+        )
 
     @property
     def total_seconds(self) -> float:
-        """All stages together."""
+        """All its stages together."""
         return sum(self.seconds.values())
 
 
@@ -60,6 +81,7 @@ def estimate(recipe: Recipe, rows: Rows) -> Estimate:
         seconds=_seconds(recipe, rows, student),
         memory_bytes=memory_bytes(recipe, student, rows),
         disk_bytes=disk_bytes(recipe, student, rows),
+        evaluation_calls=_evaluation_calls(recipe, rows),
     )
 
 
@@ -68,7 +90,13 @@ def teacher_calls(recipe: Recipe, rows: Rows) -> int:
     if recipe.generate.source == "reference":
         return 0
     asked = (rows.train + rows.validation) * recipe.generate.samples.max
-    return asked + (_test_rows(recipe, rows) if "teacher" in recipe.evaluate.against else 0)
+    return asked + _evaluation_calls(recipe, rows)
+
+
+def _evaluation_calls(recipe: Recipe, rows: Rows) -> int:
+    """Questions that only the report asks: the test rows, where the teacher is compared."""
+    asks = recipe.generate.source == "teacher" and "teacher" in recipe.evaluate.against
+    return _test_rows(recipe, rows) if asks else 0
 
 
 def variants(recipe: Recipe) -> int:

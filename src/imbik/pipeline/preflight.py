@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from imbik.core.errors import RecipeError
+from imbik.core.errors import ModelError, RecipeError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.runfolder import RunFolder
 from imbik.evaluate import require
 from imbik.models.folder import check_folder
+from imbik.models.load import may_be_on_hub, resolve
 from imbik.pipeline import rules
 from imbik.pipeline.estimate import Estimate, estimate
 from imbik.pipeline.reach import refuse_unreachable
@@ -97,13 +98,25 @@ def _student_shape(recipe: Recipe) -> None:
 
 
 def _models(recipe: Recipe) -> None:
-    """Model folders must be whole and safe: no pickled weights, no code, a tokenizer."""
-    named = [recipe.student.model] if recipe.student.model else []
-    named += [str(block.raw.get("model", "")) for block in recipe.teachers.values() if block.use == "in_process"]
-    for name in named:
+    """Model folders must be there, whole and safe: no pickled weights, no code, a tokenizer."""
+    named = {"student.model": recipe.student.model} if recipe.student.model else {}
+    for teacher, block in recipe.teachers.items():
+        if block.use == "in_process":
+            named[f"teachers.{teacher}.model"] = str(block.raw.get("model", ""))
+    for key, name in named.items():
         folder = folder_here(name, recipe.base)
         if folder is not None:
             check_folder(folder)
+        elif (recipe.base / Path(name).expanduser()).exists() or not may_be_on_hub(name):
+            _no_model(key, name, recipe.base)
+
+
+def _no_model(key: str, name: str, base: Path) -> None:
+    """Say with the recipe's key why a name is no model; nothing is asked of the hub."""
+    try:
+        resolve(name, base)
+    except ModelError as error:
+        raise RecipeError(error.what, where=key, next=error.next) from None
 
 
 def _logits(recipe: Recipe) -> None:

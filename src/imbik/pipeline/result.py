@@ -45,6 +45,11 @@ class RunResult:
         return self.run / "8_report" / "report.html"
 
     @property
+    def evaluated(self) -> bool:
+        """Whether this call went as far as the report, which is then its own and no older one."""
+        return any(stage.name == "evaluate" and stage.status != "planned" for stage in self.stages)
+
+    @property
     def changed(self) -> bool:
         """Whether anything was done, here or in a recipe that trains a teacher."""
         return any(s.status == "done" for s in self.stages) or any(child.changed for child in self.children)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +72,8 @@ def run(
         finally:
             progress.close()
     said = (*checked.warnings, *warnings)
-    return RunResult(folder.path, outcomes, _scores(folder), said, children, checked.estimate)
+    result = RunResult(folder.path, outcomes, None, said, children, checked.estimate)
+    return replace(result, scores=_scores(folder)) if result.evaluated else result
 
 
 def _locate(recipe: Recipe | str | Path, runs: Path | None, overrides: Sequence[str]) -> tuple[Recipe, RunFolder]:
@@ -205,7 +207,8 @@ def _dry_run(
             seconds = current.seconds if current else 0.0
             rows = current.books.rows_out if current else 0
             outcomes.append(StageOutcome(stage.name, "current" if current else "planned", seconds, forecast, rows))
-    return RunResult(folder.path, outcomes, None, checked.warnings, children, checked.estimate)
+    planned = [outcome.name for outcome in outcomes if outcome.status == "planned"]
+    return RunResult(folder.path, outcomes, None, checked.warnings, children, checked.estimate.of(planned))
 
 
 def _look_at_reviews(folder: RunFolder, recipe: Recipe, with_reviews: bool, progress: Progress) -> None:

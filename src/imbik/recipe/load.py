@@ -27,6 +27,18 @@ _SECRET_VALUE = re.compile(
 )
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 Lines = dict[tuple[str, ...], int]
+Places = dict[tuple[str, ...], str]
+_SET = "--set "
+# Where a plug-in may be written as its bare name; "*" stands for any item or name.
+_BLOCKS = (
+    ("tasks", "kind"),
+    ("teachers", "*"),
+    ("refine", "*"),
+    ("train", "method"),
+    ("train", "losses", "*"),
+    ("export", "*"),
+    ("evaluate", "metrics", "*"),
+)
 
 
 class _Loader(yaml.SafeLoader):
@@ -92,20 +104,20 @@ def build(
     lines: Lines | None = None,
     overrides: Sequence[str] = (),
 ) -> Recipe:
-    """A Recipe from plain data; `lines` lets errors name the line."""
-    lines, data = dict(lines or {}), copy.deepcopy(data)
+    """A Recipe from plain data; `lines` lets errors name the line, and what `--set` gave is named as such."""
+    places, data = {path: f"{file}:{line}" for path, line in (lines or {}).items()}, copy.deepcopy(data)
     for text in overrides:
-        _override(data, text)
-    _refuse_secrets(data, (), file, lines)
-    marked = _mark_blocks(_expand(data), (), file, lines)
+        _replace(places, _override(data, text))
+    _refuse_secrets(data, (), file, places)
+    marked = _mark_blocks(_expand(data), (), file, places)
     try:
         return Recipe.model_validate({**marked, "base": base})
     except ValidationError as error:
         found = [tuple(str(part) for part in item["loc"]) for item in error.errors()]
-        location = next((path for path in found if path in lines), found[0])
+        location = next((path for path in found if path in places), found[0])
         raise RecipeError(
             explain_validation(error, Recipe),
-            where=_where(location, file, lines),
+            where=_where(location, file, places),
             next="imbik explain KEY says what a key does",
         ) from None
 
@@ -129,16 +141,24 @@ def _note_lines(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> None:
             _note_lines(item, (*path, str(index)), lines)
 
 
-def _where(path: tuple[str, ...], file: str, lines: Lines) -> str:
-    """`file:line` of the deepest part of a path that stands in the file."""
-    for length in range(len(path), -1, -1):
-        if path[:length] in lines:
-            return f"{file}:{lines[path[:length]]}"
-    return file
+def _where(path: tuple[str, ...], file: str, places: Places) -> str:
+    """The place of the deepest part of a path that was written, and what `--set` changed within it."""
+    found = next((places[path[:length]] for length in range(len(path), -1, -1) if path[:length] in places), file)
+    if found.startswith(_SET):
+        return found
+    within = [place for key, place in places.items() if place.startswith(_SET) and key[: len(path)] == path]
+    return f"{found} with {', '.join(within)}" if within else found
 
 
-def _override(data: dict[str, Any], text: str) -> None:
-    """Apply one `a.b=c`; list items are numbered (`refine.0.threshold=0.9`)."""
+def _replace(places: Places, path: tuple[str, ...]) -> None:
+    """What stood at a path and below it was written by `--set` now."""
+    for old in [key for key in places if key[: len(path)] == path]:
+        del places[old]
+    places[path] = _SET + ".".join(path)
+
+
+def _override(data: dict[str, Any], text: str) -> tuple[str, ...]:
+    """Apply one `a.b=c` and give its path; list items are numbered (`refine.0.threshold=0.9`)."""
     key, sign, value = text.partition("=")
     parts = key.strip().split(".")
     if not sign or not all(parts):
@@ -152,6 +172,7 @@ def _override(data: dict[str, Any], text: str) -> None:
         current = inner
     last: Any = _index(parts[-1], current, key) if isinstance(current, list) else parts[-1]
     current[last] = scalar(value)
+    return tuple(parts)
 
 
 def _index(part: str, items: list[Any], key: str) -> int:
@@ -160,24 +181,24 @@ def _index(part: str, items: list[Any], key: str) -> int:
     return int(part)
 
 
-def _refuse_secrets(value: Any, path: tuple[str, ...], file: str, lines: Lines) -> None:
+def _refuse_secrets(value: Any, path: tuple[str, ...], file: str, places: Places) -> None:
     """A key or token never enters a recipe, so that none can end in a run folder."""
     if isinstance(value, dict):
         for key, item in value.items():
             if _SECRET_KEY.search(str(key)) and item not in (None, ""):
-                _secret((*path, str(key)), file, lines)
-            _refuse_secrets(item, (*path, str(key)), file, lines)
+                _secret((*path, str(key)), file, places)
+            _refuse_secrets(item, (*path, str(key)), file, places)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _refuse_secrets(item, (*path, str(index)), file, lines)
+            _refuse_secrets(item, (*path, str(index)), file, places)
     elif isinstance(value, str) and _SECRET_VALUE.match(value.strip()):
-        _secret(path, file, lines)
+        _secret(path, file, places)
 
 
-def _secret(path: tuple[str, ...], file: str, lines: Lines) -> None:
+def _secret(path: tuple[str, ...], file: str, places: Places) -> None:
     raise RecipeError(
         f"'{'.'.join(path)}' holds a secret, and a recipe is copied into the run folder",
-        where=_where(path, file, lines),
+        where=_where(path, file, places),
         next="take it out and set it in the environment (OPENAI_API_KEY=…) or with: keyring set imbik NAME",
     )
 
@@ -203,13 +224,24 @@ def _variable(match: re.Match[str]) -> str:
     return found
 
 
-def _mark_blocks(value: Any, path: tuple[str, ...], file: str, lines: Lines) -> Any:
-    """Give every `{use: …}` block its place in the file, for errors that appear when it is typed later."""
+def _mark_blocks(value: Any, path: tuple[str, ...], file: str, places: Places) -> Any:
+    """Give every `{use: …}` block and bare plug-in name its place, for errors that appear when it is typed later."""
+    if isinstance(value, str) and _names_plugin(path):
+        return {"use": value, WHERE: _where(path, file, places)}
     if isinstance(value, dict):
-        marked = {str(key): _mark_blocks(item, (*path, str(key)), file, lines) for key, item in value.items()}
+        marked = {str(key): _mark_blocks(item, (*path, str(key)), file, places) for key, item in value.items()}
         if "use" in value:
-            marked[WHERE] = _where(path, file, lines)
+            use = (*path, "use")
+            marked[WHERE] = places[use] if places.get(use, "").startswith(_SET) else _where(path, file, places)
         return marked
     if isinstance(value, list):
-        return [_mark_blocks(item, (*path, str(index)), file, lines) for index, item in enumerate(value)]
+        return [_mark_blocks(item, (*path, str(index)), file, places) for index, item in enumerate(value)]
     return value
+
+
+def _names_plugin(path: tuple[str, ...]) -> bool:
+    """Whether a string at this path is a plug-in's name."""
+    return any(
+        len(path) == len(pattern) and all(want in ("*", part) for want, part in zip(pattern, path, strict=True))
+        for pattern in _BLOCKS
+    )

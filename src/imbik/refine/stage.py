@@ -74,10 +74,8 @@ class RefineStage:
             remove(path)
         work = _Work(context, self.block_rows)
         work.progress_begin()
-        try:
-            leaves = work.run()
-        finally:
-            context.progress.end(self.name)
+        leaves = work.run()
+        context.progress.end(self.name)
         return work.result(leaves)
 
 
