@@ -32,11 +32,12 @@ from imbik.recipe.sections import Train
 from imbik.train.batches import Order, lay_out
 from imbik.train.board import Board
 from imbik.train.checkpoints import Checkpoints
+from imbik.train.lesson import Hooks, Lesson
 from imbik.train.module import StudentModule
 from imbik.train.optimizers import BETAS
 from imbik.train.precision import Measured
 from imbik.train.rows import Row
-from imbik.train.trainer import Hooks, Lesson, StudentTrainer
+from imbik.train.trainer import StudentTrainer
 
 RATE = 1e-3
 SHORT = 10

@@ -19,11 +19,12 @@ from imbik.testing.tiny_models import make_model
 from imbik.train.batches import Order
 from imbik.train.board import Board
 from imbik.train.checkpoints import Checkpoints
-from imbik.train.module import StudentModule
+from imbik.train.lesson import Hooks, Lesson
+from imbik.train.module import StudentModule, trainable
 from imbik.train.precision import Measured
 from imbik.train.rows import Row
 from imbik.train.teaching import set_dropout
-from imbik.train.trainer import Hooks, Lesson, StudentTrainer, trainable
+from imbik.train.trainer import StudentTrainer
 
 Change = Callable[[StudentModule], object]
 

@@ -6,7 +6,7 @@ body runs; its head is applied by the losses, block by block, at learned positio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -74,3 +74,16 @@ def total(losses: Sequence[Loss], signals: Signals) -> Tensor:
     if shared:
         parts.append(token_losses(signals, shared))
     return torch.stack(parts).sum() if len(parts) > 1 else parts[0]
+
+
+def trainable(module: nn.Module) -> dict[str, Tensor]:
+    """The weights that learn, by name."""
+    return {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy weights into a module, as `trainable` named them."""
+    own = dict(module.named_parameters())
+    with torch.no_grad():
+        for name, tensor in weights.items():
+            own[name].copy_(tensor)

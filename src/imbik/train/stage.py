@@ -28,6 +28,7 @@ from imbik.stage import Asker, StageContext, StageResult
 from imbik.tasks.kinds import Kind
 from imbik.tasks.read import kind_of, read_samples
 from imbik.train.course import TrainingRecord
+from imbik.train.lesson import Hooks
 from imbik.train.losses import Loss
 from imbik.train.methods import Method
 from imbik.train.rows import Encoding, Rejected, Row, encode, with_teacher
@@ -182,8 +183,6 @@ class _Work:
             return found
         if variant.copy:
             return copy_student(task, self.context.folder / "student" / f"seed-{seed}")
-        from imbik.train.trainer import Hooks
-
         recipe, progress = self.context.recipe, self.context.progress
         pupil = make_pupil(recipe, self.method, seed, lambda: self._fresh(seed), self.context.folder)
         pupil.model.sensitivity = self.sensitivity

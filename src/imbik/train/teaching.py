@@ -21,6 +21,7 @@ from imbik.models.save import save
 from imbik.recipe import Recipe
 from imbik.train.batches import Order, rows_for_tokens
 from imbik.train.course import TrainingRecord
+from imbik.train.lesson import Hooks, Lesson
 from imbik.train.losses import Loss
 from imbik.train.methods import Method, Prepared
 from imbik.train.rows import Row
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from imbik.train.precision import Measured
-    from imbik.train.trainer import Hooks, Lesson
 
 TRAINING = "training.json"
 MEASURED = "measured.json"
@@ -152,8 +152,8 @@ def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Ho
 
     from imbik.train.board import Board
     from imbik.train.checkpoints import Checkpoints
-    from imbik.train.module import StudentModule
-    from imbik.train.trainer import StudentTrainer, load_weights
+    from imbik.train.module import StudentModule, load_weights
+    from imbik.train.trainer import StudentTrainer
 
     module = StudentModule(pupil.prepared.network, task.variant.losses)
     if torch.cuda.is_available():
@@ -196,7 +196,7 @@ def copy_student(task: Assignment, student: Path) -> TrainingRecord:
 
 def tensors_digest(module: nn.Module) -> str:
     """SHA-256 over the weights that learned, by name: equal exactly when every bit is equal."""
-    from imbik.train.trainer import trainable
+    from imbik.train.module import trainable
 
     return digest(*(part for name, tensor in sorted(trainable(module).items()) for part in (name, _bytes(tensor))))
 
@@ -208,7 +208,6 @@ def _bytes(tensor: Tensor) -> bytes:
 
 
 def _lesson(task: Assignment, recipe: Recipe) -> Lesson:
-    from imbik.train.trainer import Lesson
 
     rows = list(task.sets.train)
     total = rows_to_pass(recipe, rows, task.seed, task.budget)

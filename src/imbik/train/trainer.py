@@ -12,104 +12,31 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import torch
 from torch import Tensor, nn
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer
 
 from imbik.core.errors import TrainingError
-from imbik.recipe.sections import EarlyStopping, Train
-from imbik.train.batches import MicroBatch, Order, lay_out, seed_of
+from imbik.recipe.sections import Train
+from imbik.train.batches import MicroBatch, lay_out, seed_of
 from imbik.train.board import Board
-from imbik.train.checkpoints import Checkpoint, Checkpoints
+from imbik.train.checkpoints import Checkpoints
 from imbik.train.course import Position
-from imbik.train.losses import Loss
+from imbik.train.failures import diverged, too_large
+from imbik.train.lesson import Hooks, Lesson
 from imbik.train.memory import is_out_of_memory
-from imbik.train.module import StudentModule
+from imbik.train.module import StudentModule, load_weights, trainable
 from imbik.train.optimizers import make_optimizer, restore_state, schedule, state_tensors
 from imbik.train.precision import Measured, autocast
 from imbik.train.rows import Row
+from imbik.train.steps import Begin, Steps, arguments
 
-NAMED_ROWS = 5
 NOTE_SECONDS = 0.5
 VALIDATIONS = 20
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What is trained: rows and their order, validation rows with the losses they are judged by, when to stop early."""
-
-    name: str
-    seed: int
-    rows: Sequence[Row]
-    order: Order
-    validation: Sequence[Row]
-    validation_losses: Sequence[Loss]
-    stopping: EarlyStopping | None
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What the loop reports to: `begin(steps, done)`, `advance(steps, note)`, `say(line)`, and `adjust` when what was
-    measured has to change.
-    """
-
-    begin: Callable[[int, int], None]
-    advance: Callable[[int, str], None]
-    say: Callable[[str], None]
-    adjust: Callable[[Measured], None]
-
-
-class _Steps:
-    """The step numbers still to do: what the library's loop takes for batches."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self.first, self.last = first, last
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.first, self.last))
-
-    def __len__(self) -> int:
-        return self.last - self.first
-
-
-class _Begin(TrainerCallback):
-    """Tells the library's state at which step a resumed training begins."""
-
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        state.global_step = self.step
-
-
-def arguments(folder: Path, train: Train, *, steps: int, seed: int, fp16: bool) -> TrainingArguments:
-    """The library's own settings: everything it would do by itself is off."""
-    made = TrainingArguments(
-        output_dir=str(folder),
-        max_steps=steps,
-        per_device_train_batch_size=1,
-        learning_rate=train.learning_rate,
-        max_grad_norm=train.clip,
-        seed=seed % 2**32,
-        fp16=fp16,
-        use_cpu=not torch.cuda.is_available(),
-        report_to=[],
-        logging_strategy="no",
-        save_strategy="no",
-        eval_strategy="no",
-        logging_nan_inf_filter=False,
-        disable_tqdm=True,
-        ddp_find_unused_parameters=False,
-    )
-    # Several accelerators in one process would wrap the student in DataParallel; several processes share steps instead.
-    made._n_gpu = min(made.n_gpu, 1)
-    return made
 
 
 class StudentTrainer(Trainer):
@@ -140,11 +67,11 @@ class StudentTrainer(Trainer):
         super().__init__(
             model=module,
             args=arguments(checkpoints.folder, train, steps=lesson.order.steps, seed=lesson.seed, fp16=fp16),
-            callbacks=[_Begin(self.position.step)],
+            callbacks=[Begin(self.position.step)],
         )
         self.remove_callback(PrinterCallback)
         if self._start is not None:
-            _put(module, self._start.weights)
+            load_weights(module, self._start.weights)
 
     def run(self) -> Position:
         """Train to the end, or to where it stops early.
@@ -160,14 +87,14 @@ class StudentTrainer(Trainer):
             except (RuntimeError, MemoryError) as error:
                 if isinstance(error, TrainingError) or not is_out_of_memory(error):
                     raise
-                raise self._too_large() from None
+                raise too_large(self.checkpoints.folder) from None
         return self.position
 
     # ---- what the library's loop asks for ----
 
     def get_train_dataloader(self) -> Any:
         """Step numbers from where the training stands."""
-        return _Steps(self.position.step, self.lesson.order.steps)
+        return Steps(self.position.step, self.lesson.order.steps)
 
     def get_batch_samples(self, epoch_iterator: Iterator[int], num_batches: int, device: Any) -> tuple[list[int], None]:  # noqa: ARG002
         """The next step number; tokens are counted where the rows are."""
@@ -200,7 +127,7 @@ class StudentTrainer(Trainer):
         while loss is None:
             model.zero_grad(set_to_none=True)
             if self.measured.micro_batch == 1:
-                raise self._too_large()
+                raise too_large(self.checkpoints.folder)
             self._halve()
             torch.manual_seed(seed_of(self.lesson.seed, "step", int(inputs)))
             loss = self._try(model, rows)
@@ -362,46 +289,6 @@ class StudentTrainer(Trainer):
             whole = {"growth_interval", "_growth_tracker"}
             self.accelerator.scaler.load_state_dict({k: int(v) if k in whole else v for k, v in state.items()})
 
-    # ---- what went wrong ----
-
     def _diverged(self, what: str, rows: Sequence[Row]) -> TrainingError:
-        """Training must not go on; what was good stays on disk."""
-        kept = max((int(path.name[5:]) for path in self.checkpoints.folder.glob("step-*")), default=0)
-        named = ", ".join(row.id for row in rows[:NAMED_ROWS])
-        more = f" and {len(rows) - NAMED_ROWS} more" if len(rows) > NAMED_ROWS else ""
-        at = f" on rows {named}{more}" if rows else ""
-        good = f"the weights of step {kept} are kept" if kept else "no checkpoint had been written yet"
-        smaller = f"{self.train_settings.learning_rate / 3:.1g}"
-        return TrainingError(
-            f"training diverged at step {self.position.step}{at}: {what}; {good}",
-            where=str(self.checkpoints.folder.parent),
-            next=f"--set train.learning_rate={smaller}, or look at those rows: imbik show RUN refine",
-        )
-
-    def _too_large(self) -> TrainingError:
-        return TrainingError(
-            "the student does not fit in memory, even with one row at a time",
-            where=str(self.checkpoints.folder.parent),
-            next="--set train.method=lora, --set train.gradient_checkpointing=true, or a smaller train.max_length",
-        )
-
-
-def trainable(module: nn.Module) -> dict[str, Tensor]:
-    """The weights that learn, by name."""
-    return {name: p.detach() for name, p in module.named_parameters() if p.requires_grad}
-
-
-def _put(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy saved weights into a module."""
-    own = dict(module.named_parameters())
-    with torch.no_grad():
-        for name, tensor in weights.items():
-            own[name].copy_(tensor)
-
-
-def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy trainable weights into a module, as `trainable` named them."""
-    _put(module, weights)
-
-
-__all__ = ["Checkpoint", "Hooks", "Lesson", "StudentTrainer", "load_weights", "trainable"]
+        rate = self.train_settings.learning_rate
+        return diverged(what, self.position.step, rows, self.checkpoints.folder, rate)
