@@ -41,8 +41,8 @@ doctor: install
 test: install
 	@if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; \
 	then echo "left out: the tests of pages in a browser (no chromium here). To run them: apt-get install chromium"; \
-	  $(BIN)/pytest -n $(JOBS) -m "not nightly and not browser"; \
-	else $(BIN)/pytest -n $(JOBS) -m "not nightly"; fi
+	  $(BIN)/pytest -n $(JOBS) -m "not nightly and not browser" $(ARGS); \
+	else $(BIN)/pytest -n $(JOBS) -m "not nightly" $(ARGS); fi
 
 nightly: install
 	$(BIN)/pytest -m nightly
@@ -51,6 +51,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks
 
 format: install
 	$(BIN)/ruff check --fix .

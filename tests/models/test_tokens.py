@@ -109,6 +109,7 @@ def test_only_assistant_turns_are_learned(dressed: Dressed, family: str) -> None
 def test_all_of_a_row_can_be_learned(dressed: Dressed) -> None:
     row = encode_row(dressed("chatml"), task(user("bir")), "iki", loss_on="all")
     assert all(row.learn)
+    assert row.answer == encode_row(dressed("chatml"), task(user("bir")), "iki").learn
 
 
 @pytest.mark.parametrize("family", ["gemma", "llama2"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,25 @@ def test_block_size_changes_neither_value_nor_gradient(rows: int) -> None:
     leaves = [signals.hidden, signals.head.weight]
     for one, other in zip(torch.autograd.grad(whole, leaves), torch.autograd.grad(part, leaves), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_a_token_of_weight_three_counts_as_three_tokens() -> None:
+    signals = given(rows=50)
+    assert signals.teacher is not None
+    counts = torch.arange(50) % 4
+    weighed = replace(signals, weights=counts.float())
+    said = signals.teacher
+    repeated = replace(
+        signals,
+        hidden=signals.hidden.repeat_interleave(counts, 0),
+        labels=signals.labels.repeat_interleave(counts),
+        teacher=TopK(said.ids.repeat_interleave(counts, 0), said.logprobs.repeat_interleave(counts, 0)),
+    )
+    one, other = token_losses(weighed, losses(), rows=7), token_losses(repeated, losses())
+    torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
+    leaves = [signals.hidden, signals.head.weight]
+    for mine, wanted in zip(torch.autograd.grad(one, leaves), torch.autograd.grad(other, leaves), strict=True):
+        torch.testing.assert_close(mine, wanted, rtol=1e-5, atol=1e-7)
 
 
 def test_no_more_than_a_block_of_logits_is_ever_made() -> None:

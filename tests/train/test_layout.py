@@ -21,7 +21,7 @@ ARCHITECTURES = ["llama", "gpt2", "gemma2", "qwen3"]
 LENGTHS = [5, 9, 9, 12, 20, 21, 3, 2]
 
 
-def rows(taught: bool = False) -> list[Row]:
+def rows(taught: bool = False, weighted: bool = False) -> list[Row]:
     draw = np.random.default_rng(0)
     made = []
     for number, length in enumerate(LENGTHS):
@@ -29,7 +29,8 @@ def rows(taught: bool = False) -> list[Row]:
         said = np.sort(draw.normal(size=(len(places), 4)).astype(np.float32) - 3, axis=1)[:, ::-1].copy()
         known = np.tile(np.arange(4, dtype=np.uint32), (len(places), 1))
         recall = (lambda known=known, said=said: (known, said)) if taught and number != 2 else None
-        made.append(Row(f"r{number}", draw.integers(0, 300, length).astype(np.int32), places, recall))
+        weights = draw.uniform(0.01, 1, len(places)).astype(np.float32) if weighted and number != 5 else None
+        made.append(Row(f"r{number}", draw.integers(0, 300, length).astype(np.int32), places, recall, weights))
     return made
 
 
@@ -41,7 +42,7 @@ def module(folder: Path, architecture: str, *losses: str) -> StudentModule:
 def gradients(student: StudentModule, given: list[Row], layout: Layout, size: int) -> tuple[float, dict[str, Tensor]]:
     """Loss and gradients of one step cut into micro-batches of `size` rows."""
     student.zero_grad()
-    tokens, value = torch.tensor(float(sum(len(row.places) for row in given))), 0.0
+    tokens, value = torch.tensor(sum(row.learned for row in given)), 0.0
     for at in range(0, len(given), size):
         loss = student(**lay_out(given[at : at + size], layout).tensors("cpu"), tokens=tokens)
         loss.backward()
@@ -52,7 +53,8 @@ def gradients(student: StudentModule, given: list[Row], layout: Layout, size: in
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("losses", [("cross_entropy",), ("cross_entropy", "forward_kl")])
 def test_layout_and_accumulation_change_nothing(tmp_path: Path, architecture: str, losses: tuple[str, ...]) -> None:
-    student, given = module(tmp_path, architecture, *losses), rows(taught=len(losses) > 1)
+    both = len(losses) > 1
+    student, given = module(tmp_path, architecture, *losses), rows(taught=both, weighted=both)
     value, wanted = gradients(student, given, "padded", len(given))
     arms: list[tuple[Layout, int]] = [("padded", 4), ("padded", 1), ("packed", 8), ("packed", 3)]
     for layout, size in arms:
@@ -60,6 +62,21 @@ def test_layout_and_accumulation_change_nothing(tmp_path: Path, architecture: st
         assert other == pytest.approx(value, rel=1e-5)
         for name, gradient in wanted.items():
             torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6, msg=f"{layout} {size} {name}")
+
+
+def test_the_loss_is_the_weighted_mean_over_learned_tokens(tmp_path: Path) -> None:
+    student, given = module(tmp_path, "llama", "cross_entropy"), rows(weighted=True)
+    value, _ = gradients(student, given, "packed", 3)
+    total = weight = 0.0
+    for row in given:
+        ids = torch.from_numpy(row.ids.astype(np.int64))
+        with torch.no_grad():
+            logits = student.network(input_ids=ids[None, :-1]).logits[0, row.places]
+        each = torch.nn.functional.cross_entropy(logits.double(), ids[row.places + 1], reduction="none").numpy()
+        counts = np.ones(len(row.places)) if row.weights is None else row.weights
+        total, weight = total + float((each * counts).sum()), weight + float(counts.sum())
+    assert value == pytest.approx(total / weight, rel=1e-5)
+    assert value != pytest.approx(gradients(student, rows(), "packed", 3)[0], rel=1e-4)
 
 
 # transformers gives Gemma 2 no sdpa: its scores are capped.

@@ -150,6 +150,24 @@ def test_logits_of_other_tokens_are_refused(ready: Lay) -> None:
         train((run, changed))
 
 
+def test_the_weight_of_the_prompt_reaches_the_rows(tmp_path: Path) -> None:
+    tasks = {"source": "rows.jsonl", "kind": "math", "sensitivity": "public"}
+    found = []
+    for weight in (1.0, 0.25):
+        run, recipe = lay(tmp_path / str(weight), tasks={**tasks, "loss_on": "all", "prompt_weight": weight})
+        train((run, recipe))
+        found.append(record(run))
+    heavy, light = found
+    assert heavy.tokens == light.tokens
+    assert heavy.sha256 != light.sha256
+
+
+def test_a_weight_of_the_prompt_needs_a_learned_prompt() -> None:
+    tasks = {"source": "rows.jsonl", "kind": "math", "sensitivity": "public"}
+    with pytest.raises(RecipeError, match="set loss_on: all"):
+        make_recipe(tasks={**tasks, "prompt_weight": 0.25})
+
+
 def test_a_loss_that_needs_logits_says_so_without_them(ready: Lay) -> None:
     with pytest.raises(RecipeError, match="captures none"):
         train(ready(train={"losses": KD}))
@@ -236,7 +254,7 @@ def test_gradient_checkpointing_changes_memory_only(tmp_path: Path) -> None:
     saving = lay(tmp_path / "b", train={"steps": 3, "gradient_checkpointing": True})
     train(plain)
     train(saving)
-    assert record(plain[0]).best_loss == pytest.approx(record(saving[0]).best_loss, rel=1e-5)
+    assert record(plain[0]).kept_loss == pytest.approx(record(saving[0]).kept_loss, rel=1e-5)
 
 
 def test_classes_are_learned_as_one_token(ready: Lay) -> None:
@@ -260,5 +278,5 @@ def test_classes_are_learned_as_one_token(ready: Lay) -> None:
     train((run, recipe))
     model = load(students.best_weights(run))
     assert set(model.class_tokens) == set(labels)
-    assert record(run).best_loss is not None
-    assert record(run).best_loss < 0.5  # type: ignore[operator]
+    assert record(run).kept_loss is not None
+    assert record(run).kept_loss < 0.5  # type: ignore[operator]

@@ -145,7 +145,7 @@ def test_an_interrupted_training_ends_in_the_same_bits(bench: Bench, optimizer: 
     assert again.position.step == 3 * (stop // 3)
     again.run()
     assert same(trainable(whole.module), trainable(again.module))
-    assert same(whole.best_weights(), again.best_weights())
+    assert same(whole.kept_weights(), again.kept_weights())
     assert whole.position.curve == again.position.curve
     assert whole.position.tokens == again.position.tokens == whole.lesson.order.tokens()
 
@@ -234,6 +234,13 @@ def test_early_stopping_keeps_the_best_weights(bench: Bench) -> None:
     assert [step for step in losses if step > position.best_step] == [position.best_step + 4, position.step]
     again = bench.trainer("stop", steps=400, learning_rate=0.05, stopping=EarlyStopping(patience=2))
     assert again.run() == position
+
+
+def test_keep_decides_between_the_best_weights_and_the_last(bench: Bench) -> None:
+    best, last = (bench.trainer(keep, steps=80, learning_rate=0.05, keep=keep) for keep in ("best", "last"))
+    assert best.run().best_step == last.run().best_step < 80
+    assert same(last.kept_weights(), trainable(last.module))
+    assert not same(best.kept_weights(), trainable(best.module))
 
 
 def test_events_are_there_for_tensorboard(bench: Bench) -> None:

@@ -27,10 +27,13 @@ LossOn = Literal["answer", "all"]
 
 
 class Encoded(NamedTuple):
-    """A row: `ids`, and `learn[i]` where token i is a label (predicted from the tokens before it)."""
+    """A row: `ids`; `learn[i]` where token i is a label (predicted from the tokens before it); `answer[i]` where it is
+    the assistant's (what is learned unless all of the text is).
+    """
 
     ids: list[int]
     learn: list[bool]
+    answer: list[bool]
 
 
 class _Segment(NamedTuple):
@@ -85,7 +88,7 @@ def encode_row(
         answered = _answer_segments(tokenizer, turn, answer, len(history))
         encoder = skeleton.encoder
     encoded = _encode([*prompt, *answered], encoder, start)
-    return Encoded(encoded.ids, [True] * len(encoded.ids)) if loss_on == "all" else encoded
+    return encoded._replace(learn=[True] * len(encoded.ids)) if loss_on == "all" else encoded
 
 
 def encode_answer(
@@ -240,4 +243,5 @@ def _encode(segments: Sequence[_Segment], encoder: SafeEncoder, start: Sequence[
         piece = [content] if isinstance(content, int) else encoder.text(content, first=not ids) if content else []
         ids += piece
         learn += [learned] * len(piece)
-    return Encoded([*start, *ids], [False] * len(start) + learn)
+    learn = [False] * len(start) + learn
+    return Encoded([*start, *ids], learn, learn)

@@ -84,6 +84,9 @@ class Tasks(Section):
     text_template: str = Field("", description="text with {column} fields; the last field, or `learn`, is learned")
     learn: str = Field("", description="the column of text_template that is learned")
     loss_on: Literal["answer", "all"] = Field("answer", description="learn the answer only, or all of the text")
+    prompt_weight: float = Field(
+        1.0, gt=0, le=1, description="how much a token that is not the answer's counts, with loss_on: all"
+    )
     turns: Literal["all", "last"] = Field("all", description="which assistant turns of a conversation are learned")
     language: str = Field("tr", description="language of the tasks (ISO 639-1), or a column name")
     sensitivity: str = Field(
@@ -91,6 +94,12 @@ class Tasks(Section):
         description="public, internal, confidential, special, or a column; without it every row is confidential",
     )
     split: Split = Field(default_factory=Split, description="how rows are divided into train, validation and test")
+
+    @model_validator(mode="after")
+    def _prompt_is_learned(self) -> Tasks:
+        if self.prompt_weight != 1.0 and self.loss_on != "all":
+            raise ValueError("prompt_weight counts only where the prompt is learned: set loss_on: all, or leave it out")
+        return self
 
     @property
     def level(self) -> Sensitivity | None:
@@ -222,6 +231,7 @@ class Train(Section):
     controls: list[Literal["answers_only", "text_only"]] = Field([], description="controls trained beside the student")
     validate_every: int = Field(0, ge=0, description="steps between validations (0: twenty times a run)")
     checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints (0: as often as validations)")
+    keep: Literal["best", "last"] = Field("best", description="whose weights: lowest validation loss, or last step")
     early_stopping: EarlyStopping | None = Field(None, description="stop when validation loss no longer falls")
     threads: int = Field(0, ge=0, description="torch threads (0: measured; 1 for tiny models)")
 

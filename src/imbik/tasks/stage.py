@@ -23,7 +23,7 @@ from imbik.tasks.likeness import likeness, warnings
 from imbik.tasks.load import Loaded, load_tasks, open_source, source_blocks, source_files
 from imbik.tasks.split import Assignment, divide, earlier_assignments
 
-_TRAINING_ONLY = {"loss_on", "turns"}
+_TRAINING_ONLY = {"loss_on", "prompt_weight", "turns"}
 _RARE = 2
 
 

@@ -103,14 +103,16 @@ class MicroBatch:
     """Rows in tensors: what one forward pass takes.
 
     ids: (B, S); positions: (B, S) where rows share a line, else None; places: (N,) indices into the flattened (B, S)
-    of the positions whose next token is learned; labels: (N,) those tokens; teacher ids and log-probabilities (N, k)
-    at the same places, where captured; passed: tokens that are not padding.
+    of the positions whose next token is learned; labels: (N,) those tokens; weights: (N,) how much each counts, or None
+    for 1; teacher ids and log-probabilities (N, k) at the same places, where captured; passed: tokens that are not
+    padding.
     """
 
     ids: Tensor
     positions: Tensor | None
     places: Tensor
     labels: Tensor
+    weights: Tensor | None
     teacher_ids: Tensor | None
     teacher_logprobs: Tensor | None
     passed: int
@@ -119,7 +121,7 @@ class MicroBatch:
         """The arguments of `StudentModule.forward`, on a device."""
         from torch import Tensor
 
-        names = ("ids", "positions", "places", "labels", "teacher_ids", "teacher_logprobs")
+        names = ("ids", "positions", "places", "labels", "weights", "teacher_ids", "teacher_logprobs")
         values = {name: getattr(self, name) for name in names}
         return {k: v.to(device) if isinstance(v, Tensor) else None for k, v in values.items()}  # type: ignore[call-overload]
 
@@ -156,10 +158,21 @@ def lay_out(rows: Sequence[Row], layout: Layout) -> MicroBatch:
         positions=torch.from_numpy(positions) if len(lines) < len(rows) else None,
         places=torch.from_numpy(np.concatenate(places)),
         labels=torch.from_numpy(np.concatenate(labels).astype(np.int64)),
+        weights=_weights(order),
         teacher_ids=torch.from_numpy(said[0]) if said else None,
         teacher_logprobs=torch.from_numpy(said[1]) if said else None,
         passed=sum(len(row.ids) - 1 for row in rows),
     )
+
+
+def _weights(rows: Sequence[Row]) -> Tensor | None:
+    """The weights of all rows' learned tokens, one row after the other; None where every token counts 1."""
+    import torch
+
+    if all(row.weights is None for row in rows):
+        return None
+    ones = [np.ones(len(row.places), dtype=np.float32) if row.weights is None else row.weights for row in rows]
+    return torch.from_numpy(np.concatenate(ones))
 
 
 def _teacher(rows: Sequence[Row]) -> tuple[Indices, npt.NDArray[np.float32]] | None:

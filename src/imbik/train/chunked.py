@@ -37,6 +37,7 @@ def token_losses(signals: Signals, terms: Sequence[tuple[float, TokenLoss]], *, 
         head,
         signals.labels,
         signals.teacher,
+        signals.weights,
         tuple(terms),
         rows,
         torch.is_grad_enabled(),
@@ -61,6 +62,7 @@ class _TokenLosses(torch.autograd.Function):
         head: OutputHead,
         labels: Tensor,
         teacher: TopK | None,
+        weights: Tensor | None,
         terms: tuple[tuple[float, TokenLoss], ...],
         rows: int,
         learn: bool,
@@ -77,7 +79,9 @@ class _TokenLosses(torch.autograd.Function):
                 logits, slope = _logits(block, matrix, bias, head)
                 own = None if teacher is None else teacher.part(part)
                 values, gradient = _sum(logits, labels[part], own, terms)
-                total += values
+                if weights is not None:
+                    values, gradient = values * weights[part], gradient.mul_(weights[part, None])
+                total += values.sum(dtype=torch.float64)
                 if any(wanted):
                     grads.add(part, block, matrix, gradient if slope is None else gradient * slope)
         ctx.grads = grads
@@ -88,7 +92,7 @@ class _TokenLosses(torch.autograd.Function):
         if ctx.grads is None:
             raise RuntimeError("the gradients of a chunked loss are made once: call backward once")
         grads, ctx.grads = ctx.grads, None
-        return (*grads.scaled(incoming[0]), None, None, None, None, None, None)
+        return (*grads.scaled(incoming[0]), None, None, None, None, None, None, None)
 
 
 class _Gradients:
@@ -147,12 +151,12 @@ def _logits(
 def _sum(
     logits: Tensor, labels: Tensor, teacher: TopK | None, terms: Sequence[tuple[float, TokenLoss]]
 ) -> tuple[Tensor, Tensor]:
-    """Weighted sum of values (float64 scalar) and of gradients over one block."""
+    """Weighted sums over the losses of one block: values (n,) and gradients (n, vocabulary)."""
     total, gradient = None, None
     for weight, loss in terms:
-        values, own = loss.of_logits(logits, labels, teacher)
-        value = values.sum(dtype=torch.float64) * weight
-        own = own if weight == 1.0 else own.mul_(weight)
+        value, own = loss.of_logits(logits, labels, teacher)
+        if weight != 1.0:
+            value, own = value * weight, own.mul_(weight)
         total = value if total is None else total + value
         gradient = own if gradient is None else gradient.add_(own)
     assert total is not None

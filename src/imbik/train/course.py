@@ -91,8 +91,8 @@ class Position(Record, frozen=True, kw_only=True):
 class TrainingRecord(Record, frozen=True, kw_only=True, omit_defaults=False):
     """`training.json`: how one student or control was trained. Its presence means that the weights beside it are final.
 
-    `tokens` are non-padding tokens passed through the student; `losses` is the learning curve; `best_step` is the step
-    whose weights are kept (lowest validation loss, else the last).
+    `tokens` are non-padding tokens passed through the student; `losses` is the learning curve; `kept_step` is the step
+    whose weights these are (lowest validation loss, or the last) and `kept_loss` their validation loss.
     """
 
     variant: str
@@ -103,8 +103,8 @@ class TrainingRecord(Record, frozen=True, kw_only=True, omit_defaults=False):
     rows: int
     validation_rows: int
     losses: tuple[Point, ...]
-    best_step: int
-    best_loss: float | None
+    kept_step: int
+    kept_loss: float | None
     stopped_early: bool
     seconds: float
     tokens_per_second: float
@@ -122,5 +122,5 @@ class TrainingRecord(Record, frozen=True, kw_only=True, omit_defaults=False):
 
     @property
     def validation_loss(self) -> float:
-        """What seeds are compared by: the best validation loss, or the last training loss without validation."""
-        return self.best_loss if self.best_loss is not None else self.losses[-1].train_loss
+        """What seeds are compared by: the kept validation loss, or the last training loss without validation."""
+        return self.kept_loss if self.kept_loss is not None else self.losses[-1].train_loss

@@ -41,6 +41,7 @@ class StudentModule(nn.Module):
         positions: Tensor | None,
         places: Tensor,
         labels: Tensor,
+        weights: Tensor | None,
         teacher_ids: Tensor | None,
         teacher_logprobs: Tensor | None,
         tokens: Tensor,
@@ -54,7 +55,7 @@ class StudentModule(nn.Module):
         elif any(loss.needs_teacher for loss in self.losses):
             # None of these rows could be read by the teacher.
             teacher = TopK(labels[:, None], torch.full_like(labels[:, None], float("-inf"), dtype=torch.float32))
-        return total(self.losses, Signals(chosen, self._head, labels, tokens, teacher))
+        return total(self.losses, Signals(chosen, self._head, labels, tokens, teacher, weights))
 
 
 def hidden_states(network: nn.Module, ids: Tensor, positions: Tensor | None) -> Tensor:

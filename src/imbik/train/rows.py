@@ -34,14 +34,21 @@ class Rejected(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Row:
-    """One row in memory: `ids` (n,), `places` (m,) the positions whose next token is learned; `recall` reads the
-    teacher's k best next tokens at those places, ids and log-probabilities (m, k), when they are needed.
+    """One row in memory: `ids` (n,), `places` (m,) the positions whose next token is learned, `weights` (m,) how much
+    each of these counts (None: 1 each); `recall` reads the teacher's k best next tokens at those places, ids and
+    log-probabilities (m, k), when they are needed.
     """
 
     id: str
     ids: npt.NDArray[np.int32]
     places: npt.NDArray[np.int64]
     recall: Callable[[], TeacherRow] | None = None
+    weights: npt.NDArray[np.float32] | None = None
+
+    @property
+    def learned(self) -> float:
+        """Learned tokens, each by its weight."""
+        return float(len(self.places) if self.weights is None else self.weights.sum(dtype=np.float64))
 
     @property
     def taught(self) -> bool:
@@ -61,7 +68,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How text becomes tokens for this student: its tokenizer, what is learned of a row, the longest row in tokens."""
+    """How text becomes tokens for this student: its tokenizer, what is learned of a row, the longest row in tokens;
+    `prompt_weight` is how much a token that is not the answer's counts, where all of the text is learned.
+    """
 
     tokenizer: PreTrainedTokenizerFast
     tokenizer_hash: str
@@ -69,6 +78,7 @@ class Encoding:
     turns: Turns
     loss_on: LossOn
     longest: int
+    prompt_weight: float = 1.0
 
 
 def encode(samples: Iterable[tuple[Sample, str]], how: Encoding) -> tuple[list[Row], list[Rejected]]:
@@ -84,7 +94,10 @@ def encode(samples: Iterable[tuple[Sample, str]], how: Encoding) -> tuple[list[R
         elif not len(places):
             rejected.append(Rejected(id=sample.id, reason="no token to learn"))
         else:
-            rows.append(Row(sample.id, np.array(encoded.ids, dtype=np.int32), places))
+            weights = None
+            if how.loss_on == "all" and how.prompt_weight != 1.0:
+                weights = np.where(np.array(encoded.answer)[places + 1], 1.0, how.prompt_weight).astype(np.float32)
+            rows.append(Row(sample.id, np.array(encoded.ids, dtype=np.int32), places, weights=weights))
     return rows, rejected
 
 

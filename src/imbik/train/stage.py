@@ -71,6 +71,7 @@ class TrainStage:
             "kind": tasks.kind.model_dump(mode="json", exclude={"where"}),
             "turns": tasks.turns,
             "loss_on": tasks.loss_on,
+            "prompt_weight": tasks.prompt_weight,
         }
 
     def run(self, context: StageContext) -> StageResult:
@@ -125,6 +126,7 @@ class _Work:
             recipe.tasks.turns,
             recipe.tasks.loss_on,
             min(recipe.train.max_length or model.context, model.context),
+            recipe.tasks.prompt_weight,
         )
         work = cls(context, kind, method, everything, variants, [], encoding, {}, [*warnings, *model.notes], level)
         work._encode()

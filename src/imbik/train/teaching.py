@@ -147,7 +147,7 @@ class Assignment:
 
 
 def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Hooks) -> TrainingRecord:
-    """Train, save the best weights, write the record."""
+    """Train, save the weights that are kept, write the record."""
     import torch
 
     from imbik.train.board import Board
@@ -166,7 +166,7 @@ def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Ho
     hooks.begin(lesson.order.steps, trainer.position.step)
     trainer.run()
     board.close()
-    load_weights(module, trainer.best_weights())
+    load_weights(module, trainer.kept_weights())
     module.to("cpu")
     sha256 = tensors_digest(module)
     pupil.model.network = pupil.prepared.network  # type: ignore[assignment]
@@ -266,6 +266,7 @@ def _record(task: Assignment, trainer: Any, pupil: Pupil, module: nn.Module, sha
     from imbik.train.precision import padding
 
     position, measured, lesson = trainer.position, trainer.measured, trainer.lesson
+    last = trainer.train_settings.keep == "last" or not position.best_step
     return TrainingRecord(
         variant=task.variant.name,
         seed=task.seed,
@@ -275,8 +276,8 @@ def _record(task: Assignment, trainer: Any, pupil: Pupil, module: nn.Module, sha
         rows=len(lesson.rows),
         validation_rows=len(lesson.validation),
         losses=position.curve,
-        best_step=position.best_step or position.step,
-        best_loss=position.best_loss,
+        kept_step=position.step if last else position.best_step,
+        kept_loss=position.curve[-1].validation_loss if last else position.best_loss,
         stopped_early=position.stopped_early,
         seconds=round(position.seconds, 3),
         tokens_per_second=round(position.tokens / max(position.seconds, 1e-9), 1),

@@ -184,7 +184,7 @@ class StudentTrainer(Trainer):
         With several processes each takes every n-th row; DDP averages gradients, so losses are multiplied by n.
         """
         device, world = self.args.device, self.args.world_size
-        tokens = torch.tensor(float(sum(len(row.places) for row in rows)), device=device)
+        tokens = torch.tensor(float(sum(row.learned for row in rows)), device=device)
         own = list(rows)[self.args.process_index :: world]
         cuts = [own[at : at + self.measured.micro_batch] for at in range(0, len(own), self.measured.micro_batch)]
         total = torch.zeros((), dtype=torch.float64)
@@ -227,7 +227,7 @@ class StudentTrainer(Trainer):
         module = self.module
         own, module.losses = module.losses, tuple(self.lesson.validation_losses)
         module.eval()
-        tokens = torch.tensor(float(sum(len(row.places) for row in rows)), device=self.args.device)
+        tokens = torch.tensor(float(sum(row.learned for row in rows)), device=self.args.device)
         total, size = 0.0, self.measured.micro_batch
         try:
             with torch.no_grad():
@@ -262,9 +262,10 @@ class StudentTrainer(Trainer):
             self.position = msgspec.structs.replace(self.position, best_file=name, best_sha256=sha256)
         self.board.write(self.position.curve[-1], self._get_learning_rate(), self.position.tokens)
 
-    def best_weights(self) -> Mapping[str, Tensor]:
-        """The weights of the lowest validation loss, or the last ones where nothing was validated."""
-        return self.checkpoints.best(self.position) if self.position.best_file else trainable(self.module)
+    def kept_weights(self) -> Mapping[str, Tensor]:
+        """By `train.keep` the weights of the lowest validation loss or the last; the last where none validated."""
+        best = self.train_settings.keep == "best" and bool(self.position.best_file)
+        return self.checkpoints.best(self.position) if best else trainable(self.module)
 
     def _note(self) -> None:
         """Tell the person, at most twice a second."""

@@ -1,8 +1,9 @@
 """Losses: how far the student is from what it should say. A file here is a loss.
 
-Enters: `Signals` of the learned tokens of one micro-batch. Leaves: one scalar, in nats, as a mean over the learned
-tokens of the *global* batch: each loss sums over its tokens and divides by `signals.tokens`, so value and gradient
-are the same whether a batch is packed, accumulated, spread over ranks or chunked. A `temperature` divides both
+Enters: `Signals` of the learned tokens of one micro-batch. Leaves: one scalar, in nats, as a (weighted) mean over the
+learned tokens of the *global* batch: each loss sums over its tokens, each times its weight, and divides by
+`signals.tokens`, so value and gradient are the same whether a batch is packed, accumulated, spread over ranks or
+chunked. A `temperature` divides both
 sides' logits, and the result carries T squared (Hinton et al. 2015). `KL(p, p) = 0`.
 
 A loss that looks at each token's logits alone is a `TokenLoss`: it says value and gradient for a block of logits in
@@ -40,8 +41,8 @@ class Signals:
     """What a loss sees, at the N learned positions of a micro-batch (flattened, masked positions already dropped).
 
     hidden: (N, H) student hidden states that predict `labels`; head: turns them into logits; labels: (N,) token
-    ids; tokens: learned tokens in the global batch; teacher: the captured distributions at the same positions, or
-    None.
+    ids; tokens: learned tokens in the global batch, each by its weight; teacher: the captured distributions at the same
+    positions, or None; weights: (N,) how much each token counts, or None for 1 each.
     """
 
     hidden: Tensor
@@ -49,6 +50,7 @@ class Signals:
     labels: Tensor
     tokens: Tensor
     teacher: TopK | None = None
+    weights: Tensor | None = None
 
 
 class Loss(Protocol):
@@ -59,7 +61,9 @@ class Loss(Protocol):
     needs_teacher: bool
 
     def value(self, signals: Signals) -> Tensor:
-        """Sum over the N tokens / `signals.tokens` (without `weight`), never holding an (N, vocabulary) matrix."""
+        """Sum over the N tokens, each times its weight, / `signals.tokens`, without the loss's own `weight`; never
+        holding an (N, vocabulary) matrix.
+        """
         ...
 
 
