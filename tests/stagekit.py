@@ -81,7 +81,7 @@ class FakeAsker:
         self.asked: list[tuple[str, Question]] = []
 
     def ask(self, teacher: str, questions: Iterable[Question], *, purpose: str) -> Iterator[Completion]:
-        assert purpose == "generation"
+        assert purpose in ("generation", "evaluation")
         source, waiting = iter(questions), list[Question]()
         while True:
             while len(waiting) < self.ahead and (question := next(source, None)) is not None:

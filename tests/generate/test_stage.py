@@ -8,8 +8,9 @@ import pytest
 
 from imbik.core.errors import BlockedError, ExitCode, ImbikError
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
-from imbik.generate.rounds import needed_share, row_seed
+from imbik.generate.rounds import needed_share
 from imbik.generate.stage import GenerateStage
+from imbik.tasks.questions import row_seed
 from stagekit import FakeAsker, context_of, make_recipe, make_run, make_task, recorded, samples_in, train
 
 STAGE = GenerateStage()
@@ -48,12 +49,6 @@ def test_greedy_answers_need_no_seed_so_equal_questions_are_one(tmp_path: Path) 
     run, asker = make_run(tmp_path, train([make_task("a")])), FakeAsker(plain)
     STAGE.run(context_of(STAGE, make_recipe(), run, asker))
     assert asker.asked[0][1].sampling.seed is None
-
-
-def test_seeds_depend_on_row_and_sample_only() -> None:
-    seeds = {row_seed(seed, row, number) for seed in (0, 1) for row in ("a", "b") for number in range(50)}
-    assert len(seeds) == 200
-    assert all(0 <= seed < 2**31 for seed in seeds)
 
 
 def until(minimum: int, maximum: int, **more: object) -> dict[str, object]:

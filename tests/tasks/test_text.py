@@ -52,6 +52,15 @@ def test_a_few_bad_lines_stay_bad_lines(tmp_path: Path) -> None:
     assert texts[4].startswith("Kartım")
 
 
+def test_bytes_that_only_begin_like_a_wide_encoding_are_refused_with_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"\xff\xfe" + "ab".encode("utf-16-le") + b"\x00\xd8\x41\x00" * 8)
+    with pytest.raises(InputError, match="begins like UTF-16, but its bytes from 6 on"):
+        recognise(path)
+    path.write_bytes(TURKISH.encode("utf-16")[:-1])  # cut off in the middle of a letter: still a text
+    assert recognise(path).codec == "utf-16"
+
+
 def test_an_encoding_can_be_said(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     path.write_bytes("değer".encode("cp857"))

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from imbik.core.files import digest
-from imbik.core.types import Completion, Message, Outcome, Question, Recorded, Sampling, Sensitivity, Task
+from imbik.core.types import Completion, Message, Outcome, Question, Sensitivity, Task
 from imbik.evaluate.answers import NOT_ASKED, UNTRAINED
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.systems import Advance, Asked, time_alone
@@ -23,6 +22,7 @@ from imbik.models.tokens import encode_prompt
 from imbik.recipe import Recipe
 from imbik.stage import Asker
 from imbik.tasks.kinds import Kind
+from imbik.tasks.questions import question_of, voices_of
 
 _ELSEWHERE = Completion(outcome=Outcome.PENDING, reason="not routed to this teacher")
 
@@ -44,11 +44,11 @@ class TeacherSystem:
     def answer(self, tasks: Sequence[Task], kind: Kind, advance: Advance) -> Asked:
         """One completion a task, or one for each voice of a recorded teacher."""
         routed = self._routed(tasks)
-        voices = max((len(self._voices(teacher)) for teacher in routed), default=1)
+        voices = max((self._voices(teacher) for teacher in routed), default=1)
         found = {number: [_ELSEWHERE] * len(tasks) for number in range(voices)}
         for teacher, indexes in routed.items():
             for number in range(voices):
-                questions = [self._question(teacher, tasks[index], kind, number) for index in indexes]
+                questions = [question_of(self.recipe, kind, teacher, tasks[index], number) for index in indexes]
                 for index, completion in zip(indexes, self._ask(teacher, questions), strict=True):
                     found[number][index] = completion
                     advance(number == 0)
@@ -67,44 +67,16 @@ class TeacherSystem:
                 routed[teacher].append(index)
         return routed
 
-    def _voices(self, teacher: str) -> tuple[str, ...]:
-        """Names of a recorded teacher's answers, where it has several; ('',) otherwise."""
-        block = self.recipe.teachers.get(teacher)
-        if block is None or block.use != "recorded":
-            return ("",)
-        named = block.raw.get("files") if isinstance(block.raw.get("files"), dict) else block.raw.get("answers")
-        return tuple(str(name) for name in named) if isinstance(named, dict) else ("",)
+    def _voices(self, teacher: str) -> int:
+        """How many answers a recorded teacher has to a task; one for any other."""
+        found = voices_of(self.recipe, teacher)
+        return max(len(found.names), 1) if found else 1
 
     def _ask(self, teacher: str, questions: Sequence[Question]) -> Iterable[Completion]:
         if not teacher:
             reason = "no teacher is named for rows of this sensitivity"
             return [Completion(outcome=Outcome.BLOCKED, reason=reason)] * len(questions)
         return self.asker.ask(teacher, questions, purpose="evaluation")
-
-    def _question(self, teacher: str, task: Task, kind: Kind, number: int) -> Question:
-        generate = self.recipe.generate
-        return Question(
-            messages=kind.question(task, reasoning=generate.reasoning == "steps", instruction=generate.instruction),
-            row=task.id,
-            sensitivity=task.sensitivity,
-            sampling=Sampling(
-                temperature=generate.temperature,
-                top_p=generate.top_p,
-                seed=int(digest(str(generate.seed), task.id)[:7], 16) if generate.temperature else None,
-                max_tokens=generate.max_tokens,
-            ),
-            sample=number,
-            choices=kind.choices(task),
-            recorded=self._recorded(teacher, task),
-        )
-
-    def _recorded(self, teacher: str, task: Task) -> tuple[Recorded, ...]:
-        """What the row has recorded by this teacher's names."""
-        block = self.recipe.teachers.get(teacher)
-        if block is None or block.use != "recorded":
-            return ()
-        names = self._voices(teacher)
-        return tuple(item for item in task.recorded if names == ("",) or item.name in names)
 
     def _cost(
         self, teachers: Sequence[str], tasks: Sequence[Task], kind: Kind, found: Mapping[int, Sequence[Completion]]
@@ -125,7 +97,7 @@ class TeacherSystem:
 
         model = load(folder)
         first = tasks[: self.recipe.evaluate.latency_rows]
-        questions = [self._question(teacher, task, kind, 0) for task in first]
+        questions = [question_of(self.recipe, kind, teacher, task, 0) for task in first]
         bare = Task(id="", kind="", messages=(Message(role="user", content=""),))
         prompts = [encode_prompt(model.tokenizer, question.messages) for question in questions]
         requests = [Request(ids, q.sampling, q.choices, bare) for ids, q in zip(prompts, questions, strict=True)]

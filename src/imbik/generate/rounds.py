@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -18,11 +16,12 @@ from typing import NamedTuple
 import msgspec
 
 from imbik.core.files import read_lines, write_lines
-from imbik.core.types import Completion, Outcome, Question, Recorded, Sample, Sampling, Sensitivity, Task
+from imbik.core.types import Completion, Outcome, Question, Sample, Sensitivity, Task
 from imbik.recipe import Recipe
 from imbik.stage import Asker
 from imbik.tasks.kinds import Kind
 from imbik.tasks.majority import majority
+from imbik.tasks.questions import question_of, voices_of
 
 NOBODY = "none"
 
@@ -32,37 +31,6 @@ class Pair(NamedTuple):
 
     task: Task
     number: int
-
-
-@dataclass(frozen=True)
-class Voices:
-    """Names of a recorded teacher's answers; sample n is the n-th name. No names: whatever the row has recorded."""
-
-    names: tuple[str, ...]
-
-    def of(self, task: Task) -> tuple[Recorded, ...]:
-        """The task's answers by these names."""
-        return tuple(item for item in task.recorded if not self.names or item.name in self.names)
-
-    def numbers(self, task: Task) -> list[int]:
-        """Samples to ask for: the names that this task has; one, which then fails, where it has none."""
-        if not self.names:
-            return list(range(max(len(task.recorded), 1)))
-        have = {item.name for item in task.recorded}
-        return [number for number, name in enumerate(self.names) if name in have] or [0]
-
-
-def voices_of(recipe: Recipe, teacher: str) -> Voices | None:
-    """The recorded names of a teacher, None when it is no recorded one."""
-    block = recipe.teachers.get(teacher)
-    if block is None or block.use != "recorded":
-        return None
-    answers, files = block.raw.get("answers"), block.raw.get("files")
-    if isinstance(files, dict):
-        return Voices(tuple(str(name) for name in files))
-    if isinstance(answers, dict):
-        return Voices(tuple(str(name) for name in answers))
-    return Voices((teacher,) if files else ())
 
 
 def needed_share(recipe: Recipe) -> float:
@@ -148,31 +116,12 @@ class Rounds:
 
         def questions() -> Iterator[Question]:
             for pair in pairs:
-                question = self._question(teacher, pair)
+                question = question_of(self.recipe, self.kind, teacher, pair.task, pair.number)
                 waiting.append(pair)
                 yield question
 
         for completion in self.asker.ask(teacher, questions(), purpose="generation"):
             yield self._sample(teacher, waiting.popleft(), completion)
-
-    def _question(self, teacher: str, pair: Pair) -> Question:
-        task, generate, voices = pair.task, self.recipe.generate, self.voices[teacher]
-        return Question(
-            messages=self.kind.question(
-                task, reasoning=generate.reasoning == "steps", instruction=generate.instruction
-            ),
-            row=task.id,
-            sensitivity=task.sensitivity,
-            sampling=Sampling(
-                temperature=generate.temperature,
-                top_p=generate.top_p,
-                seed=row_seed(generate.seed, task.id, pair.number) if generate.temperature else None,
-                max_tokens=generate.max_tokens,
-            ),
-            sample=pair.number,
-            choices=self.kind.choices(task),
-            recorded=voices.of(task) if voices else (),
-        )
 
     def _sample(self, teacher: str, pair: Pair, completion: Completion) -> Sample:
         task = pair.task
@@ -220,11 +169,6 @@ class _Stream:
         while self._next is not None and self._next.task.id == task:
             yield self._next
             self._next = next(self._samples, None)
-
-
-def row_seed(seed: int, row: str, number: int) -> int:
-    """A seed in [0, 2^31) that depends on the recipe's seed, the row and the sample, and on nothing else."""
-    return int.from_bytes(blake2b(f"{seed}\n{row}\n{number}".encode(), digest_size=4).digest(), "big") >> 1
 
 
 def _nobody(task: Task) -> Completion:

@@ -13,10 +13,11 @@ from imbik.core.lineage import sample_leaf
 from imbik.core.plugins import load_plugin
 from imbik.core.runfolder import write_parts
 from imbik.core.types import Sample, Task
-from imbik.generate.rounds import Rounds, known_answers, needed_share, reference_samples, voices_of
+from imbik.generate.rounds import Rounds, known_answers, needed_share, reference_samples
 from imbik.generate.tally import Tally
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
+from imbik.tasks.questions import voices_of
 from imbik.tasks.read import kind_of, read_tasks
 
 ASKED_SETS = ("train", "validation")

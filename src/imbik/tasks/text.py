@@ -71,7 +71,7 @@ def existing_file(path: Path, written: str) -> Path:
 def recognise(path: Path, encoding: str = "") -> TextFile:
     """How a file is to be decoded; `encoding` overrules what the bytes say.
 
-    Raises: InputError for an encoding that Python does not know.
+    Raises: InputError for an encoding that Python does not know, or bytes that are no text.
     """
     if encoding:
         try:
@@ -82,6 +82,7 @@ def recognise(path: Path, encoding: str = "") -> TextFile:
         start = stream.read(4096)
     for bom, codec, name in _BOMS:
         if start.startswith(bom):
+            _check_wide(path, start, codec, name)
             note = "" if codec == "utf-8-sig" else f"{path.name} is {name}; it was read as that"
             return TextFile(path, codec, name, note)
     if wide := _utf16_without_bom(start):
@@ -89,6 +90,23 @@ def recognise(path: Path, encoding: str = "") -> TextFile:
     if _is_utf8(path):
         return TextFile(path, "utf-8", "UTF-8")
     return _not_utf8(path)
+
+
+def _check_wide(path: Path, start: bytes, codec: str, name: str) -> None:
+    """Two bytes make a mark, not a text: a file that begins like UTF-16 or UTF-32 must go on like it.
+
+    Raises: InputError naming the first byte that does not.
+    """
+    if codec == "utf-8-sig":
+        return
+    try:
+        codecs.getincrementaldecoder(codec)().decode(start)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"begins like {name}, but its bytes from {error.start} on cannot be decoded as that: is this a text file?",
+            where=str(path),
+            next="give a CSV, JSON, JSONL or Parquet file, or say how it is written: encoding: cp1254",
+        ) from None
 
 
 def _utf16_without_bom(start: bytes) -> str:
