@@ -42,9 +42,9 @@ def written(tmp_path: Path) -> Callable[..., Recipe]:
     return write
 
 
-def check(recipe: Recipe) -> None:
+def check(recipe: Recipe) -> Preflight:
     """Run preflight for a run that is not there yet."""
-    preflight(recipe, RunFolder(recipe.base / "runs" / recipe.name))
+    return preflight(recipe, RunFolder(recipe.base / "runs" / recipe.name))
 
 
 def test_a_good_recipe_passes_and_is_forecast(written: Callable[..., Recipe]) -> None:
@@ -200,6 +200,8 @@ class TestReach:
         (recipe.base / "operator.yaml").write_text("external: [{host: api.openai.com, contract: c, accepts: internal}]")
         with pytest.raises(BlockedError, match="is not trusted and was ignored"):
             check(recipe)
+        (warning,) = [text for text in check(written(API, "tasks.sensitivity=public")).warnings if "trusted" in text]
+        assert "operator.yaml is not trusted and was ignored: read it, then imbik privacy trust" in warning
 
     def test_a_column_of_marks_is_left_to_the_gate(self, written: Callable[..., Recipe]) -> None:
         check(written(API, "tasks.sensitivity=gizlilik"))

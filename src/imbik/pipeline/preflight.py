@@ -23,6 +23,7 @@ from imbik.pipeline.estimate import Estimate, estimate
 from imbik.pipeline.reach import refuse_unreachable
 from imbik.pipeline.rows import look
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
+from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
 
 MODELS_HERE = ("in_process", "run")
@@ -47,8 +48,15 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
     refuse_unreachable(recipe)
     rows = look(recipe, run)
     forecast = estimate(recipe, rows)
-    found = [*rules.warnings(recipe, rows.train if rows.known else 0), *_tight(forecast, run.path)]
-    return Preflight(tuple(found), forecast)
+    said = rules.warnings(recipe, rows.train if rows.known else 0)
+    return Preflight((*_untrusted(recipe), *said, *_tight(forecast, run.path)), forecast)
+
+
+def _untrusted(recipe: Recipe) -> Iterator[str]:
+    """An operator's file beside the recipe changes nothing until a person has trusted it, and that is said."""
+    ignored = load_operator(recipe.base).ignored if recipe.teachers else ""
+    if ignored:
+        yield f"{ignored} is not trusted and was ignored: read it, then imbik privacy trust {ignored}"
 
 
 def check_plugins(recipe: Recipe) -> None:
