@@ -11,7 +11,7 @@ import yaml
 from imbik.core.errors import BlockedError, ExitCode, ImbikError, ModelError, PluginError, RecipeError
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline.estimate import estimate
-from imbik.pipeline.preflight import preflight, size
+from imbik.pipeline.preflight import Preflight, preflight, size
 from imbik.pipeline.rows import Rows, look
 from imbik.recipe import Recipe, load_recipe
 from imbik.testing.tiny_models import make_model
