@@ -151,7 +151,7 @@ def test_classification_stands_beside_word_counts(tmp_path: Path) -> None:
     scores = scores_of(small)
     assert scores.systems["tfidf"].metrics["accuracy"].value == 1.0  # the colour stands in the text
     assert scores.systems["tfidf"].latency_ms is not None
-    assert "tfidf learned the labels of the file" in page_of(small)
+    assert "tfidf learned the file's own labels" in page_of(small)
     answers = list(read_lines(small.run.path / "8_report" / "answers" / "student.jsonl", Answer))
     assert {answer.answer for answer in answers} <= {"kırmızı", "mavi", "yeşil"}
     assert all(answer.confidence is not None and 1 / 3 <= answer.confidence <= 1 for answer in answers)

@@ -77,7 +77,7 @@ def from_samples(samples: Sequence[Sample], kind: Kind, latency_rows: int) -> Tf
     return TfidfSystem(
         texts=[sample.task.text for sample in rows],
         labels=[names[kind.canonical(label, sample.task)] for label, sample in zip(labels, rows, strict=True)],
-        source="the labels of the file" if gold else "the teacher's labels",
+        source="the file's own labels" if gold else "the teacher's labels",
         sensitivity=max((sample.sensitivity for sample in rows), key=lambda level: level.rank),
         latency_rows=latency_rows,
     )
