@@ -66,6 +66,17 @@ def test_muon_moves_the_matrices_inside_and_adamw_the_rest(tmp_path: Path) -> No
     assert optimizer.members[0].param_groups[0]["lr"] == 0.25
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_embeddings_have_a_learning_rate_of_their_own(tmp_path: Path, kind: str) -> None:
+    model = network(tmp_path)
+    optimizer = make_optimizer(model, train(optimizer=kind, embedding_learning_rate=1e-4))
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    for name, p in model.named_parameters():
+        assert rates[id(p)] == (1e-4 if "embed" in name or "lm_head" in name else 1e-2), name
+    optimizer = make_optimizer(model, train(optimizer=kind))
+    assert {group["lr"] for group in optimizer.param_groups} == {1e-2}
+
+
 def test_weight_decay_spares_vectors(tmp_path: Path) -> None:
     for group in make_optimizer(network(tmp_path), train()).param_groups:
         assert {p.ndim >= 2 for p in group["params"]} == {group["weight_decay"] > 0}

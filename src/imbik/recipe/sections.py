@@ -213,6 +213,9 @@ class Train(Section):
         description="peak learning rate (usual: LoRA 1e-5 to 5e-4, full fine-tuning of pretrained models 1e-5 to 5e-5, "
         "models made from a config about 1e-3 to 1e-2)",
     )
+    embedding_learning_rate: float = Field(
+        0.0, ge=0, description="peak learning rate of embeddings and output head (0: learning_rate)"
+    )
     schedule: Literal["cosine", "linear", "constant", "warmup_stable_decay"] = Field(
         "cosine", description="how the learning rate falls"
     )

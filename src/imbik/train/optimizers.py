@@ -51,19 +51,37 @@ class Pair(torch.optim.Optimizer):
 
 def make_optimizer(network: nn.Module, train: Train) -> torch.optim.Optimizer:
     """The recipe's optimiser; weight decay falls on matrices only (vectors are norms and biases)."""
+    outer = _outer(network)
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-    if train.optimizer == "muon":
-        return _muon(network, named, train)
-    return _plain([p for _, p in named], train, train.optimizer)
+    if train.optimizer != "muon":
+        return _plain([p for _, p in named], outer, train, train.optimizer)
+    hidden = [p for _, p in named if p.ndim == 2 and id(p) not in outer]
+    chosen = {id(p) for p in hidden}
+    others = [p for _, p in named if id(p) not in chosen]
+    if not hidden:
+        return _plain(others, outer, train, "adamw")
+    muon = Muon(hidden, lr=train.learning_rate, weight_decay=train.weight_decay)
+    return Pair(muon, _plain(others, outer, train, "adamw")) if others else muon
 
 
-def _plain(parameters: list[nn.Parameter], train: Train, kind: str) -> torch.optim.Optimizer:
+def _outer(network: nn.Module) -> set[int]:
+    """Embeddings and the output head: what turns tokens into vectors and back. Muon is not for them."""
+    found = {id(p) for module in network.modules() if isinstance(module, nn.Embedding) for p in module.parameters()}
+    return found | {id(p) for name, p in network.named_parameters() if "lm_head" in name}
+
+
+def _plain(parameters: list[nn.Parameter], outer: set[int], train: Train, kind: str) -> torch.optim.Optimizer:
+    rate, slow = train.learning_rate, train.embedding_learning_rate or train.learning_rate
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": train.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {
+            "params": [p for p in parameters if (p.ndim >= 2) == matrix and (id(p) in outer) == embedded],
+            "weight_decay": train.weight_decay if matrix else 0.0,
+            "lr": slow if embedded else rate,
+        }
+        for embedded in (False, True)
+        for matrix in (True, False)
     ]
     groups = [group for group in groups if group["params"]]
-    rate = train.learning_rate
     if kind == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=MOMENTUM)
     if kind == "adafactor":
@@ -74,19 +92,6 @@ def _plain(parameters: list[nn.Parameter], train: Train, kind: str) -> torch.opt
 def _fusable(parameters: list[nn.Parameter]) -> bool:
     """Fused AdamW is one call a step instead of dozens; it knows CPU and CUDA."""
     return all(p.device.type in {"cpu", "cuda"} and p.is_floating_point() for p in parameters)
-
-
-def _muon(network: nn.Module, named: list[tuple[str, nn.Parameter]], train: Train) -> torch.optim.Optimizer:
-    """Muon for matrices inside the layers, AdamW for embeddings, head and vectors; one learning rate serves both."""
-    outer = {id(p) for module in network.modules() if isinstance(module, nn.Embedding) for p in module.parameters()}
-    hidden = [p for name, p in named if p.ndim == 2 and id(p) not in outer and "lm_head" not in name]
-    chosen = {id(p) for p in hidden}
-    rest = _plain([p for _, p in named if id(p) not in chosen], train, "adamw") if len(hidden) < len(named) else None
-    if not hidden:
-        assert rest is not None
-        return rest
-    muon = Muon(hidden, lr=train.learning_rate, weight_decay=train.weight_decay)
-    return muon if rest is None else Pair(muon, rest)
 
 
 def schedule(train: Train, steps: int) -> Callable[[int], float]:
