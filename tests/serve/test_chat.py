@@ -57,6 +57,17 @@ def test_a_teacher_is_asked_through_the_gate(tmp_path: Path) -> None:
     assert (line.verdict, line.purpose, line.sensitivity) == ("allowed", "chat", "special")
 
 
+def test_a_students_words_are_as_secret_as_the_student(tmp_path: Path) -> None:
+    small = SmallRun(tmp_path, kind="conversation", teacher=False)
+    with Chat(small.run, sensitivity=Sensitivity.PUBLIC) as session:
+        session.student.sensitivity = Sensitivity.SPECIAL
+        assert session._task("Merhaba").sensitivity == Sensitivity.PUBLIC
+        list(session.say("Merhaba"))
+        assert session._task("Nasılsın?").sensitivity == Sensitivity.SPECIAL
+        session.forget()
+        assert session._task("Nasılsın?").sensitivity == Sensitivity.PUBLIC
+
+
 def test_what_is_typed_is_confidential_and_stays_here(tmp_path: Path) -> None:
     small = SmallRun(tmp_path)
     recipe = small.run.path / "recipe.yaml"

@@ -26,6 +26,7 @@ from imbik.stage import StageResult
 from imbik.tasks.read import kind_of, read_samples
 from imbik.testing.tiny_models import make_model
 from imbik.train.course import TrainingRecord
+from imbik.train.precision import Measured
 from imbik.train.rows import Rejected
 from imbik.train.stage import TrainStage
 from stagekit import FakeAsker, context_of, make_recipe, make_task
@@ -148,6 +149,15 @@ def test_logits_of_other_tokens_are_refused(ready: Lay) -> None:
     changed = recipe.model_copy(update={"tasks": recipe.tasks.model_copy(update={"loss_on": "all"})})
     with pytest.raises(ModelError, match="has logits for"):
         train((run, changed))
+
+
+def test_what_the_recipe_says_of_memory_goes_before_what_was_measured(ready: Lay) -> None:
+    run, recipe = ready(train={"micro_batch": 2, "threads": 1})
+    stage = run.stage("6_student")
+    stage.mkdir()
+    write_json(stage / "measured.json", Measured(precision="fp32", threads=2, layout="padded", micro_batch=16))
+    train((run, recipe))
+    assert (record(run).micro_batch, record(run).threads, record(run).precision) == (2, 1, "fp32")
 
 
 def test_the_weight_of_the_prompt_reaches_the_rows(tmp_path: Path) -> None:

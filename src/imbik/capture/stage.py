@@ -19,6 +19,7 @@ from imbik.core.errors import RecipeError
 from imbik.core.executor import blocks_of
 from imbik.core.files import digest
 from imbik.core.lineage import leaf
+from imbik.core.plugins import identity
 from imbik.core.types import Books, Sample, Sensitivity
 from imbik.models.folder import tokenizer_hash
 from imbik.models.load import fingerprint, load, load_tokenizer, sensitivity_of
@@ -28,6 +29,7 @@ from imbik.models.tokens import encode_row, token_hash
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
 from imbik.tasks.read import kind_of, read_samples
+from imbik.teachers import dtype_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -65,14 +67,15 @@ class CaptureStage:
     def settings(self, recipe: Recipe, asker: Asker) -> object:
         """Teacher, top-k, and what decides the token ids and which of them are learned."""
         assert recipe.capture is not None
-        weights = _weights(recipe, asker)
+        name = capture_teacher(recipe)
+        _weights(recipe, asker)
         origin, source = tokenizer_origin(recipe, asker)
         return {
-            "teacher": fingerprint(weights),
+            "teacher": [asker.identity(name), asker.sensitivity(name).value],
             "top_k": recipe.capture.top_k,
             "turns": recipe.tasks.turns,
             "loss_on": recipe.tasks.loss_on,
-            "kind": recipe.tasks.kind.model_dump(exclude={"where"}),
+            "kind": identity("tasks/kinds", recipe.tasks.kind),
             "tokenizer": tokenizer_hash(source) if source is not None else origin,
         }
 
@@ -81,15 +84,16 @@ class CaptureStage:
         recipe = context.recipe
         assert recipe.capture is not None
         weights = _weights(recipe, context.asker)
+        teacher = _Loaded(weights, dtype_of(recipe.teachers[capture_teacher(recipe)]))
         tokenizer = _shared_tokenizer(context, weights)
         writer_settings = LogitSettings(
-            teacher=fingerprint(weights), tokenizer_hash=tokenizer_hash(weights), top_k=_top_k(recipe, weights)
+            teacher=fingerprint(weights), tokenizer_hash=tokenizer_hash(weights), top_k=_top_k(recipe, teacher)
         )
         writer = LogitWriter(context.folder, writer_settings)
-        wanted = _Wanted(context, tokenizer, _context_of(weights))
+        wanted = _Wanted(context, tokenizer, teacher.engine.model.context)
         done = LogitStore.open(context.folder)
         blocks = ([row for row in block if row.row not in done] for block in blocks_of(wanted, BLOCK_ROWS))
-        work = CaptureWork(weights, writer_settings.top_k)
+        work = CaptureWork(teacher, writer_settings.top_k)
         for rows in context.executor.map(work, (block for block in blocks if block)):
             writer.append(rows)
             context.progress.event("captured", rows=len(rows))
@@ -117,16 +121,28 @@ def capture_teacher(recipe: Recipe) -> str:
 
 
 @dataclass(frozen=True)
+class _Loaded:
+    """A teacher's weights by their folder and precision; loaded once in each process."""
+
+    weights: Path
+    dtype: str
+
+    @property
+    def engine(self) -> TransformersEngine:
+        """The weights, ready to read rows."""
+        return _engine(self.weights, fingerprint(self.weights), self.dtype)
+
+
+@dataclass(frozen=True)
 class CaptureWork:
     """The computing half: what an executor runs on a block. Weights are loaded once in each process."""
 
-    weights: Path
+    teacher: _Loaded
     top_k: int
 
     def __call__(self, block: Sequence[CaptureRow]) -> list[LogitRow]:
         """The block's rows with the teacher's distributions at their places."""
-        engine = _engine(self.weights, fingerprint(self.weights))
-        best = engine.top_k([row.ids for row in block], self.top_k)
+        best = self.teacher.engine.top_k([row.ids for row in block], self.top_k)
         return [
             LogitRow(row.row, token_hash(row.ids), ids[row.places], logprobs[row.places])
             for row, (ids, logprobs) in zip(block, best, strict=True)
@@ -134,10 +150,10 @@ class CaptureWork:
 
 
 @lru_cache(maxsize=1)
-def _engine(weights: Path, identity: str) -> TransformersEngine:  # noqa: ARG001 - the identity is part of the key
+def _engine(weights: Path, identity: str, dtype: str) -> TransformersEngine:  # noqa: ARG001 - the identity is a key
     from imbik.models.engines.transformers import TransformersEngine
 
-    return TransformersEngine(load(weights))
+    return TransformersEngine(load(weights, dtype=dtype))
 
 
 class _Wanted:
@@ -209,15 +225,11 @@ def _shared_tokenizer(context: StageContext, weights: Path) -> PreTrainedTokeniz
     return load_tokenizer(folder)
 
 
-def _top_k(recipe: Recipe, weights: Path) -> int:
+def _top_k(recipe: Recipe, teacher: _Loaded) -> int:
     """As asked, but never more than there are tokens."""
     assert recipe.capture is not None
-    width = _engine(weights, fingerprint(weights)).model.network.get_output_embeddings().weight.shape[0]
+    width = teacher.engine.model.network.get_output_embeddings().weight.shape[0]
     return min(recipe.capture.top_k, int(width))
-
-
-def _context_of(weights: Path) -> int:
-    return _engine(weights, fingerprint(weights)).model.context
 
 
 def _result(context: StageContext, wanted: _Wanted, level: Sensitivity) -> StageResult:

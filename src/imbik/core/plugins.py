@@ -164,6 +164,12 @@ def _arms(annotation: Any) -> list[Any]:
     return [annotation] if not inner else [arm for part in inner for arm in _arms(part)]
 
 
+def identity(group: str, block: PluginBlock) -> dict[str, object]:
+    """What a stage's hash holds of a plug-in: its name, its version, its settings with every default."""
+    settings = typed_settings(group, block).model_dump(mode="json")
+    return {"use": block.use, "version": load_plugin(group, block.use).version, "settings": settings}
+
+
 def make(group: str, block: PluginBlock) -> Any:
     """The plug-in, built with its typed settings."""
     return load_plugin(group, block.use)(typed_settings(group, block))

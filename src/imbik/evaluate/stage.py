@@ -18,7 +18,7 @@ from imbik.core import students
 from imbik.core.errors import InputError
 from imbik.core.files import digest, write_text
 from imbik.core.lineage import leaf
-from imbik.core.plugins import PluginBlock, load_plugin, make, typed_settings
+from imbik.core.plugins import PluginBlock, identity, load_plugin, make
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Books, Outcome, Sensitivity
 from imbik.evaluate import curves, require, samples, trail
@@ -62,9 +62,9 @@ class EvaluateStage:
         generate = recipe.generate.model_dump(mode="json", by_alias=True, exclude={"samples"})
         return {
             "evaluate": recipe.evaluate.model_dump(mode="json", exclude={"metrics", "batch_size"}),
-            "metrics": [_metric_settings(block) for block in recipe.evaluate.metrics],
-            "kind": recipe.tasks.kind.model_dump(mode="json", exclude={"where"}),
-            "teachers": {name: asker.identity(name) for name in teachers},
+            "metrics": [identity("evaluate/metrics", block) for block in _metric_blocks(recipe)],
+            "kind": identity("tasks/kinds", recipe.tasks.kind),
+            "teachers": {name: [asker.identity(name), asker.sensitivity(name).value] for name in teachers},
             "generate": generate if teachers else {"max_tokens": recipe.generate.max_tokens},
         }
 
@@ -80,7 +80,7 @@ class EvaluateStage:
         kind = kind_of(recipe, run)
         quoted, held = held_rows(recipe, run)
         systems, notes = roster(recipe, run, context.asker, kind)
-        metrics = metrics_of(recipe, kind)
+        metrics = metrics_of(recipe)
         asked = {system.name: _ask(system, held, kind, metrics, context) for system in systems}
         answers = {name: rows for name, (rows, _) in asked.items()}
         ran = {name: note for name, (_, note) in asked.items()}
@@ -120,15 +120,14 @@ def held_rows(recipe: Recipe, run: RunFolder) -> tuple[str, list[Held]]:
     return quoted, rows
 
 
-def metrics_of(recipe: Recipe, kind: Kind) -> dict[str, Metric]:
+def metrics_of(recipe: Recipe) -> dict[str, Metric]:
     """The recipe's metrics by name, else those that fit the kind; the first is the one quoted."""
-    blocks = recipe.evaluate.metrics or [PluginBlock(use=name) for name in kind.metrics]
-    return {block.use: cast(Metric, make("evaluate/metrics", block)) for block in blocks}
+    return {block.use: cast(Metric, make("evaluate/metrics", block)) for block in _metric_blocks(recipe)}
 
 
-def _metric_settings(block: PluginBlock) -> object:
-    version = getattr(load_plugin("evaluate/metrics", block.use), "version", 1)
-    return {"use": block.use, "version": version, **typed_settings("evaluate/metrics", block).model_dump(mode="json")}
+def _metric_blocks(recipe: Recipe) -> list[PluginBlock]:
+    kind = load_plugin("tasks/kinds", recipe.tasks.kind.use)
+    return recipe.evaluate.metrics or [PluginBlock(use=name) for name in kind.metrics]
 
 
 def _ask(

@@ -23,6 +23,7 @@ from imbik.recipe import Recipe
 from imbik.stage import Asker
 from imbik.tasks.kinds import Kind
 from imbik.tasks.questions import question_of, voices_of
+from imbik.teachers import dtype_of
 
 _ELSEWHERE = Completion(outcome=Outcome.PENDING, reason="not routed to this teacher")
 
@@ -95,7 +96,7 @@ class TeacherSystem:
     def _timed_here(self, teacher: str, folder: Path, tasks: Sequence[Task], kind: Kind) -> SystemScores:
         from imbik.models.load import load
 
-        model = load(folder)
+        model = load(folder, dtype=dtype_of(self.recipe.teachers[teacher]))
         first = tasks[: self.recipe.evaluate.latency_rows]
         questions = [question_of(self.recipe, kind, teacher, task, 0) for task in first]
         bare = Task(id="", kind="", messages=(Message(role="user", content=""),))

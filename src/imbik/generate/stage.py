@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from imbik.core.files import remove
 from imbik.core.lineage import sample_leaf
-from imbik.core.plugins import load_plugin
+from imbik.core.plugins import identity
 from imbik.core.runfolder import write_parts
 from imbik.core.types import Sample, Task
 from imbik.generate.rounds import Rounds, known_answers, needed_share, reference_samples
@@ -39,13 +39,12 @@ class GenerateStage:
         return ("tasks",)
 
     def settings(self, recipe: Recipe, asker: Asker) -> object:
-        """Everything that shapes the answers; of teachers their identity, never price or address."""
-        generate, kind = recipe.generate, recipe.tasks.kind
-        version = getattr(load_plugin("tasks/kinds", kind.use), "version", 1)
-        shared = {"from": generate.source, "kind": {"use": kind.use, "raw": kind.raw, "version": version}}
+        """Everything that shapes the answers; of teachers their identity and sensitivity, never price or address."""
+        generate = recipe.generate
+        shared = {"from": generate.source, "kind": identity("tasks/kinds", recipe.tasks.kind)}
         if generate.source == "reference":
             return shared
-        teachers = {name: asker.identity(name) for name in recipe.answering_teachers()}
+        teachers = {name: [asker.identity(name), asker.sensitivity(name).value] for name in recipe.answering_teachers()}
         voices = {name: found.names for name in teachers if (found := voices_of(recipe, name))}
         return {
             **shared,

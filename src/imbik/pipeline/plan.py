@@ -1,8 +1,8 @@
 """Which stages are current and which must run: the third law (lineage) in one place.
 
 Enters: recipe, run folder, asker. Leaves: for one stage its hash and whether the manifest on disk still answers to it.
-A stage's hash holds its name, version, settings and the *roots* of its inputs, so a stage whose input was made again
-with the same rows stays current.
+A stage's hash holds its name, version, settings, and the *roots* and sensitivities of its inputs: a stage whose input
+was made again with the same rows stays current, one whose input has become more secret does not.
 """
 
 from __future__ import annotations
@@ -30,8 +30,13 @@ class Plan:
 
 def input_roots(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[Stage]) -> dict[str, str]:
     """Root of each input's output, by stage name (every input has run by now), and the state of inputs from outside."""
+    roots = {name: manifest.root for name, manifest in _manifests(stage, recipe, run, stages).items()}
+    return roots | dict(stage.outside(run)) if isinstance(stage, ReadsOutside) else roots
+
+
+def _manifests(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[Stage]) -> dict[str, Manifest]:
     folders = {item.name: item.folder for item in stages}
-    roots = {}
+    found = {}
     for name in stage.inputs(recipe):
         manifest = run.manifest(folders[name])
         if manifest is None:
@@ -40,14 +45,16 @@ def input_roots(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[S
                 where=str(run.path),
                 next="run without --from",
             )
-        roots[name] = manifest.root
-    return roots | dict(stage.outside(run)) if isinstance(stage, ReadsOutside) else roots
+        found[name] = manifest
+    return found
 
 
 def plan_stage(stage: Stage, recipe: Recipe, run: RunFolder, asker: Asker, stages: Sequence[Stage]) -> Plan:
     """What this stage would be made of now, and whether what lies there is that already."""
     inputs = input_roots(stage, recipe, run, stages)
-    wanted = stage_hash(stage.name, stage.version, stage.settings(recipe, asker), inputs)
+    levels = {name: made.sensitivity.value for name, made in _manifests(stage, recipe, run, stages).items()}
+    settings = {"own": stage.settings(recipe, asker), "sensitivity of inputs": levels}
+    wanted = stage_hash(stage.name, stage.version, settings, inputs)
     manifest = run.manifest(stage.folder)
     return Plan(stage, wanted, inputs, manifest if manifest and manifest.hash == wanted else None)
 

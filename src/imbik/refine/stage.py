@@ -20,7 +20,7 @@ from imbik.core.errors import ImbikError
 from imbik.core.executor import BLOCK_ROWS
 from imbik.core.files import atomic_writer, read_lines, remove
 from imbik.core.lineage import sample_leaf
-from imbik.core.plugins import PluginBlock, load_plugin, make
+from imbik.core.plugins import PluginBlock, identity, make
 from imbik.core.runfolder import read_parts, write_parts
 from imbik.core.types import Books, Outcome, Sample, Sensitivity, Verdict
 from imbik.recipe import Recipe
@@ -57,13 +57,11 @@ class RefineStage:
 
     def settings(self, recipe: Recipe, asker: Asker) -> object:  # noqa: ARG002 - the contract of stages
         """The checks with their settings and versions, and the kind."""
-        kind = recipe.tasks.kind
         checks = [
             {"use": block.use, "raw": block.raw, "version": getattr(named.check, "version", 1)}
             for block, named in zip(_blocks(recipe), _checks(recipe), strict=True)
         ]
-        version = getattr(load_plugin("tasks/kinds", kind.use), "version", 1)
-        return {"kind": {"use": kind.use, "raw": kind.raw, "version": version}, "checks": checks}
+        return {"kind": identity("tasks/kinds", recipe.tasks.kind), "checks": checks}
 
     def run(self, context: StageContext) -> StageResult:
         """Refine from the start; partial work is cheap to do again.

@@ -2,7 +2,7 @@
 
 Enters: what a person types. Leaves: replies of the student and, if asked for, of a teacher. What is typed for a teacher
 goes through `ask`, so the privacy gate holds for it as for any row and the audit says what left; it is confidential
-unless the person says otherwise.
+unless the person says otherwise, and with the student's earlier replies in it no less so than the student.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from imbik.core.executor import LocalExecutor
 from imbik.core.plugins import closest
 from imbik.core.progress import Progress, SilentReporter
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Message, Question, Sampling, Sensitivity, Task
+from imbik.core.types import Message, Sensitivity, Task
+from imbik.privacy.sensitivity import inherited
 from imbik.serve.student import Answered, Student, read
+from imbik.tasks.questions import question_of
 from imbik.tasks.template import Template
 
 if TYPE_CHECKING:
@@ -103,21 +105,19 @@ class Chat:
             kind=shape.kind.use,
             messages=(*self._history, Message(role="user", content=text)),
             language=shape.language if len(shape.language) <= _CODE else "tr",
-            sensitivity=self.sensitivity,
+            sensitivity=self._level(),
             template=template.text if template else "",
             fields={given[0]: text} if given else {},
             learn=template.learn if template else "",
         )
 
+    def _level(self) -> Sensitivity:
+        """What is typed is as secret as the person says; with the student's earlier words, at least as the student."""
+        return inherited(self.sensitivity, self.student.sensitivity) if self._history else self.sensitivity
+
     def _ask(self, asker: AskEngine, task: Task) -> Reply:
-        generate, kind = self.recipe.generate, self.student.kind
-        question = Question(
-            messages=kind.question(task, reasoning=generate.reasoning == "steps", instruction=generate.instruction),
-            row=task.id,
-            sensitivity=task.sensitivity,
-            sampling=Sampling(max_tokens=generate.max_tokens),
-            choices=kind.choices(task),
-        )
+        kind = self.student.kind
+        question = question_of(self.recipe, kind, self.teacher, task, 0)
         started = time.monotonic()
         completion = next(iter(asker.ask(self.teacher, [question], purpose="chat")))
         return Reply(self.teacher, read(kind, task, completion), time.monotonic() - started)

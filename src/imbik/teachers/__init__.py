@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from imbik.core.plugins import PluginBlock, typed_settings
 from imbik.core.types import Completion, Question, Sensitivity
 
 
@@ -82,3 +83,8 @@ class LocalTeacher(Protocol):
     def answer(self, questions: Sequence[Question]) -> list[Completion]:
         """One completion a question, in order."""
         ...
+
+
+def dtype_of(block: PluginBlock) -> str:
+    """The precision a teacher's weights are loaded in: what its settings say, float32 where they say nothing."""
+    return str(getattr(typed_settings("teachers", block), "dtype", "float32"))

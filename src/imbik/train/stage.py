@@ -15,11 +15,11 @@ from pathlib import Path
 from imbik.core.errors import TrainingError
 from imbik.core.files import file_digest, write_json, write_lines
 from imbik.core.lineage import leaf
-from imbik.core.plugins import PluginBlock, load_plugin, make, typed_settings
+from imbik.core.plugins import identity, load_plugin, make
 from imbik.core.students import Best
 from imbik.core.types import Artifact, Books, Sample, Sensitivity
 from imbik.models.folder import tokenizer_hash
-from imbik.models.load import fingerprint, resolve
+from imbik.models.load import fingerprint, resolve, sensitivity_of
 from imbik.models.logits import LogitStore
 from imbik.models.model import LanguageModel
 from imbik.models.student import initial_student, tokenizer_origin
@@ -61,14 +61,15 @@ class TrainStage:
         """The train section but for what only moves speed and memory, the student, and what decides its token ids."""
         student, tasks = recipe.student, recipe.tasks
         origin, source = tokenizer_origin(recipe, asker)
+        given = resolve(student.model, recipe.base) if student.model else None
         return {
             "train": recipe.train.model_dump(mode="json", exclude=_FREE),
-            "method": _identity("train/methods", recipe.train.method),
-            "losses": [_identity("train/losses", block) for block in recipe.train.losses],
+            "method": identity("train/methods", recipe.train.method),
+            "losses": [identity("train/losses", block) for block in recipe.train.losses],
             "student": student.model_dump(mode="json", exclude={"model"}),
-            "model": fingerprint(resolve(student.model, recipe.base)) if student.model else "",
+            "model": [fingerprint(given), sensitivity_of(given)[0].value] if given else "",
             "tokenizer": tokenizer_hash(source) if source is not None else origin,
-            "kind": tasks.kind.model_dump(mode="json", exclude={"where"}),
+            "kind": identity("tasks/kinds", tasks.kind),
             "turns": tasks.turns,
             "loss_on": tasks.loss_on,
             "prompt_weight": tasks.prompt_weight,
@@ -117,8 +118,7 @@ class _Work:
         variants, warnings = plan(recipe, [sample for sample, _ in everything], kind)
         model = initial_student(recipe, run, context.asker, recipe.train.seeds[0])
         method: Method = make("train/methods", recipe.train.method)
-        levels = [model.sensitivity, *(sample.sensitivity for sample, _ in everything)]
-        level = max(levels, key=lambda item: item.rank)
+        level = _level(context, model, [sample for sample, _ in everything], variants)
         encoding = Encoding(
             model.tokenizer,
             model.tokenizer_hash,
@@ -246,10 +246,15 @@ class _Work:
         )
 
 
-def _identity(group: str, block: PluginBlock) -> dict[str, object]:
-    """A plug-in's name, version and settings with every default."""
-    settings = typed_settings(group, block).model_dump(mode="json")
-    return {"use": block.use, "version": load_plugin(group, block.use).version, "settings": settings}
+def _level(
+    context: StageContext, model: LanguageModel, samples: Sequence[Sample], variants: Sequence[Variant]
+) -> Sensitivity:
+    """What students learn from: the model they begin as, their rows, and the teacher whose logits they are taught."""
+    levels = [model.sensitivity, *(sample.sensitivity for sample in samples)]
+    captured = context.run.manifest(LOGITS) if any(variant.needs_teacher for variant in variants) else None
+    if captured is not None:
+        levels.append(captured.sensitivity)
+    return max(levels, key=lambda level: level.rank)
 
 
 def _measured_text(folder: Path) -> dict[str, str]:

@@ -233,7 +233,7 @@ def _measured(module: nn.Module, lesson: Lesson, recipe: Recipe, pupil: Pupil, s
 
     path = stage / MEASURED
     if path.exists():
-        measured = read_json(path, Measured)
+        measured = _overruled(read_json(path, Measured), recipe)
         if module_device(module) == "cpu":
             torch.set_num_threads(measured.threads)
         return measured
@@ -249,6 +249,13 @@ def _measured(module: nn.Module, lesson: Lesson, recipe: Recipe, pupil: Pupil, s
         hooks.say(line)
     write_json(path, measured)
     return measured
+
+
+def _overruled(measured: Measured, recipe: Recipe) -> Measured:
+    """What the recipe says outright goes before what was measured: it may be how a person mends a resumed run."""
+    train = recipe.train
+    micro = min(train.micro_batch, train.batch_size) or measured.micro_batch
+    return msgspec.structs.replace(measured, micro_batch=micro, threads=train.threads or measured.threads)
 
 
 def sample_batches(lesson: Lesson) -> list[list[Row]]:
