@@ -94,6 +94,18 @@ def test_many_labels_get_a_teacher_trained_here_and_a_student_an_eighth_of_it(
     assert any("trained here on your labels" in line for line in made.words)
 
 
+@pytest.mark.parametrize(("rows", "learner"), [(300, "recipe.yaml"), (ROWS_FOR_TEACHER + 500, "teacher.yaml")])
+def test_a_model_that_learns_labels_learns_its_questions_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, learner: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", labelled(tmp_path / "a.csv", rows))
+    recipe = load_recipe(made.recipe.parent / learner)
+    assert (recipe.tasks.loss_on, recipe.tasks.prompt_weight, recipe.train.keep) == ("all", 0.04, "last")
+    if learner == "teacher.yaml":
+        assert load_recipe(made.recipe).tasks.loss_on == "answer"
+
+
 def test_rows_without_answers_ask_for_a_teacher_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     made = init("my-run", lines(tmp_path / "a.jsonl", [{"text": f"metin {i}"} for i in range(40)]))

@@ -34,6 +34,11 @@ teachers:
   buyuk: {use: openai, base_url: "http://127.0.0.1:8000/v1", model: MODEL-NAME}
 generate: {teacher: buyuk, samples: 1, reasoning: steps, max_tokens: 512}
 """
+# A label is one token; a model made from nothing that learns it alone learns little of the language: docs/banking77.md.
+WHOLE_TEXT = """\
+  loss_on: all             # the questions are learned too: from them a model made from nothing learns the language;
+  prompt_weight: 0.04      # each of their tokens counts little, so that they do not drown the one of the label
+"""
 HEADER = """\
 # Made by `imbik init` from {path}
 # ({rows:,} rows, {format}{encoding}). Change what you like: `imbik explain KEY` says what a key does, and the same
@@ -55,7 +60,8 @@ def flow(values: Mapping[str, object]) -> str:
 def recipe_text(name: str, source: str, test: str, found: Inspection, proposal: Proposal) -> str:
     """The text of recipe.yaml."""
     teacher = proposal.teacher
-    parts = [_header(found), f"name: {name}\n", _tasks(source, test, found, proposal)]
+    labels = found.kind == "classification" and proposal.way == "plain fine-tuning"
+    parts = [_header(found), f"name: {name}\n", _tasks(source, test, found, proposal, whole=labels)]
     if teacher is not None:
         parts.append(_taught_here(teacher))
     elif proposal.way == "recorded answers":
@@ -71,7 +77,7 @@ def recipe_text(name: str, source: str, test: str, found: Inspection, proposal: 
         f"refine: {checks}          # what is learned must have an answer, and the right one where it is known\n"
     )
     parts.append("".join(_student(proposal.model, found, tokenizer="teacher" if teacher else "train")))
-    parts.append("".join(_train(proposal.model, kd=teacher is not None)))
+    parts.append("".join(_train(proposal.model, kd=teacher is not None, labels=labels)))
     parts.append(_evaluate(found))
     if proposal.way in {"plain fine-tuning", "teacher trained here"}:
         parts.append("\n" + API)
@@ -85,11 +91,11 @@ def teacher_text(name: str, source: str, test: str, found: Inspection, proposal:
         [
             "# The teacher, trained here on your own labels. recipe.yaml runs this one by itself when it needs it.\n",
             f"name: {name}-teacher\n",
-            _tasks(source, test, found, proposal),
+            _tasks(source, test, found, proposal, whole=True),
             "generate: {from: reference}      # it learns the labels of the rows\n",
             "refine: [shape, answer]\n",
             *_student(proposal.teacher, found, tokenizer="train"),
-            *_train(proposal.teacher, kd=False),
+            *_train(proposal.teacher, kd=False, labels=True),
             _evaluate(found),
         ]
     )
@@ -100,7 +106,7 @@ def _header(found: Inspection) -> str:
     return HEADER.format(path=found.path, rows=found.rows, format=found.format, encoding=encoding)
 
 
-def _tasks(source: str, test: str, found: Inspection, proposal: Proposal) -> str:
+def _tasks(source: str, test: str, found: Inspection, proposal: Proposal, *, whole: bool) -> str:
     lines = ["tasks:\n", f"  source: {quoted(source)}\n"]
     if test:
         lines.append(f"  test_source: {quoted(test)}\n")
@@ -108,6 +114,8 @@ def _tasks(source: str, test: str, found: Inspection, proposal: Proposal) -> str
     if found.mapping:
         lines.append(f"  columns: {flow(found.mapping)}      # field: your column\n")
     lines.append(f"  language: {found.language}\n")
+    if whole:
+        lines.append(WHOLE_TEXT)
     lines.append(SENSITIVITY)
     split = {"validation": proposal.validation, "test": proposal.test}
     lines.append(
@@ -156,7 +164,7 @@ def _student(model: Model, found: Inspection, *, tokenizer: str) -> Iterator[str
         yield "  # of all above, with train: {method: lora, learning_rate: 2.0e-4, epochs: 3}\n"
 
 
-def _train(model: Model, *, kd: bool) -> Iterator[str]:
+def _train(model: Model, *, kd: bool, labels: bool) -> Iterator[str]:
     yield "train:\n"
     if kd:
         yield "  losses:\n"
@@ -166,6 +174,10 @@ def _train(model: Model, *, kd: bool) -> Iterator[str]:
     yield f"  batch_size: {model.batch_size}\n"
     yield f"  learning_rate: {model.learning_rate:.1e}\n"
     yield "  weight_decay: 0.1\n"
+    if labels:
+        yield "  dropout: 0.1\n"
+        yield "  schedule: warmup_stable_decay\n"
+        yield "  keep: last      # accuracy goes on rising after the validation loss has turned\n"
     if kd:
         yield "  # controls: [text_only]      # the same student without the probabilities: is the signal worth it?\n"
 
