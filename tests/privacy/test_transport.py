@@ -225,6 +225,23 @@ async def test_a_recipe_cannot_send_any_secret_anywhere(
     assert "gizli" not in str(error.value)
 
 
+async def test_a_server_that_repeats_the_key_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMBIK_FAKE_KEY", "gizli-anahtar")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        given = next(line for line in head.split(b"\r\n") if line.startswith(b"Authorization"))
+        writer.write(b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n%s" % (len(given), given))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, door(tmp_path) as transport:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        reply = await send(transport, request(url, key_name="IMBIK_FAKE_KEY"))
+    assert reply.body.decode() == "Authorization: Bearer …"
+
+
 async def test_no_connection_says_why_and_a_hanging_one_ends_at_the_deadline(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

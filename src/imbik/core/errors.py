@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from imbik.core.secrets import masked
+
 
 class ExitCode(IntEnum):
     """What the process returns; documented in docs/exit-codes.md from the docstrings below."""
@@ -24,12 +26,12 @@ class ExitCode(IntEnum):
 
 
 class ImbikError(Exception):
-    """Base of all errors shown to a user: `what` happened, `where`, what to do `next`."""
+    """Base of all errors shown to a user: `what` happened, `where`, what to do `next`; none repeats a key."""
 
     exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, what: str, *, where: str = "", next: str = "") -> None:
-        self.what, self.where, self.next = what, where, next
+        self.what, self.where, self.next = masked(what), masked(where), masked(next)
         super().__init__(str(self))
 
     def __str__(self) -> str:

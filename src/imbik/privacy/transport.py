@@ -243,8 +243,9 @@ class Transport:
             raise RuntimeError("Transport is used inside `async with`, and for endpoints")
         url, host = self._target(request.url, address)
         headers = {**request.headers, "Host": host}
-        if request.key_name:
-            headers[request.key_header] = request.key_prefix + self._key(request.key_name, target, address)
+        key = self._key(request.key_name, target, address) if request.key_name else ""
+        if key:
+            headers[request.key_header] = request.key_prefix + key
         async with self._session.post(
             url,
             data=request.body,
@@ -253,7 +254,9 @@ class Transport:
             server_hostname=target.host if target.scheme == "https" else None,
         ) as response:
             self._prefer(target, address)
-            return Reply(response.status, response.headers, await self._body(response))
+            body = await self._body(response)
+            # A server that refuses a key may repeat it, and its words end in errors and in the run folder.
+            return Reply(response.status, response.headers, _without(key, body) if response.status >= 300 else body)
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         """The reply's body, as long as it stays within the limit."""
@@ -302,6 +305,11 @@ class Transport:
         if slot not in self._keys:
             self._keys[slot] = find_key(name, target, address, self._gate.operator)
         return self._keys[slot]
+
+
+def _without(key: str, body: bytes) -> bytes:
+    """An error's body without the key; short ones (`EMPTY`, for servers that want any) are no secret."""
+    return body.replace(key.encode(), "…".encode()) if len(key) >= 8 else body
 
 
 def _connect_reason(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> str:

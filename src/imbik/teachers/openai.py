@@ -16,7 +16,8 @@ from pydantic import Field
 
 from imbik.core.errors import PluginError, UsageError
 from imbik.core.files import digest_value
-from imbik.core.plugins import PluginSettings
+from imbik.core.plugins import KeyName, PluginSettings
+from imbik.core.secrets import masked
 from imbik.core.types import Completion, Outcome, Question, TokenLogprob, Usage
 from imbik.privacy.addresses import endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
@@ -55,7 +56,7 @@ class OpenAITeacher:
 
         model: str = Field(min_length=1, description="the model's name at the endpoint")
         base_url: str = Field(_HOME, description="address of the API, usually ending in /v1")
-        key: str = Field(
+        key: KeyName = Field(
             "", description="name of the key in the environment or keyring (default: OPENAI_API_KEY there)"
         )
         served_as: str = Field("", description="what is really served there, when the address may change")
@@ -192,7 +193,7 @@ def _error_text(body: object) -> str:
     error = body.get("error") or body.get("detail") or body.get("message")
     if isinstance(error, dict):
         error = error.get("message") or error.get("code")
-    return _KEY_LIKE.sub(r"\1…", str(error))[:300] if error else ""
+    return masked(_KEY_LIKE.sub(r"\1…", str(error)))[:300] if error else ""
 
 
 def _malformed(reason: str) -> Completion:
