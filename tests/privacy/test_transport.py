@@ -210,6 +210,8 @@ async def test_the_key_comes_from_the_environment_and_is_never_in_an_error(
         ("IMBIK_MISSING", "http://127.0.0.1:1/v1", "export IMBIK_MISSING="),
         ("AWS_SECRET_ACCESS_KEY", "http://127.0.0.1:1/v1", "is not read as a key"),
         ("OPENAI_API_KEY", "http://127.0.0.1:1/v1", "belongs to api.openai.com"),
+        ("STRIPE_API_KEY", "https://127.0.0.1:1/v1", "imbik does not know"),
+        ("IMBIK_A\ngizli", "https://127.0.0.1:1/v1", "is not read as a key"),
         ("IMBIK_FAKE_KEY", "http://192.0.2.1:1/v1", "unencrypted"),
     ],
 )
@@ -217,7 +219,7 @@ async def test_a_recipe_cannot_send_any_secret_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, url: str, what: str
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    for secret in ("AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "IMBIK_FAKE_KEY"):
+    for secret in ("AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "STRIPE_API_KEY", "IMBIK_FAKE_KEY"):
         monkeypatch.setenv(secret, "gizli")
     async with door(tmp_path) as transport:
         with pytest.raises(UsageError, match=what) as error:
