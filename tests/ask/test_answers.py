@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from asking import stored_sensitivity
 from imbik.ask import claims
-from imbik.ask.answers import AnswerStore, Claim, Stored, stored_sensitivity
+from imbik.ask.answers import AnswerStore, Claim, Stored
 from imbik.core.errors import DiskFullError, RunFolderError
 from imbik.core.types import Sensitivity
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from asking import FAST, question, questions
-from imbik.ask.answers import AnswerStore, stored_sensitivity
+from asking import FAST, question, questions, stored_sensitivity
+from imbik.ask.answers import AnswerStore
 from imbik.ask.key import question_key
 from imbik.ask.local import LocalAsker
 from imbik.core.errors import BooksError

@@ -109,6 +109,7 @@ def test_identity_is_what_shapes_answers_and_nothing_else() -> None:
         ({"extra": {"messages": []}}, "'messages' is set by imbik"),
         ({"modell": "a"}, "did you mean 'model'"),
         ({"concurrency": 0}, "concurrency"),
+        ({"price": {"input": 1, "currency": "EUR"}}, "unknown key 'price.currency'"),
     ],
 )
 def test_wrong_settings_are_said(settings: dict[str, Any], what: str) -> None:

@@ -26,7 +26,6 @@ from imbik.core.types import Sensitivity
 T = TypeVar("T")
 _GROUP_SECONDS = 0.002
 _GROUP_MOST = 4_096
-_LEVELS = tuple(Sensitivity)
 
 
 class Stored(NamedTuple):
@@ -224,13 +223,3 @@ def _insert(connection: sqlite3.Connection, key: bytes, teacher: str, answer: St
 
 def _raise(connection: sqlite3.Connection, key: bytes, sensitivity: Sensitivity) -> None:
     connection.execute("UPDATE answers SET sensitivity = max(sensitivity, ?) WHERE key = ?", (sensitivity.rank, key))
-
-
-def stored_sensitivity(path: Path, key: bytes) -> Sensitivity | None:
-    """The highest sensitivity ever seen for an answer, or None when none is stored."""
-    connection = connect(path)
-    try:
-        row = connection.execute("SELECT sensitivity FROM answers WHERE key = ?", (key,)).fetchone()
-    finally:
-        connection.close()
-    return _LEVELS[row[0]] if row else None

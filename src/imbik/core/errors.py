@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     USAGE = 2  # the command, recipe or input is wrong
     BAR_NOT_MET = 3  # `evaluate.require` was not reached
     WAITING = 4  # waiting for people
-    BUDGET_SPENT = 5  # the money or token budget is spent
+    BUDGET_SPENT = 5  # kept for budgets: the money or token budget is spent
     BLOCKED = 6  # the privacy gate held rows back
     LOCKED = 7  # another process writes this run
     UNREACHABLE = 8  # a teacher could not be reached
@@ -106,12 +106,6 @@ class BarNotMetError(ImbikError):
     """The report is written, but a required figure was not reached."""
 
     exit_code = ExitCode.BAR_NOT_MET
-
-
-class BudgetError(ImbikError):
-    """The budget is spent."""
-
-    exit_code = ExitCode.BUDGET_SPENT
 
 
 class RunFolderError(ImbikError):

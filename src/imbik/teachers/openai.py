@@ -41,11 +41,10 @@ _HEADERS = {"Content-Type": "application/json"}
 
 
 class Price(PluginSettings):
-    """What a million tokens cost; exact decimals."""
+    """What a million tokens cost in US dollars; exact decimals."""
 
-    input: Decimal = Field(Decimal(0), ge=0, description="per million tokens read")
-    output: Decimal = Field(Decimal(0), ge=0, description="per million tokens written")
-    currency: str = Field("USD", description="ISO 4217")
+    input: Decimal = Field(Decimal(0), ge=0, description="USD per million tokens read")
+    output: Decimal = Field(Decimal(0), ge=0, description="USD per million tokens written")
 
 
 class OpenAITeacher:
@@ -63,7 +62,7 @@ class OpenAITeacher:
         concurrency: int = Field(64, ge=1, le=4096, description="requests at a time at most; fewer when it refuses")
         timeout: float = Field(300.0, gt=0, description="seconds for one request")
         extra: dict[str, Any] = Field({}, description="further fields of the request's body")
-        price: Price | None = Field(None, description="price of a million tokens, for the spend in the report")
+        price: Price | None = Field(None, description="price of a million tokens in USD, for the spend shown")
         top_logprobs: int = Field(0, ge=0, le=20, description="alternatives to ask for at each token (0: none)")
         sampling: bool = Field(True, description="send temperature, top_p and seed (some reasoning models refuse them)")
         limit: Literal["", "max_tokens", "max_completion_tokens"] = Field(
