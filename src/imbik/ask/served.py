@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,6 +21,7 @@ from imbik.ask.limits import Limiter
 from imbik.ask.retry import RetryPolicy, Trouble, refused, trouble_in, unreachable
 from imbik.core.errors import ImbikError
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.privacy.gate import Decision
 from imbik.privacy.transport import BlockedAtDoorError, Reply, Transport, TransportError
 from imbik.teachers import ServedTeacher, WireResponse
 
@@ -85,15 +87,18 @@ class ServedAsker:
         except UnicodeEncodeError:
             return Completion(outcome=Outcome.FAILED, reason=NO_TEXT)
         while True:
-            joined = key in self._flights
-            decision = await self._transport.admit(
-                self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose, write=joined
-            )
-            if not decision.allowed:
+            decision = await self._admit(question, purpose, lambda: key in self._flights)
+            if decision is not None and not decision.allowed:
                 return Completion(outcome=Outcome.BLOCKED, reason=decision.reason)
-            settled = await self._join(self._flights.get(key) or self._start(key, question, purpose))
+            flight = self._flights.get(key)
+            settled = await self._join(flight or self._start(key, question, purpose))
             if settled is None:
                 continue
+            if decision is None and flight is not None and not settled.stored:
+                # The host had no address when this row joined, and has one now: the gate has yet to be asked of it.
+                decision = await self._admit(question, purpose, lambda: True)
+                if decision is not None and not decision.allowed:
+                    return Completion(outcome=Outcome.BLOCKED, reason=decision.reason)
             if question.sensitivity.rank > settled.sensitivity.rank:
                 await self._store.run(self._store.raise_sensitivity(key, question.sensitivity))
             if settled.enough_for(question):
@@ -102,6 +107,11 @@ class ServedAsker:
                         self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose
                     )
                 return settled.completion
+
+    async def _admit(self, question: Question, purpose: str, write: Callable[[], bool]) -> Decision | None:
+        return await self._transport.admit(
+            self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose, write=write
+        )
 
     async def close(self, grace: float) -> None:
         """Let requests under way end for `grace` seconds, so that what is paid for is stored; give up the rest."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -136,19 +136,22 @@ class Transport:
         if self._session is not None:
             await self._session.close()
 
-    async def admit(self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str, write: bool) -> Decision:
+    async def admit(
+        self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str, write: Callable[[], bool]
+    ) -> Decision | None:
         """What the gate says of sending this row there, before anything else is done with it.
 
-        A refusal is written to the audit chain at once, an allowance by `send`; `write` is for a row whose question is
-        under way already in another row's name. A host without an address is no refusal: sending will say so.
+        A refusal is written to the audit chain at once, an allowance by `send`; `write` says whether the row's question
+        is under way already in another row's name, and is asked last: looking the host up takes time. None: the host
+        has no address, so nothing was decided or written; sending will say so.
         """
         target = self._endpoint(url)
         try:
             place = (await self._places(target, sensitivity))[0]
         except UnreachableError:
-            return Decision(True, "no address yet")
+            return None
         decision = self._gate.foresee(sensitivity, place)
-        if write or not decision.allowed:
+        if write() or not decision.allowed:
             decision = self._gate.decide(sensitivity, place, rows=(row,), purpose=purpose)
         return decision
 
