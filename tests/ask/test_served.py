@@ -156,6 +156,35 @@ def test_an_unreadable_answer_is_asked_again_by_the_next_run_a_refusal_is_not(tm
     assert dict(teacher.asked) == {"boş": 1}
 
 
+def test_a_good_answer_under_a_lower_limit_takes_the_place_of_an_unreadable_one(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("empty")]) as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("boş", max_tokens=2048)])) == [Outcome.MALFORMED]
+        teacher.set_rules()
+        teacher.reset()
+        for _ in range(3):
+            with make_engine(tmp_path, teacher.base_url) as engine:
+                assert outcomes(ask(engine, [question("boş", max_tokens=1024)])) == [GOOD]
+    assert teacher.count == 1  # paid once
+
+
+def test_an_unreadable_answer_leaves_a_paid_one_that_was_cut_off(tmp_path: Path) -> None:
+    with FakeTeacher(lambda _: "bir iki üç dört") as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("uzun", max_tokens=2)])) == [Outcome.TRUNCATED]
+        teacher.set_rules(Rule("empty"))
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("uzun", max_tokens=9)])) == [Outcome.MALFORMED]
+        teacher.set_rules()
+        teacher.reset()
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("uzun", max_tokens=2)])) == [Outcome.TRUNCATED]
+            assert teacher.count == 0
+            assert outcomes(ask(engine, [question("uzun", max_tokens=9)])) == [GOOD]
+            assert outcomes(ask(engine, [question("uzun", max_tokens=9)])) == [GOOD]
+    assert teacher.count == 1
+
+
 def test_raising_the_limit_asks_only_truncated_rows_again(tmp_path: Path) -> None:
     def talk(messages: object) -> str:
         return "bir iki üç" if "kısa" in str(messages) else "bir iki üç dört beş altı"

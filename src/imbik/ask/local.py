@@ -130,7 +130,9 @@ class LocalAsker:
             block.known[key] = completion
             if not self._recorded and completion.outcome is not Outcome.FAILED:
                 raw = Stored("completion", msgspec.json.encode(completion), row.sampling.max_tokens, completion.seconds)
-                stored.append(self._store.submit(self._store.put(key, self.teacher.identity, raw, block.levels[key])))
+                readable = completion.outcome is not Outcome.MALFORMED
+                put = self._store.put(key, self.teacher.identity, raw, block.levels[key], readable=readable)
+                stored.append(self._store.submit(put))
         for future in stored:
             future.result()
         self._release(block)
