@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,13 @@ def make_engine(
 def ask(engine: AskEngine, asked: Sequence[Question]) -> list[Completion]:
     """All completions at once."""
     return list(engine.ask("buyuk", asked, purpose="generate"))
+
+
+def stored_sensitivity(store: Path, key: bytes) -> Sensitivity | None:
+    """The sensitivity that an answer is stored with, or None when none is stored."""
+    with closing(sqlite3.connect(store)) as connection:
+        row = connection.execute("SELECT sensitivity FROM answers WHERE key = ?", (key,)).fetchone()
+    return tuple(Sensitivity)[row[0]] if row else None
 
 
 def outcomes(completions: Sequence[Completion]) -> list[Outcome]:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from imbik.advise import propose as proposing
 from imbik.advise.init import init
 from imbik.advise.propose import ROWS_FOR_TEACHER, propose, size_of
+from imbik.advise.recipe_text import API
 from imbik.core.errors import BlockedError, ExitCode, InputError, UsageError
+from imbik.core.plugins import load_plugin, typed_settings
 from imbik.core.runfolder import RunFolder
+from imbik.core.types import Message, Question, Sensitivity
 from imbik.pipeline.preflight import preflight
+from imbik.privacy.addresses import endpoint, normal
+from imbik.privacy.keys import find_key
+from imbik.privacy.operator import Operator
 from imbik.recipe import load_recipe
+from imbik.recipe.sections import as_block
 from imbik.tasks.inspect import inspect
+from imbik.teachers import TeacherContext
 
 
 def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
@@ -76,6 +86,24 @@ def test_where_answers_are_there_no_key_and_no_server_is_needed(
     text = made.recipe.read_text(encoding="utf-8")
     assert "# sensitivity: public" in text
     assert "OPENAI_API_KEY" in text or recipe.teachers
+
+
+def test_the_key_that_the_text_speaks_of_is_the_one_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    exported, kept = re.findall(r"export (\w+)=…   or: keyring set imbik (\w+)", API)[0]
+    lines = [line.removeprefix("# ") for line in API.splitlines()]
+    proposed = yaml.safe_load("\n".join(line for line in lines if re.match(r"teachers:|  buyuk:|generate:", line)))
+    block = as_block(proposed["teachers"]["buyuk"])
+    teacher = load_plugin("teachers", block.use)(
+        typed_settings("teachers", block), TeacherContext("buyuk", Path(), Path())
+    )
+    asked = Question(messages=(Message(role="user", content="a"),), row="r", sensitivity=Sensitivity.PUBLIC)
+    request = teacher.request(asked)
+    assert request.key_name == exported
+    monkeypatch.setattr("keyring.get_password", lambda service, name: {("imbik", kept): "gizli"}.get((service, name)))
+    assert find_key(request.key_name, endpoint(request.url), normal("93.184.216.34"), Operator()) == "gizli"
+    (example,) = re.findall(r"key: (IMBIK_\w+)", API)
+    monkeypatch.setenv(example, "gizli")
+    assert find_key(example, endpoint("https://api.example.com/v1"), normal("93.184.216.34"), Operator()) == "gizli"
 
 
 def test_many_labels_get_a_teacher_trained_here_and_a_student_an_eighth_of_it(

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from asking import stored_sensitivity
 from imbik.ask import claims
-from imbik.ask.answers import AnswerStore, Claim, Stored, stored_sensitivity
+from imbik.ask.answers import AnswerStore, Claim, Stored
 from imbik.core.errors import DiskFullError, RunFolderError
 from imbik.core.types import Sensitivity
 
@@ -85,6 +86,26 @@ def test_a_stored_answer_that_does_not_do_is_claimed_once_only(store: AnswerStor
     assert found.body == b"longer"
     assert other.submit(other.put(b"k", "t", raw(b"shorter", 5), PUBLIC)).result() == 2
     other.close()
+
+
+def test_an_unreadable_answer_never_wins_against_a_readable_one(store: AnswerStore, path: Path) -> None:
+    def put(body: bytes, limit: int, level: Sensitivity = PUBLIC, *, readable: bool = True, bad: int = 0) -> int:
+        work = store.put(b"k", "t", raw(body, limit), level, readable=readable, bad=bad)
+        return store.submit(work).result()
+
+    def body() -> bytes:
+        found = store.submit(store.claim(b"k", PUBLIC)).result()
+        assert isinstance(found, Stored)
+        return found.body
+
+    assert put(b"garbage", 2048, readable=False) == 1
+    assert put(b"more garbage", 2048, readable=False, bad=1) == 2
+    assert put(b"good", 1024, bad=2) == 3  # a lower limit, but one can read it
+    assert put(b"garbage again", 4096, SPECIAL, readable=False, bad=2) == 3
+    assert body() == b"good"
+    assert stored_sensitivity(path, b"k") is SPECIAL
+    assert put(b"shorter", 512) == 3
+    assert body() == b"good"
 
 
 _HOLDER = """

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from asking import FAST, question, questions
-from imbik.ask.answers import AnswerStore, stored_sensitivity
+from asking import FAST, question, questions, stored_sensitivity
+from imbik.ask.answers import AnswerStore
 from imbik.ask.key import question_key
 from imbik.ask.local import LocalAsker
 from imbik.core.errors import BooksError
-from imbik.core.executor import LocalExecutor
+from imbik.core.executor import Executor, LocalExecutor
 from imbik.core.types import Completion, Outcome, Question, Recorded, Sensitivity
 from imbik.privacy.audit import Audit, read_audit
 from imbik.privacy.gate import Gate
 from imbik.privacy.operator import Operator
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Echo:
@@ -49,9 +55,24 @@ def store(tmp_path: Path) -> Iterator[AnswerStore]:
     opened.close()
 
 
-def asker(teacher: Echo, store: AnswerStore, folder: Path) -> LocalAsker:
+class Ahead:
+    """An executor that draws blocks before the first one is worked on, as worker processes make it."""
+
+    def __init__(self, blocks: int) -> None:
+        self.blocks = blocks
+
+    def map(self, process: Callable[[Sequence[T]], U], blocks: Iterable[Sequence[T]]) -> Iterator[U]:
+        """`process(block)` for every block, in order."""
+        source = iter(blocks)
+        waiting = deque(islice(source, self.blocks))
+        while waiting:
+            yield process(waiting.popleft())
+            waiting.extend(islice(source, 1))
+
+
+def asker(teacher: Echo, store: AnswerStore, folder: Path, executor: Executor | None = None) -> LocalAsker:
     """An asker with a gate of its own."""
-    return LocalAsker(teacher, Gate(Operator(), Audit(folder)), store, LocalExecutor(), FAST)
+    return LocalAsker(teacher, Gate(Operator(), Audit(folder)), store, executor or LocalExecutor(), FAST)
 
 
 def test_blocks_in_order_and_each_question_once(tmp_path: Path, store: AnswerStore) -> None:
@@ -62,6 +83,32 @@ def test_blocks_in_order_and_each_question_once(tmp_path: Path, store: AnswerSto
     assert teacher.blocks == [["soru 0", "soru 1", "soru 2", "soru 3"], ["soru 4", "soru 5"]]
     assert list(asker(teacher, store, tmp_path).ask(asked, "generate")) == answers
     assert sum(map(len, teacher.blocks)) == 6
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 4, 9])
+def test_an_executor_that_draws_ahead_computes_each_question_once(
+    tmp_path: Path, store: AnswerStore, ahead: int
+) -> None:
+    teacher = Echo()
+    asked = [question(f"soru {number % 3}", row=f"satır {number}") for number in range(20)]
+    asked += [question("bir iki üç", row="kısa", max_tokens=2)] * 4 + [question("bir iki üç", row="uzun")] * 5
+    answers = list(asker(teacher, store, tmp_path, Ahead(ahead)).ask(asked, "generate"))
+    words = [item.messages[-1].content for item in asked]
+    assert [item.answer for item in answers] == [*words[:20], *["bir iki"] * 4, *words[24:]]
+    computed = [text for block in teacher.blocks for text in block]
+    assert sorted(computed) == ["bir iki üç"] * 2 + ["soru 0", "soru 1", "soru 2"]
+    assert len(list(read_audit(tmp_path / "audit.jsonl"))) == len(asked)
+
+
+def test_what_failed_in_an_earlier_block_is_tried_in_a_later_one(tmp_path: Path, store: AnswerStore) -> None:
+    class Once(Echo):
+        def _one(self, item: Question) -> Completion:
+            first = len(self.blocks) == 1
+            return Completion(outcome=Outcome.FAILED) if first else super()._one(item)
+
+    asked = [question("aynı", row=f"satır {number}") for number in range(8)]
+    answers = list(asker(Once(), store, tmp_path, Ahead(2)).ask(asked, "generate"))
+    assert [item.outcome for item in answers] == [Outcome.FAILED] * 4 + [Outcome.ANSWERED] * 4
 
 
 def test_every_row_leaves_an_audit_line_and_needs_no_attestation(tmp_path: Path, store: AnswerStore) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +17,10 @@ from imbik.ask.retry import RetryPolicy
 from imbik.core.errors import RunFolderError, TeacherUnreachableError, UsageError
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Outcome, Question, Sensitivity
-from imbik.privacy.addresses import endpoint
+from imbik.privacy.addresses import Address, Endpoint, endpoint
 from imbik.privacy.audit import read_audit, verify
 from imbik.privacy.operator import LocalEndpoint, Operator
+from imbik.privacy.transport import Transport, UnreachableError
 from imbik.testing import FakeTeacher, Rule
 
 GOOD = Outcome.ANSWERED
@@ -64,6 +66,42 @@ def test_identical_questions_of_one_call_are_paid_once(tmp_path: Path) -> None:
     assert {item.answer for item in answers} == {"Duydum: aynı"}
     lines = list(read_audit(tmp_path / "deneme" / "audit.jsonl"))
     assert len({line.rows for line in lines}) == 30  # every row whose words left has its line
+
+
+def audited(run: Path) -> int:
+    """How many rows the audit chain names as having been allowed to leave."""
+    lines = [line for line in read_audit(run / "audit.jsonl") if line.verdict == "allowed"]
+    return len({row for line in lines for row in line.rows})
+
+
+def test_identical_questions_to_a_host_by_name_all_stand_in_the_audit(tmp_path: Path) -> None:
+    with FakeTeacher(latency=0.1) as teacher:
+        with make_engine(tmp_path, f"http://localhost:{teacher.port}/v1") as engine:
+            assert outcomes(ask(engine, [question("aynı", row=f"satır {number}") for number in range(5)])) == [GOOD] * 5
+    assert teacher.count == 1
+    assert audited(tmp_path / "deneme") == 5
+
+
+def test_a_row_that_joined_before_the_host_had_an_address_is_still_gated_and_audited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, looked_up = Transport._addresses, 0
+
+    async def late(self: Transport, target: Endpoint) -> list[Address]:
+        nonlocal looked_up
+        looked_up += 1
+        await asyncio.sleep(0.01)
+        if looked_up <= 4:
+            raise UnreachableError("no address")
+        return await real(self, target)
+
+    monkeypatch.setattr(Transport, "_addresses", late)
+    asked = [question("aynı", row=f"satır {number}") for number in range(3)]
+    asked.append(question("aynı", row="gizli", sensitivity=Sensitivity.CONFIDENTIAL))
+    with FakeTeacher(latency=0.1) as teacher, make_engine(tmp_path, teacher.base_url) as engine:
+        assert outcomes(ask(engine, asked)) == [GOOD] * 3 + [Outcome.BLOCKED]
+    assert teacher.count == 1
+    assert audited(tmp_path / "deneme") == 3
 
 
 def test_questions_are_taken_lazily_and_a_window_at_a_time(tmp_path: Path) -> None:
@@ -116,6 +154,35 @@ def test_an_unreadable_answer_is_asked_again_by_the_next_run_a_refusal_is_not(tm
         with make_engine(tmp_path, teacher.base_url) as engine:
             assert outcomes(ask(engine, [question("boş"), question("ret")])) == [GOOD, Outcome.REFUSED]
     assert dict(teacher.asked) == {"boş": 1}
+
+
+def test_a_good_answer_under_a_lower_limit_takes_the_place_of_an_unreadable_one(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("empty")]) as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("boş", max_tokens=2048)])) == [Outcome.MALFORMED]
+        teacher.set_rules()
+        teacher.reset()
+        for _ in range(3):
+            with make_engine(tmp_path, teacher.base_url) as engine:
+                assert outcomes(ask(engine, [question("boş", max_tokens=1024)])) == [GOOD]
+    assert teacher.count == 1  # paid once
+
+
+def test_an_unreadable_answer_leaves_a_paid_one_that_was_cut_off(tmp_path: Path) -> None:
+    with FakeTeacher(lambda _: "bir iki üç dört") as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("uzun", max_tokens=2)])) == [Outcome.TRUNCATED]
+        teacher.set_rules(Rule("empty"))
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("uzun", max_tokens=9)])) == [Outcome.MALFORMED]
+        teacher.set_rules()
+        teacher.reset()
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [question("uzun", max_tokens=2)])) == [Outcome.TRUNCATED]
+            assert teacher.count == 0
+            assert outcomes(ask(engine, [question("uzun", max_tokens=9)])) == [GOOD]
+            assert outcomes(ask(engine, [question("uzun", max_tokens=9)])) == [GOOD]
+    assert teacher.count == 1
 
 
 def test_raising_the_limit_asks_only_truncated_rows_again(tmp_path: Path) -> None:

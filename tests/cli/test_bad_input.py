@@ -126,6 +126,19 @@ def test_a_secret_is_refused_and_not_written(run: Callable[..., Ended], tmp_path
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_key_where_its_name_belongs_is_refused_before_anything_is_written(
+    run: Callable[..., Ended], tmp_path: Path
+) -> None:
+    key = "9a8b7c6d5e4f3a2b1c0d"
+    block = f"{{use: openai, model: m, base_url: 'http://127.0.0.1:9/v1', key: {key}}}"
+    ended = run(GOOD, teachers=f"teachers: {{a: {block}}}\ngenerate: {{teacher: a}}")
+    assert ended.code == ExitCode.USAGE
+    assert "recipe.yaml:7" in ended.err
+    assert "'teachers.a.key' is not the name of a key" in ended.err
+    assert key not in ended.err + ended.out
+    assert not (tmp_path / "runs").exists()
+
+
 def test_an_unreachable_teacher(run: Callable[..., Ended]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

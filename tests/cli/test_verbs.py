@@ -97,7 +97,7 @@ def test_a_missing_recipe_and_a_missing_file(imbik: Imbik) -> None:
 
 
 def test_trust_pins_a_file(imbik: Imbik, tmp_path: Path) -> None:
-    (tmp_path / "operator.yaml").write_text("declassifiers: [dpo@example.com]\n")
+    (tmp_path / "operator.yaml").write_text("unlisted: nothing\n")
     ended = imbik("privacy", "trust", "operator.yaml")
     assert ended.code == ExitCode.DONE
     assert "trusted until it changes" in ended.out

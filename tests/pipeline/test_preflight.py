@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from imbik.core.errors import BlockedError, ExitCode, ImbikError, ModelError, PluginError, RecipeError
+from imbik.core.plugins import PluginBlock
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline.estimate import estimate
 from imbik.pipeline.preflight import Preflight, preflight, size
@@ -98,6 +99,16 @@ def test_contradictions_are_refused(
     with pytest.raises(RecipeError, match=words) as raised:
         check(written(API, *overrides))
     assert advice in raised.value.next
+
+
+@pytest.mark.parametrize("raw", [{"key": "9a8b7c6d"}, {"extra": {"x-api-key": "9a8b7c6d"}}])
+def test_a_secret_in_a_recipe_that_was_never_a_file_is_refused(
+    written: Callable[..., Recipe], raw: dict[str, object]
+) -> None:
+    block = PluginBlock(use="openai", raw={"model": "m", **raw})
+    with pytest.raises(RecipeError, match=r"'teachers\.big\.") as error:
+        check(written(API).model_copy(update={"teachers": {"big": block}}))
+    assert "9a8b" not in str(error.value)
 
 
 def test_capture_without_a_teacher_is_refused(written: Callable[..., Recipe]) -> None:

@@ -16,7 +16,19 @@ EXCEPTIONS = {
     "cli/fake_teacher.py": "starts the fake teacher, a server",
     "testing/fake_teacher.py": "is a server",
 }
-CLIENTS = {"httpx", "requests", "urllib3", "pycurl", "websockets", "grpc", "paramiko", "ftplib", "smtplib", "telnetlib"}
+CLIENTS = {
+    "aiohttp",
+    "httpx",
+    "requests",
+    "urllib3",
+    "pycurl",
+    "websockets",
+    "grpc",
+    "paramiko",
+    "ftplib",
+    "smtplib",
+    "telnetlib",
+}
 CLIENTS |= {"openai", "anthropic", "litellm", "http.client", "urllib.request", "xmlrpc", "httpx2", "huggingface_hub"}
 CALLS = {"ClientSession", "create_connection", "open_connection", "connect_ex", "urlopen", "snapshot_download"}
 CALLS |= {"hf_hub_download", "sock_connect", "TCPConnector", "load_dataset", "push_to_hub"}
@@ -64,7 +76,8 @@ def test_the_transport_itself_is_caught_by_the_same_search(root: Path) -> None:
         "from requests import get",
         "import urllib.request",
         "def f():\n    from huggingface_hub import snapshot_download",
-        "import aiohttp\naiohttp.ClientSession()",
+        "import aiohttp\naiohttp.request('POST', 'http://a')",
+        "import httpx\ndef f(u, b):\n    return httpx.post(u, content=b)",
         "import socket\nsocket.socket().connect(('a', 1))",
         "async def f():\n    await asyncio.open_connection('a', 1)",
     ],

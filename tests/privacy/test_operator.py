@@ -15,9 +15,9 @@ from imbik.privacy.trust import config_folder, trust
 
 
 def write(path: Path, name: str) -> Path:
-    """An operator's file that can be told apart by its declassifier."""
+    """An operator's file that can be told apart by its one contract."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"declassifiers: [{name}]\n", encoding="utf-8")
+    path.write_text(f"external: [{{host: a.com, contract: {name}}}]\n", encoding="utf-8")
     return path
 
 
@@ -37,8 +37,8 @@ def folder(tmp_path: Path, system: Path) -> Path:
 
 
 def holder(folder: Path) -> str:
-    """Who is named by the file that holds."""
-    return ",".join(load_operator(folder).declassifiers)
+    """What the file that holds is called."""
+    return ",".join(line.contract for line in load_operator(folder).external)
 
 
 def test_precedence_is_etc_then_environment_then_beside_then_own(
@@ -58,7 +58,7 @@ def test_precedence_is_etc_then_environment_then_beside_then_own(
 def test_one_beside_the_recipe_is_ignored_and_named_until_it_is_trusted(folder: Path) -> None:
     beside = write(folder / "operator.yaml", "beside")
     operator = load_operator(folder)
-    assert operator.declassifiers == ()
+    assert operator.external == ()
     assert operator.ignored == str(beside)
     assert trust(beside) == load_operator(folder).hash
     assert holder(folder) == "beside"
@@ -108,7 +108,14 @@ def test_a_named_or_system_file_that_cannot_be_used_never_falls_through(
         ("local: [{host: 10.0.0.5, attestation: ours}]", "ports"),
         ("local: [{host: 10.0.0.5, port: 8000}]", "attestation"),
         ("external: [{host: a.com, contract: c, accepts: special}]", "special rows"),
-        ("external: [{host: a.com, contract: c, accepts_cleaned: special}]", "special rows"),
+        (
+            "external: [{host: a.com, contract: c, accepts_cleaned: internal}]",
+            "unknown key 'external.0.accepts_cleaned'",
+        ),
+        ("trusted_code: [/opt]", "unknown key 'trusted_code'; known names: local, external, unlisted"),
+        ("declassifiers: [a@b.c]", "unknown key 'declassifiers'"),
+        ("1: 2", "unknown key '1'"),
+        ("external: [{host: a.com, contract: c, keys: [gsk_9a8b7c6d5e4f3a2b1c0d]}]", "not the name of a key"),
         ("external: [{host: a.com}]", "contract"),
         ("locall: []", "did you mean 'local'"),
         ("hash: abc", "unknown key 'hash'"),
@@ -123,6 +130,7 @@ def test_a_wrong_file_says_where_and_what(tmp_path: Path, text: str, what: str) 
     with pytest.raises(OperatorFileError, match=what) as error:
         read_operator(path)
     assert str(path) in str(error.value)
+    assert "9a8b" not in str(error.value)
 
 
 def test_a_file_that_anyone_may_change_is_refused(tmp_path: Path) -> None:
@@ -161,5 +169,4 @@ external:
     listed = operator.external_for(endpoint("https://api.example.com/v1"))
     assert listed is not None
     assert listed.accepts is Sensitivity.INTERNAL
-    assert listed.accepts_cleaned is Sensitivity.PUBLIC
     assert operator.external_for(endpoint("https://evil-api.example.com/v1")) is None

@@ -210,6 +210,8 @@ async def test_the_key_comes_from_the_environment_and_is_never_in_an_error(
         ("IMBIK_MISSING", "http://127.0.0.1:1/v1", "export IMBIK_MISSING="),
         ("AWS_SECRET_ACCESS_KEY", "http://127.0.0.1:1/v1", "is not read as a key"),
         ("OPENAI_API_KEY", "http://127.0.0.1:1/v1", "belongs to api.openai.com"),
+        ("STRIPE_API_KEY", "https://127.0.0.1:1/v1", "imbik does not know"),
+        ("IMBIK_A\ngizli", "https://127.0.0.1:1/v1", "is not read as a key"),
         ("IMBIK_FAKE_KEY", "http://192.0.2.1:1/v1", "unencrypted"),
     ],
 )
@@ -217,12 +219,29 @@ async def test_a_recipe_cannot_send_any_secret_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, url: str, what: str
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    for secret in ("AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "IMBIK_FAKE_KEY"):
+    for secret in ("AWS_SECRET_ACCESS_KEY", "OPENAI_API_KEY", "STRIPE_API_KEY", "IMBIK_FAKE_KEY"):
         monkeypatch.setenv(secret, "gizli")
     async with door(tmp_path) as transport:
         with pytest.raises(UsageError, match=what) as error:
             await send(transport, request(url, key_name=name))
     assert "gizli" not in str(error.value)
+
+
+async def test_a_server_that_repeats_the_key_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMBIK_FAKE_KEY", "gizli-anahtar")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        given = next(line for line in head.split(b"\r\n") if line.startswith(b"Authorization"))
+        writer.write(b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n%s" % (len(given), given))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, door(tmp_path) as transport:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        reply = await send(transport, request(url, key_name="IMBIK_FAKE_KEY"))
+    assert reply.body.decode() == "Authorization: Bearer …"
 
 
 async def test_no_connection_says_why_and_a_hanging_one_ends_at_the_deadline(tmp_path: Path) -> None:

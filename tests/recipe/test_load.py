@@ -110,6 +110,26 @@ SECRETS = [
     "teachers: {a: {use: openai, headers: {x: Bearer abcdefgh12}}}",
     "teachers: {a: {use: openai, model: hf_abcdefghijklmnopqrst}}",
     "teachers: {a: {use: openai, password: hunter2}}",
+    "teachers: {a: {use: openai, password: 20011231}}",
+    "teachers: {a: {use: openai, extra: {api-key: 9a8bhidden}}}",
+    "teachers: {a: {use: openai, extra: {headers: [{X-Auth-Token: 9a8bhidden}]}}}",
+    "teachers: {a: {use: openai, extra: {Authorization: Token 9a8bhidden}}}",
+    "teachers: {a: {use: openai, extra: {secretAccessKey: 9a8bhidden}}}",
+    "teachers: {a: {use: openai, extra: {x: Token 9a8bhidden}}}",
+    "teachers: {a: {use: openai, base_url: 'http://u:hunter2@127.0.0.1/v1'}}",
+    "teachers: {a: {use: openai, base_url: 'https://h/v1?api-key=9a8bhidden'}}",
+    "evaluate: {token: 9a8bhidden}",
+    "# a key as a key\nteachers: {a: {use: openai, extra: {gsk_9a8b7c6d5e4f3a2babcdefgh: 1}}}",
+]
+SHAPES = [
+    "sk-abcdefghijkl1234",
+    "sk-proj-abcdefgh_ijkl-mnop",
+    "gsk_9a8b7c6d5e4f3a2b1c0d",
+    "hf_abcdefghijklmnopqrst",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ghp_abcdefghijklmnopqrst01",
+    "xoxb-1234567890-abcdef",
+    "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2",
 ]
 
 
@@ -118,9 +138,43 @@ def test_a_secret_in_a_recipe_is_refused_and_not_repeated(tmp_path: Path, line: 
     path = write(tmp_path, GOOD + line + "\n")
     with pytest.raises(RecipeError, match="holds a secret") as raised:
         load_recipe(path)
-    assert raised.value.where == f"{path}:12"
-    for value in ("abcdefgh", "hunter2", "abc}"):
+    assert raised.value.where == f"{path}:{12 + line.count(chr(10))}"
+    for value in ("abcdefgh", "hunter2", "abc}", "hidden", "20011231"):
         assert value not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", SHAPES)
+def test_a_key_of_a_known_shape_is_refused_wherever_it_stands(good: Path, key: str) -> None:
+    for text in (f"tasks.columns={{text: 'see {key} there'}}", f"teachers.a={{use: openai, extra: {{x: [{key}]}}}}"):
+        with pytest.raises(RecipeError, match="holds a secret") as raised:
+            load_recipe(good, [text])
+        assert key not in str(raised.value)
+    with pytest.raises(RecipeError, match="is not KEY=VALUE") as raised:
+        load_recipe(good, [f"teachers.a.extra:{key}"])
+    assert key not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["9a8b7c6d5e4f3a2b", "openai_api_key", "123456789012", "'${MY_OWN_WORD}'", "[x]"])
+def test_a_teachers_key_is_the_name_of_one_and_anything_else_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("MY_OWN_WORD", "9a8b7c6d5e4f3a2b")
+    path = write(tmp_path, GOOD + f"teachers: {{a: {{use: openai, model: m, key: {value}}}}}\n")
+    with pytest.raises(RecipeError, match="not the name of a key") as raised:
+        load_recipe(path)
+    assert raised.value.where == f"{path}:12"
+    assert value not in str(raised.value)
+    assert "9a8b" not in str(raised.value)
+    for name in ("OPENAI_API_KEY", "IMBIK_MY_KEY"):
+        recipe = load_recipe(write(tmp_path, GOOD + f"teachers: {{a: {{use: openai, key: {name}}}}}\n"))
+        assert recipe.teachers["a"].raw["key"] == name
+
+
+def test_a_key_that_a_variable_brings_in_is_refused(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_OWN_WORD", SHAPES[2])
+    with pytest.raises(RecipeError, match="holds a secret") as raised:
+        load_recipe(good, ["tasks.source=${MY_OWN_WORD}"])
+    assert SHAPES[2] not in str(raised.value)
 
 
 def test_a_secret_in_set_is_refused(good: Path) -> None:
@@ -148,6 +202,10 @@ def test_paths_may_name_the_environment(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_words_such_as_max_tokens_are_no_secrets(good: Path) -> None:
     assert load_recipe(good, ["generate.max_tokens=7"]).generate.max_tokens == 7
+    extra = "{prompt_cache_key: a, eos_token: '</s>', use_auth_token: false, author: Ali, keys: [b]}"
+    names = "hf-internal-testing/tiny-random-Llama, corpora/sk-wikipedia-20230101.jsonl, task-0123456789abcdef0"
+    for value in (extra, f"{{x: [Basic mathematics, {names}]}}"):
+        assert load_recipe(good, [f"teachers.a={{use: openai, extra: {value}}}"]).teachers["a"].raw["extra"]
 
 
 def test_set_reaches_lists_names_and_new_keys(good: Path) -> None:

@@ -84,6 +84,13 @@ def test_the_key_is_named_and_only_at_home_by_default() -> None:
     assert "Authorization" not in request.headers
 
 
+@pytest.mark.parametrize("key", ["gsk_9a8b7c6d5e4f3a2b1c0d", "9a8b7c6d5e4f3a2b", 123456789, "openai_api_key"])
+def test_a_key_in_the_place_of_its_name_is_refused_and_not_repeated(key: object) -> None:
+    with pytest.raises(PluginError, match="'key': not the name of a key") as error:
+        made(key=key)
+    assert str(key) not in str(error.value)
+
+
 def test_identity_is_what_shapes_answers_and_nothing_else() -> None:
     same = made().identity
     assert made(concurrency=1, timeout=9, price={"input": 1}, key="A_API_KEY").identity == same
@@ -102,6 +109,7 @@ def test_identity_is_what_shapes_answers_and_nothing_else() -> None:
         ({"extra": {"messages": []}}, "'messages' is set by imbik"),
         ({"modell": "a"}, "did you mean 'model'"),
         ({"concurrency": 0}, "concurrency"),
+        ({"price": {"input": 1, "currency": "EUR"}}, "unknown key 'price.currency'"),
     ],
 )
 def test_wrong_settings_are_said(settings: dict[str, Any], what: str) -> None:
@@ -224,6 +232,7 @@ def test_no_body_makes_reading_raise(value: object) -> None:
             Outcome.FAILED,
             "HTTP 401: Incorrect key sk-… given",
         ),
+        (401, {"error": "Invalid key gsk_9a8b7c6d5e4f3a2b1c0d"}, Outcome.FAILED, "HTTP 401: Invalid key gsk…"),
     ],
 )
 def test_error_statuses(status: int, error: object, outcome: Outcome, reason: str) -> None:

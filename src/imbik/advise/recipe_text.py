@@ -20,10 +20,11 @@ SENSITIVITY = """\
 """
 API = """\
 # To let a larger model behind an API answer instead, use these lines in place of `generate:` (and `teachers:`) above.
-# The key is never written here: export OPENAI_API_KEY=…   or: keyring set imbik openai
+# The key is never written here: export OPENAI_API_KEY=…   or: keyring set imbik OPENAI_API_KEY
 # Only rows marked public go there, unless the operator's file says more (docs/privacy.md).
+# Any compatible endpoint: base_url: "https://…/v1", key: IMBIK_MY_KEY (names of your own begin with IMBIK_).
 # teachers:
-#   buyuk: {use: openai, model: gpt-4o}                                    # any compatible endpoint: base_url: https://…/v1
+#   buyuk: {use: openai, model: gpt-4o}
 # generate: {teacher: buyuk, samples: 1, reasoning: steps, max_tokens: 512}
 """
 NO_ANSWERS = """\

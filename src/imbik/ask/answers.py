@@ -26,7 +26,6 @@ from imbik.core.types import Sensitivity
 T = TypeVar("T")
 _GROUP_SECONDS = 0.002
 _GROUP_MOST = 4_096
-_LEVELS = tuple(Sensitivity)
 
 
 class Stored(NamedTuple):
@@ -84,9 +83,15 @@ class AnswerStore:
         """
         return lambda connection: self._find_or_take(connection, key, sensitivity, beyond)
 
-    def put(self, key: bytes, teacher: str, answer: Stored, sensitivity: Sensitivity) -> Work[int]:
-        """Work: keep an answer; gives its revision. The claim stays until `release`."""
-        return lambda connection: _insert(connection, key, teacher, answer, sensitivity)
+    def put(
+        self, key: bytes, teacher: str, answer: Stored, sensitivity: Sensitivity, *, readable: bool = True, bad: int = 0
+    ) -> Work[int]:
+        """Work: keep an answer; gives the revision that is stored then. The claim stays until `release`.
+
+        An answer not known to be readable takes an empty place, or that of revision `bad`, found unreadable; a readable
+        one also that of an answer given under the same limit or a lower one. The sensitivity rises in any case.
+        """
+        return lambda connection: _insert(connection, key, teacher, answer, sensitivity, readable, bad)
 
     def raise_sensitivity(self, key: bytes, sensitivity: Sensitivity) -> Work[None]:
         """Work: the answer was also given to a more sensitive row."""
@@ -200,13 +205,21 @@ def _settle(told: list[_Told]) -> None:
             future.set_result(result)
 
 
-def _insert(connection: sqlite3.Connection, key: bytes, teacher: str, answer: Stored, sensitivity: Sensitivity) -> int:
-    """Insert, or replace one that was asked under the same limit or a lower one."""
+def _insert(
+    connection: sqlite3.Connection,
+    key: bytes,
+    teacher: str,
+    answer: Stored,
+    sensitivity: Sensitivity,
+    readable: bool,
+    bad: int,
+) -> int:
+    """Insert, or replace what may be replaced: see `put`."""
     connection.execute(
         """INSERT INTO answers VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET revision = revision
         + 1, form = excluded.form, status = excluded.status, body = excluded.body, max_tokens = excluded.max_tokens,
-        seconds = excluded.seconds, stored = excluded.stored, sensitivity = max(sensitivity, excluded.sensitivity)
-        WHERE excluded.max_tokens >= max_tokens""",
+        seconds = excluded.seconds, stored = excluded.stored
+        WHERE revision <= ? OR (? AND excluded.max_tokens >= max_tokens)""",
         (
             key,
             teacher,
@@ -217,20 +230,13 @@ def _insert(connection: sqlite3.Connection, key: bytes, teacher: str, answer: St
             sensitivity.rank,
             answer.seconds,
             time.time(),
+            bad,
+            readable,
         ),
     )
+    _raise(connection, key, sensitivity)
     return int(connection.execute("SELECT revision FROM answers WHERE key = ?", (key,)).fetchone()[0])
 
 
 def _raise(connection: sqlite3.Connection, key: bytes, sensitivity: Sensitivity) -> None:
     connection.execute("UPDATE answers SET sensitivity = max(sensitivity, ?) WHERE key = ?", (sensitivity.rank, key))
-
-
-def stored_sensitivity(path: Path, key: bytes) -> Sensitivity | None:
-    """The highest sensitivity ever seen for an answer, or None when none is stored."""
-    connection = connect(path)
-    try:
-        row = connection.execute("SELECT sensitivity FROM answers WHERE key = ?", (key,)).fetchone()
-    finally:
-        connection.close()
-    return _LEVELS[row[0]] if row else None

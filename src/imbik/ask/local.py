@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -51,12 +51,13 @@ class LocalAsker:
         self._recorded = teacher.place == "recorded"
 
     def ask(self, questions: Iterable[Question], purpose: str) -> Iterator[Completion]:
-        """Completions in order; one block is worked on at a time."""
+        """Completions in order. An executor may draw blocks ahead: what an earlier one computes is waited for."""
         under_way: deque[_Block] = deque()
 
         def missing() -> Iterator[list[Question]]:
             for rows in blocks_of(questions, max(1, self.teacher.block_size)):
-                under_way.append(self._prepare(rows, purpose))
+                computing = {key for block in under_way for key in (*block.mine, *block.elsewhere)}
+                under_way.append(self._prepare(rows, purpose, computing))
                 yield list(under_way[-1].mine.values())
 
         try:
@@ -70,8 +71,8 @@ class LocalAsker:
             for block in under_way:
                 self._release(block)
 
-    def _prepare(self, rows: Sequence[Question], purpose: str) -> _Block:
-        """Gate, then store, then claims."""
+    def _prepare(self, rows: Sequence[Question], purpose: str, computing: Set[bytes]) -> _Block:
+        """Gate, then store, then claims, but for the keys that earlier blocks are `computing` or wait for."""
         block = _Block(rows)
         place = RECORDED if self._recorded else IN_PROCESS
         asked = [(row.sensitivity, (row.row,)) for row in rows]
@@ -86,7 +87,8 @@ class LocalAsker:
         if self._recorded:
             block.mine = wanted
         else:
-            self._claim(block, wanted)
+            block.elsewhere = {key: row for key, row in wanted.items() if key in computing}
+            self._claim(block, {key: row for key, row in wanted.items() if key not in computing})
         return block
 
     def _distinct(self, block: _Block) -> dict[bytes, Question]:
@@ -130,13 +132,15 @@ class LocalAsker:
             block.known[key] = completion
             if not self._recorded and completion.outcome is not Outcome.FAILED:
                 raw = Stored("completion", msgspec.json.encode(completion), row.sampling.max_tokens, completion.seconds)
-                stored.append(self._store.submit(self._store.put(key, self.teacher.identity, raw, block.levels[key])))
+                readable = completion.outcome is not Outcome.MALFORMED
+                put = self._store.put(key, self.teacher.identity, raw, block.levels[key], readable=readable)
+                stored.append(self._store.submit(put))
         for future in stored:
             future.result()
         self._release(block)
 
     def _await_others(self, block: _Block) -> None:
-        """What another run computes is waited for; what it gave up is computed here."""
+        """What another run or an earlier block computes is waited for; what it gave up is computed here."""
         while block.elsewhere:
             wanted, block.elsewhere, block.mine = block.elsewhere, {}, {}
             self._claim(block, wanted)

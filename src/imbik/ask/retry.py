@@ -80,7 +80,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def refused(name: str, url: str, status: int, reason: str, key_name: str) -> ImbikError:
     """The error for a teacher that will not answer anybody."""
     advice = {
-        401: f"check the key: export {key_name or 'NAME_API_KEY'}=… (and name it under `key:`), then run again",
+        401: f"check the key: export {key_name or 'IMBIK_MY_KEY'}=… (and name it under `key:`), then run again",
         402: "add credit to the account, then type the same command again",
         403: f"check what the key {key_name or ''} may do, then type the same command again".replace("  ", " "),
         404: "check `base_url` (it usually ends in /v1) and `model`",

@@ -19,7 +19,7 @@ _BUSY_SECONDS = 60.0
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS answers (
         key BLOB PRIMARY KEY,        -- ask.key
-        revision INTEGER NOT NULL,   -- raised whenever the answer is replaced by a longer one
+        revision INTEGER NOT NULL,   -- raised whenever the answer is replaced by one that does better
         teacher TEXT NOT NULL,       -- the teacher's identity, for people and for erasure
         form TEXT NOT NULL,          -- http: the reply's body as it came; completion: a core Completion
         status INTEGER NOT NULL,     -- of the HTTP reply

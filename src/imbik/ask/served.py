@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -20,6 +21,7 @@ from imbik.ask.limits import Limiter
 from imbik.ask.retry import RetryPolicy, Trouble, refused, trouble_in, unreachable
 from imbik.core.errors import ImbikError
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.privacy.gate import Decision
 from imbik.privacy.transport import BlockedAtDoorError, Reply, Transport, TransportError
 from imbik.teachers import ServedTeacher, WireResponse
 
@@ -46,7 +48,10 @@ class _Settled:
 
 @dataclass
 class _Flight:
-    """One question being settled, and how many rows wait for it."""
+    """One question being settled, and how many rows wait for it.
+
+    `revision` is what the store holds for it (0: nothing), `bad` the same where that was found unreadable.
+    """
 
     key: bytes
     question: Question
@@ -56,6 +61,8 @@ class _Flight:
     sending: bool = False
     attempts: int = 0
     unreadable: int = 0
+    revision: int = 0
+    bad: int = 0
     began: float = field(default_factory=time.monotonic)
 
 
@@ -85,15 +92,18 @@ class ServedAsker:
         except UnicodeEncodeError:
             return Completion(outcome=Outcome.FAILED, reason=NO_TEXT)
         while True:
-            joined = key in self._flights
-            decision = await self._transport.admit(
-                self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose, write=joined
-            )
-            if not decision.allowed:
+            decision = await self._admit(question, purpose, lambda: key in self._flights)
+            if decision is not None and not decision.allowed:
                 return Completion(outcome=Outcome.BLOCKED, reason=decision.reason)
-            settled = await self._join(self._flights.get(key) or self._start(key, question, purpose))
+            flight = self._flights.get(key)
+            settled = await self._join(flight or self._start(key, question, purpose))
             if settled is None:
                 continue
+            if decision is None and flight is not None and not settled.stored:
+                # The host had no address when this row joined, and has one now: the gate has yet to be asked of it.
+                decision = await self._admit(question, purpose, lambda: True)
+                if decision is not None and not decision.allowed:
+                    return Completion(outcome=Outcome.BLOCKED, reason=decision.reason)
             if question.sensitivity.rank > settled.sensitivity.rank:
                 await self._store.run(self._store.raise_sensitivity(key, question.sensitivity))
             if settled.enough_for(question):
@@ -102,6 +112,11 @@ class ServedAsker:
                         self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose
                     )
                 return settled.completion
+
+    async def _admit(self, question: Question, purpose: str, write: Callable[[], bool]) -> Decision | None:
+        return await self._transport.admit(
+            self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose, write=write
+        )
 
     async def close(self, grace: float) -> None:
         """Let requests under way end for `grace` seconds, so that what is paid for is stored; give up the rest."""
@@ -143,19 +158,21 @@ class ServedAsker:
 
     async def _settle(self, flight: _Flight) -> _Settled:
         """From the store, from whoever else is asking, or by asking."""
-        question, beyond = flight.question, 0
+        question = flight.question
         try:
             while True:
-                found = await self._store.run(self._store.claim(flight.key, question.sensitivity, beyond=beyond))
+                claim = self._store.claim(flight.key, question.sensitivity, beyond=flight.revision)
+                found = await self._store.run(claim)
                 if found is Claim.MINE:
                     return await self._ask(flight)
                 if found is Claim.BUSY:
                     await asyncio.sleep(self._policy.poll)
                     continue
                 settled = _Settled(self._read(found), found.max_tokens, question.sensitivity, stored=True)
-                if settled.completion.outcome is not Outcome.MALFORMED and settled.enough_for(question):
+                unreadable = settled.completion.outcome is Outcome.MALFORMED
+                if not unreadable and settled.enough_for(question):
                     return settled
-                beyond = found.revision
+                flight.revision, flight.bad = found.revision, found.revision if unreadable else 0
         finally:
             self._store.release(flight.key)
 
@@ -200,16 +217,30 @@ class ServedAsker:
         return await self._refusal(flight, raw, reply)
 
     async def _keep(self, flight: _Flight, raw: Stored) -> Completion | Trouble:
-        """Store, then read. An unreadable answer is kept as evidence and asked for a few times more."""
-        await self._store.run(self._store.put(flight.key, self.teacher.identity, raw, flight.question.sensitivity))
+        """Store, then read. An unreadable answer is evidence where nothing better is, and asked for a few times more.
+
+        Where a readable one is stored already, cut off under a lower limit, it stays until the new one has been read.
+        """
+        taken = await self._put(flight, raw, readable=False)
         completion = self._read(raw)
-        if completion.outcome is Outcome.MALFORMED:
+        if completion.outcome is not Outcome.MALFORMED:
+            if not taken:
+                await self._put(flight, raw, readable=True)
+        else:
             flight.unreadable += 1
+            flight.bad = flight.revision if taken else flight.bad
             if flight.unreadable < _MALFORMED_TRIES:
                 return Trouble(completion.reason)
         self._limiter.succeeded()
         self._last_success, self._failed_in_row = time.monotonic(), 0
         return completion
+
+    async def _put(self, flight: _Flight, raw: Stored, *, readable: bool) -> bool:
+        """Store; whether it took its place."""
+        level, before = flight.question.sensitivity, flight.revision
+        put = self._store.put(flight.key, self.teacher.identity, raw, level, readable=readable, bad=flight.bad)
+        flight.revision = await self._store.run(put)
+        return flight.revision > before
 
     async def _refusal(self, flight: _Flight, raw: Stored, reply: Reply) -> Completion | Trouble:
         """An error status: the provider's own filter is an answer, everything else is trouble."""

@@ -19,6 +19,7 @@ import typer
 
 from imbik import __version__
 from imbik.core.errors import ExitCode, ImbikError, MissingExtraError
+from imbik.core.secrets import masked
 
 VERBS = {
     "Start": ("demo", "init", "run"),
@@ -85,7 +86,7 @@ def run_command() -> int:
 def _refused(error: ImbikError) -> int:
     """What an expected error looks like: one paragraph."""
     if os.environ.get(DEBUG):
-        traceback.print_exc()
+        print(masked(traceback.format_exc()), end="", file=sys.stderr)
     print(f"imbik: {error}", file=sys.stderr)
     return error.exit_code
 
@@ -119,16 +120,16 @@ def _interrupted() -> int:
 def _crashed(error: Exception) -> int:
     """A mistake of ours: one line for the person, the traceback in a file (or on the terminal with --debug)."""
     if os.environ.get(DEBUG):
-        traceback.print_exc()
+        print(masked(traceback.format_exc()), end="", file=sys.stderr)
     name = f"imbik-crash-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
     runs = Path(os.environ.get("IMBIK_RUNS") or "runs")
     path = (runs if os.access(runs, os.W_OK) else Path(gettempdir())) / name
     try:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as stream:
             stream.write(f"imbik {__version__}\n{' '.join(sys.argv[:2])}\n")
-            traceback.print_exc(file=stream)
+            stream.write(masked(traceback.format_exc()))
         place = f"the details are in {path}"
     except OSError:
         place = "run it again with imbik --debug to see the details"
-    print(f"imbik: this is an error of imbik ({type(error).__name__}: {error}); {place}", file=sys.stderr)
+    print(f"imbik: this is an error of imbik ({type(error).__name__}: {masked(str(error))}); {place}", file=sys.stderr)
     return ExitCode.FAILED

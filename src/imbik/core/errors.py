@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from imbik.core.secrets import masked
+
 
 class ExitCode(IntEnum):
     """What the process returns; documented in docs/exit-codes.md from the docstrings below."""
@@ -16,7 +18,7 @@ class ExitCode(IntEnum):
     USAGE = 2  # the command, recipe or input is wrong
     BAR_NOT_MET = 3  # `evaluate.require` was not reached
     WAITING = 4  # waiting for people
-    BUDGET_SPENT = 5  # the money or token budget is spent
+    BUDGET_SPENT = 5  # kept for budgets: the money or token budget is spent
     BLOCKED = 6  # the privacy gate held rows back
     LOCKED = 7  # another process writes this run
     UNREACHABLE = 8  # a teacher could not be reached
@@ -24,12 +26,12 @@ class ExitCode(IntEnum):
 
 
 class ImbikError(Exception):
-    """Base of all errors shown to a user: `what` happened, `where`, what to do `next`."""
+    """Base of all errors shown to a user: `what` happened, `where`, what to do `next`; none repeats a key."""
 
     exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, what: str, *, where: str = "", next: str = "") -> None:
-        self.what, self.where, self.next = what, where, next
+        self.what, self.where, self.next = masked(what), masked(where), masked(next)
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -104,12 +106,6 @@ class BarNotMetError(ImbikError):
     """The report is written, but a required figure was not reached."""
 
     exit_code = ExitCode.BAR_NOT_MET
-
-
-class BudgetError(ImbikError):
-    """The budget is spent."""
-
-    exit_code = ExitCode.BUDGET_SPENT
 
 
 class RunFolderError(ImbikError):

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from imbik.core.errors import PluginError
+from imbik.core.secrets import KEY_NAMES, is_key_name
 
 GROUPS = (
     "privacy/detectors",
@@ -39,6 +41,21 @@ class PluginSettings(BaseModel):
     """Base of every plug-in's typed settings: frozen, and a misspelt key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+_UNNAMED = "unnamed_key"  # the one kind of error that never repeats what was written
+
+
+def _key_name(value: Any) -> Any:
+    if value in (None, "") or is_key_name(value):
+        return value
+    raise PydanticCustomError(
+        _UNNAMED, "not the name of a key (what stands there is not repeated: it may be the key itself); " + KEY_NAMES
+    )
+
+
+KeyName = Annotated[str, BeforeValidator(_key_name)]
+"""The type of a setting that names a key in the environment or the keyring, never the key itself; may be empty."""
 
 
 class PluginBlock(BaseModel):
@@ -139,6 +156,8 @@ def explain_validation(error: ValidationError, model: type[BaseModel]) -> str:
             lines.append(f"unknown key '{key}'; {closest(str(item['loc'][-1]), known)}")
         elif item["type"] == "missing":
             lines.append(f"key '{key}' is missing")
+        elif item["type"] == _UNNAMED:
+            lines.append(f"'{key}': {item['msg']}")
         else:
             lines.append(f"'{key}': {item['msg'].removeprefix('Value error, ')} (got {item['input']!r:.80})")
     return "; ".join(lines)

@@ -25,6 +25,8 @@ from imbik.pipeline.rows import look
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
+from imbik.recipe.secrets import refuse_secrets
+from imbik.recipe.write import to_data
 
 MODELS_HERE = ("in_process", "run")
 
@@ -42,6 +44,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
 
     Raises: PluginError or RecipeError for what cannot work, BlockedError where no row could ever reach a teacher.
     """
+    refuse_secrets(to_data(recipe))  # again: a Recipe object never was a file
     check_plugins(recipe)
     require.check(recipe)
     refuse_contradictions(recipe)

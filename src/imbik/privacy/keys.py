@@ -2,28 +2,31 @@
 
 Enters: the name of a key and the endpoint it would be shown to. Leaves: the key, or an error that says what to type.
 A recipe chooses names and endpoints, so a copied recipe must not be able to send any secret of the environment
-anywhere: only names made for this are read, a provider's own key goes to that provider (or where the operator lists),
-and no key goes over plain http to another machine.
+anywhere: names that begin with IMBIK_ are made for this; a provider's own key goes to that provider; any other goes
+only where the operator's file lists the endpoint with that name. No key goes over plain http to another machine.
 """
 
 from __future__ import annotations
 
 import os
-import re
 
 from imbik.core.errors import UsageError
+from imbik.core.secrets import KEY_NAMES, is_key_name
 from imbik.privacy.addresses import Address, Endpoint
 from imbik.privacy.operator import Operator
 
-_NAME = re.compile(r"^([A-Z][A-Z0-9_]*_API_KEY|IMBIK_[A-Z0-9_]+)$")
+_OWN = "IMBIK_"
 _HOMES = {
     "OPENAI_API_KEY": "api.openai.com",
     "ANTHROPIC_API_KEY": "api.anthropic.com",
     "DEEPSEEK_API_KEY": "api.deepseek.com",
+    "FIREWORKS_API_KEY": "api.fireworks.ai",
+    "GEMINI_API_KEY": "generativelanguage.googleapis.com",
     "MISTRAL_API_KEY": "api.mistral.ai",
     "OPENROUTER_API_KEY": "openrouter.ai",
     "GROQ_API_KEY": "api.groq.com",
     "TOGETHER_API_KEY": "api.together.xyz",
+    "XAI_API_KEY": "api.x.ai",
 }
 
 
@@ -32,24 +35,32 @@ def find_key(name: str, endpoint: Endpoint, address: Address, operator: Operator
 
     Raises: UsageError when the name is not one that is read, the key is missing, or it may not go there.
     """
-    local = operator.local_for(endpoint, address) is not None
-    if not _NAME.match(name):
+    if not is_key_name(name):
         raise UsageError(
-            f"'{name}' is not read as a key: names end in _API_KEY or begin with IMBIK_",
+            f"what stands under `key:` is not read as a key: {KEY_NAMES} (it is not repeated, it may be the key)",
             next="export the key under such a name and write that name under `key:`",
         )
-    home = _HOMES.get(name, endpoint.host)
-    if home != endpoint.host and not local and operator.external_for(endpoint) is None:
-        raise UsageError(
-            f"{name} belongs to {home} and is not sent to {endpoint}",
-            next="give this endpoint a key of its own name, or let the operator's file list it",
-        )
-    if endpoint.scheme != "https" and not local and not address.is_loopback:
+    local, listed = operator.local_for(endpoint, address), operator.external_for(endpoint)
+    named = any(name in line.keys for line in (local, listed) if line is not None)
+    if not (name.startswith(_OWN) or named or _HOMES.get(name) == endpoint.host):
+        raise _not_there(name, endpoint)
+    if endpoint.scheme != "https" and local is None and not address.is_loopback:
         raise UsageError(
             f"{name} would travel to {endpoint} unencrypted",
             next="use https, or let the operator's file list the endpoint under `local:`",
         )
     return _read(name)
+
+
+def _not_there(name: str, endpoint: Endpoint) -> UsageError:
+    """A recipe alone cannot send this key there."""
+    home = _HOMES.get(name)
+    what = f"{name} belongs to {home} and" if home else f"{name} is a key of somebody imbik does not know, which"
+    return UsageError(
+        f"{what} is not sent to {endpoint} on a recipe's word",
+        next=f"export IMBIK_{name}=… with the key for this endpoint and write key: IMBIK_{name}, or let the operator's "
+        f"file list the endpoint with keys: [{name}]",
+    )
 
 
 def _read(name: str) -> str:

@@ -8,9 +8,8 @@ Leaves: a frozen Operator that the gate asks. Without any file, only public rows
       - {host: 10.0.0.0/24, port: 8000, attestation: "our own GPU room, KVKK inventory no 12"}
       - {host: llm.sirket.lan, addresses: [10.0.1.7], ports: [443], attestation: "same"}
     external:
-      - {host: api.example.com, contract: "standard contract notified on 2026-01-05", accepts: internal}
-    declassifiers: [dpo@sirket.com]
-    trusted_code: [/opt/models/reviewed]
+      - {host: api.example.com, contract: "standard contract notified on 2026-01-05", accepts: internal,
+         keys: [EXAMPLE_API_KEY]}
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from imbik.core.errors import OperatorFileError
-from imbik.core.plugins import explain_validation
+from imbik.core.plugins import KeyName, closest, explain_validation
 from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, Network, network
 from imbik.privacy.trust import config_folder, fingerprint, pinned
@@ -31,6 +30,8 @@ from imbik.privacy.trust import config_folder, fingerprint, pinned
 SYSTEM_FILE = Path("/etc/imbik/operator.yaml")
 FILE_NAME = "operator.yaml"
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
+_WRITTEN = ("local", "external", "unlisted")  # what an operator may write; the other fields say which file it was
+_KEYS = "names of keys that may be shown there, beside the provider's own and those that begin with IMBIK_"
 
 
 class _Part(BaseModel):
@@ -52,6 +53,7 @@ class LocalEndpoint(_Part):
     ports: tuple[int, ...] = Field(min_length=1, description="the ports served")
     attestation: str = Field(min_length=1, description="why this counts as local, in the operator's words")
     addresses: tuple[str, ...] = Field((), description="addresses that a host name may have")
+    keys: tuple[KeyName, ...] = Field((), description=_KEYS)
 
     @model_validator(mode="after")
     def _comparable(self) -> LocalEndpoint:
@@ -83,11 +85,11 @@ class ExternalEndpoint(_Part):
     ports: tuple[int, ...] = Field((443,), min_length=1, description="the ports allowed")
     contract: str = Field(min_length=1, description="what makes the transfer lawful (KVKK art. 9)")
     accepts: Sensitivity = Field(Sensitivity.PUBLIC, description="highest sensitivity of rows as they are")
-    accepts_cleaned: Sensitivity = Field(Sensitivity.PUBLIC, description="the same for pseudonymised rows")
+    keys: tuple[KeyName, ...] = Field((), description=_KEYS)
 
     @model_validator(mode="after")
     def _never_special(self) -> ExternalEndpoint:
-        if Sensitivity.SPECIAL in (self.accepts, self.accepts_cleaned):
+        if self.accepts is Sensitivity.SPECIAL:
             raise ValueError("special rows (KVKK art. 6) never leave: accept confidential at most")
         return self
 
@@ -102,8 +104,6 @@ class Operator(_Part):
     local: tuple[LocalEndpoint, ...] = ()
     external: tuple[ExternalEndpoint, ...] = ()
     unlisted: Literal["public", "nothing"] = "public"
-    declassifiers: tuple[str, ...] = ()
-    trusted_code: tuple[Path, ...] = ()
     path: Path | None = None
     hash: str = ""
     ignored: str = Field("", description="an operator's file that lies beside the recipe and was not trusted")
@@ -174,11 +174,11 @@ def read_operator(path: Path) -> Operator:
 
 
 def _typed(content: Any, path: Path, sha: str) -> Operator:
-    """The file's content as an Operator; keys that only loading sets are unknown to a writer."""
+    """The file's content as an Operator; a key that nothing here reads is refused: it would seem to act."""
     if not isinstance(content, dict):
         raise OperatorFileError("an operator's file is a mapping (local, external, …)", where=str(path))
-    if forged := sorted({"path", "hash", "ignored"} & set(content)):
-        raise OperatorFileError(f"unknown key '{forged[0]}'", where=str(path))
+    if unknown := [str(key) for key in content if key not in _WRITTEN]:
+        raise OperatorFileError(f"unknown key '{unknown[0]}'; {closest(unknown[0], list(_WRITTEN))}", where=str(path))
     try:
         return Operator.model_validate({**content, "path": path, "hash": sha})
     except ValidationError as error:

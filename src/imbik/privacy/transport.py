@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -136,19 +136,22 @@ class Transport:
         if self._session is not None:
             await self._session.close()
 
-    async def admit(self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str, write: bool) -> Decision:
+    async def admit(
+        self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str, write: Callable[[], bool]
+    ) -> Decision | None:
         """What the gate says of sending this row there, before anything else is done with it.
 
-        A refusal is written to the audit chain at once, an allowance by `send`; `write` is for a row whose question is
-        under way already in another row's name. A host without an address is no refusal: sending will say so.
+        A refusal is written to the audit chain at once, an allowance by `send`; `write` says whether the row's question
+        is under way already in another row's name, and is asked last: looking the host up takes time. None: the host
+        has no address, so nothing was decided or written; sending will say so.
         """
         target = self._endpoint(url)
         try:
             place = (await self._places(target, sensitivity))[0]
         except UnreachableError:
-            return Decision(True, "no address yet")
+            return None
         decision = self._gate.foresee(sensitivity, place)
-        if write or not decision.allowed:
+        if write() or not decision.allowed:
             decision = self._gate.decide(sensitivity, place, rows=(row,), purpose=purpose)
         return decision
 
@@ -243,8 +246,9 @@ class Transport:
             raise RuntimeError("Transport is used inside `async with`, and for endpoints")
         url, host = self._target(request.url, address)
         headers = {**request.headers, "Host": host}
-        if request.key_name:
-            headers[request.key_header] = request.key_prefix + self._key(request.key_name, target, address)
+        key = self._key(request.key_name, target, address) if request.key_name else ""
+        if key:
+            headers[request.key_header] = request.key_prefix + key
         async with self._session.post(
             url,
             data=request.body,
@@ -253,7 +257,9 @@ class Transport:
             server_hostname=target.host if target.scheme == "https" else None,
         ) as response:
             self._prefer(target, address)
-            return Reply(response.status, response.headers, await self._body(response))
+            body = await self._body(response)
+            # A server that refuses a key may repeat it, and its words end in errors and in the run folder.
+            return Reply(response.status, response.headers, _without(key, body) if response.status >= 300 else body)
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         """The reply's body, as long as it stays within the limit."""
@@ -302,6 +308,11 @@ class Transport:
         if slot not in self._keys:
             self._keys[slot] = find_key(name, target, address, self._gate.operator)
         return self._keys[slot]
+
+
+def _without(key: str, body: bytes) -> bytes:
+    """An error's body without the key; short ones (`EMPTY`, for servers that want any) are no secret."""
+    return body.replace(key.encode(), "…".encode()) if len(key) >= 8 else body
 
 
 def _connect_reason(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> str:

@@ -18,13 +18,11 @@ from pydantic import ValidationError
 
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import explain_validation
+from imbik.core.secrets import is_secret_name
+from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.sections import WHERE, Recipe
 
 _FLOAT = re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$|^[-+]?(\d[\d_]*)?\.\d+([eE][-+]?\d+)?$")
-_SECRET_KEY = re.compile(r"(?i)(^|_)(api_?key|secret|password|passwd|access_?token|auth_?token|bearer|credentials?)$")
-_SECRET_VALUE = re.compile(
-    r"^(sk-[A-Za-z0-9_-]{12,}|hf_[A-Za-z0-9]{16,}|Bearer\s+\S{8,}|AKIA[0-9A-Z]{12,}|gh[pousr]_\w{20,})"
-)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 Lines = dict[tuple[str, ...], int]
 Places = dict[tuple[str, ...], str]
@@ -108,8 +106,10 @@ def build(
     places, data = {path: f"{file}:{line}" for path, line in (lines or {}).items()}, copy.deepcopy(data)
     for text in overrides:
         _replace(places, _override(data, text))
-    _refuse_secrets(data, (), file, places)
-    marked = _mark_blocks(_expand(data), (), file, places)
+    refuse_secrets(data, lambda path: _where(path, file, places))
+    data = _expand(data)
+    refuse_secrets(data, lambda path: _where(path, file, places))
+    marked = _mark_blocks(data, (), file, places)
     try:
         return Recipe.model_validate({**marked, "base": base})
     except ValidationError as error:
@@ -162,7 +162,8 @@ def _override(data: dict[str, Any], text: str) -> tuple[str, ...]:
     key, sign, value = text.partition("=")
     parts = key.strip().split(".")
     if not sign or not all(parts):
-        raise RecipeError(f"'{text}' is not KEY=VALUE", where="--set", next="--set train.learning_rate=1e-4")
+        shown = key.partition(":")[0] + ("=…" if sign else "")  # what follows may be a key
+        raise RecipeError(f"'{shown}' is not KEY=VALUE", where="--set", next="--set train.learning_rate=1e-4")
     current: Any = data
     for part in parts[:-1]:
         place: Any = _index(part, current, key) if isinstance(current, list) else part
@@ -181,28 +182,6 @@ def _index(part: str, items: list[Any], key: str) -> int:
     return int(part)
 
 
-def _refuse_secrets(value: Any, path: tuple[str, ...], file: str, places: Places) -> None:
-    """A key or token never enters a recipe, so that none can end in a run folder."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if _SECRET_KEY.search(str(key)) and item not in (None, ""):
-                _secret((*path, str(key)), file, places)
-            _refuse_secrets(item, (*path, str(key)), file, places)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _refuse_secrets(item, (*path, str(index)), file, places)
-    elif isinstance(value, str) and _SECRET_VALUE.match(value.strip()):
-        _secret(path, file, places)
-
-
-def _secret(path: tuple[str, ...], file: str, places: Places) -> None:
-    raise RecipeError(
-        f"'{'.'.join(path)}' holds a secret, and a recipe is copied into the run folder",
-        where=_where(path, file, places),
-        next="take it out and set it in the environment (OPENAI_API_KEY=…) or with: keyring set imbik NAME",
-    )
-
-
 def _expand(value: Any) -> Any:
     """`${NAME}` and `${NAME:-default}` from the environment, for paths that differ from machine to machine."""
     if isinstance(value, dict):
@@ -214,7 +193,7 @@ def _expand(value: Any) -> Any:
 
 def _variable(match: re.Match[str]) -> str:
     name, default = match.group(1), match.group(2)
-    if _SECRET_KEY.search(name):
+    if is_secret_name(name):
         raise RecipeError(
             f"${{{name}}} would write a secret into the run folder", next=f"leave it out: {name} is read by itself"
         )

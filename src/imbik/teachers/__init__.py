@@ -14,7 +14,7 @@ beside the question (model name and provider, or hash of weights, tokenizer and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -29,7 +29,6 @@ class TeacherContext:
     name: str
     base: Path
     runs: Path
-    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

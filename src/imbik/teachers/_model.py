@@ -66,12 +66,9 @@ class ModelTeacher:
     @cached_property
     def sensitivity(self) -> Sensitivity:
         """What the answers carry at least."""
-        return self._about[0]
+        from imbik.models.load import sensitivity_of
 
-    @property
-    def note(self) -> str:
-        """What had to be assumed of the model's sensitivity ('' for nothing)."""
-        return self._about[1]
+        return sensitivity_of(self.folder)[0]
 
     def answer(self, questions: Sequence[Question]) -> list[Completion]:
         """One completion a question, in order. A row's randomness is its messages, seed and sample number."""
@@ -87,12 +84,6 @@ class ModelTeacher:
             [question.choices for question in questions],
         )
         return [_thought_apart(completion) for completion in completions]
-
-    @cached_property
-    def _about(self) -> tuple[Sensitivity, str]:
-        from imbik.models.load import sensitivity_of
-
-        return sensitivity_of(self.folder)
 
     @cached_property
     def _engine(self) -> TransformersEngine:

@@ -2,7 +2,7 @@
 
 Enters: `{use: in_process, model: embedded:teacher}` and questions. Leaves: completions, in blocks as large as memory
 allows. No key and no network are needed for a folder. Its answers carry the sensitivity that `imbik.json` beside the
-weights states; a model from elsewhere has none and counts as public, which `imbik doctor` and the report mention.
+weights states; a model from elsewhere has none and counts as public.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from pydantic import Field
 
 from imbik.core.errors import PluginError, UsageError
 from imbik.core.files import digest_value
-from imbik.core.plugins import PluginSettings
+from imbik.core.plugins import KeyName, PluginSettings
+from imbik.core.secrets import masked
 from imbik.core.types import Completion, Outcome, Question, TokenLogprob, Usage
 from imbik.privacy.addresses import endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
@@ -40,11 +41,10 @@ _HEADERS = {"Content-Type": "application/json"}
 
 
 class Price(PluginSettings):
-    """What a million tokens cost; exact decimals."""
+    """What a million tokens cost in US dollars; exact decimals."""
 
-    input: Decimal = Field(Decimal(0), ge=0, description="per million tokens read")
-    output: Decimal = Field(Decimal(0), ge=0, description="per million tokens written")
-    currency: str = Field("USD", description="ISO 4217")
+    input: Decimal = Field(Decimal(0), ge=0, description="USD per million tokens read")
+    output: Decimal = Field(Decimal(0), ge=0, description="USD per million tokens written")
 
 
 class OpenAITeacher:
@@ -55,14 +55,14 @@ class OpenAITeacher:
 
         model: str = Field(min_length=1, description="the model's name at the endpoint")
         base_url: str = Field(_HOME, description="address of the API, usually ending in /v1")
-        key: str = Field(
+        key: KeyName = Field(
             "", description="name of the key in the environment or keyring (default: OPENAI_API_KEY there)"
         )
         served_as: str = Field("", description="what is really served there, when the address may change")
         concurrency: int = Field(64, ge=1, le=4096, description="requests at a time at most; fewer when it refuses")
         timeout: float = Field(300.0, gt=0, description="seconds for one request")
         extra: dict[str, Any] = Field({}, description="further fields of the request's body")
-        price: Price | None = Field(None, description="price of a million tokens, for the spend in the report")
+        price: Price | None = Field(None, description="price of a million tokens in USD, for the spend shown")
         top_logprobs: int = Field(0, ge=0, le=20, description="alternatives to ask for at each token (0: none)")
         sampling: bool = Field(True, description="send temperature, top_p and seed (some reasoning models refuse them)")
         limit: Literal["", "max_tokens", "max_completion_tokens"] = Field(
@@ -192,7 +192,7 @@ def _error_text(body: object) -> str:
     error = body.get("error") or body.get("detail") or body.get("message")
     if isinstance(error, dict):
         error = error.get("message") or error.get("code")
-    return _KEY_LIKE.sub(r"\1…", str(error))[:300] if error else ""
+    return masked(_KEY_LIKE.sub(r"\1…", str(error)))[:300] if error else ""
 
 
 def _malformed(reason: str) -> Completion:

@@ -1,0 +1,63 @@
+"""No secret in a recipe: it is copied into the run folder, and shown to whoever asks for it.
+
+Enters: a recipe as plain data, before anything is written. Leaves: nothing, or a RecipeError that names the key and
+its line and never repeats the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from imbik.core.errors import RecipeError
+from imbik.core.secrets import KEY_NAMES, holds_secret, is_key_name, is_secret_name, masked
+
+Path = tuple[str, ...]
+
+
+def refuse_secrets(value: Any, where: Callable[[Path], str] = lambda _: "recipe", path: Path = ()) -> None:
+    """Refuse a secret anywhere below `path`; `where` gives the place of a path for the error.
+
+    Raises: RecipeError.
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            inner = (*path, str(key))
+            if holds_secret(str(key)) or (is_secret_name(str(key)) and _written(item)):
+                raise _holds(inner, where)
+            if len(inner) == 3 and inner[0] == "teachers" and inner[2] == "key" and _written(item):
+                _refuse_unnamed(item, inner, where)
+            refuse_secrets(item, where, inner)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            refuse_secrets(item, where, (*path, str(index)))
+    elif isinstance(value, str) and holds_secret(value):
+        raise _holds(path, where)
+
+
+def _written(value: Any) -> bool:
+    """Whether anything stands there; yes and no are no secrets."""
+    return not isinstance(value, bool) and value not in (None, "", [], {})
+
+
+def _refuse_unnamed(value: Any, path: Path, where: Callable[[Path], str]) -> None:
+    """A teacher's `key` is the name of a key; anything else there may be the key itself."""
+    if not is_key_name(value):
+        raise RecipeError(
+            f"'{_shown(path)}' is not the name of a key (what stands there is not repeated: it may be the key itself)",
+            where=where(path),
+            next=f"export IMBIK_MY_KEY=…, or keep it with: keyring set imbik IMBIK_MY_KEY; then write "
+            f"key: IMBIK_MY_KEY ({KEY_NAMES})",
+        )
+
+
+def _holds(path: Path, where: Callable[[Path], str]) -> RecipeError:
+    return RecipeError(
+        f"'{_shown(path)}' holds a secret, and a recipe is copied into the run folder",
+        where=where(path),
+        next="take it out and set it in the environment (OPENAI_API_KEY=…) or with: keyring set imbik NAME",
+    )
+
+
+def _shown(path: Path) -> str:
+    return masked(".".join(path))
