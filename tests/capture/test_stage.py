@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.stagekit import FakeAsker, context_of, make_recipe, make_run, make_sample, make_task
 
 from imbik.capture import stage as module
 from imbik.capture.stage import CaptureStage
@@ -23,6 +22,7 @@ from imbik.models.tokens import encode_row, token_hash
 from imbik.recipe import Recipe
 from imbik.stage import StageContext, StageResult
 from imbik.testing.tiny_models import make_model
+from stagekit import FakeAsker, context_of, make_recipe, make_run, make_sample, make_task
 
 STUDENT = {"architecture": "llama", "hidden_size": 16, "layers": 1, "heads": 2, "context": 64}
 
@@ -60,9 +60,8 @@ def refined(folder: Path, samples: list[Sample]) -> RunFolder:
 
 def recipe(**sections: Any) -> Recipe:
     teachers = {"t": {"use": "in_process", "model": "m"}, "u": {"use": "openai", "model": "m"}}
-    return make_recipe(
-        teachers=teachers, **{"capture": {"top_k": 5}, "student": STUDENT, "generate": {"teacher": "t"}, **sections}
-    )
+    usual = {"teachers": teachers, "capture": {"top_k": 5}, "student": STUDENT, "generate": {"teacher": "t"}}
+    return make_recipe(**{**usual, **sections})
 
 
 def context(run: RunFolder, weights: Path | None, made: Recipe | None = None, **more: Any) -> StageContext:
@@ -93,6 +92,20 @@ def test_what_is_captured_is_what_the_teacher_says(run: RunFolder, weights: Path
     assert ids.shape == (len(places), 5)
     assert np.allclose(logprobs, own[places].topk(5).values, atol=1e-5)
     assert np.allclose(np.take_along_axis(own[places].numpy(), ids.astype(np.int64), 1), logprobs, atol=1e-5)
+
+
+def test_logits_are_those_of_the_precision_the_teacher_answers_in(run: RunFolder, weights: Path) -> None:
+    capture(run, weights)
+    exact = LogitStore.open(run.stage("5_logits"))
+    shown = {row: exact.row(row, exact.token_hash(row))[1] for row in exact.rows()}
+    run.retire("5_logits")
+    coarse = recipe(teachers={"t": {"use": "in_process", "model": "m", "dtype": "bfloat16"}})
+    capture(run, weights, coarse)
+    again = LogitStore.open(run.stage("5_logits"))
+    found = {row: again.row(row, again.token_hash(row))[1] for row in again.rows()}
+    assert found.keys() == shown.keys()
+    assert all(np.allclose(found[row], shown[row], atol=0.1) for row in shown)
+    assert not all(np.array_equal(found[row], shown[row]) for row in shown)
 
 
 def test_only_what_is_missing_is_captured_again(run: RunFolder, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

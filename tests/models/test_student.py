@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.stagekit import make_run
 
 from imbik.core.errors import ModelError, RecipeError
 from imbik.core.files import write_json
@@ -17,6 +16,7 @@ from imbik.models.load import load_tokenizer
 from imbik.models.student import initial_student, prepare_tokenizer, tokenizer_origin
 from imbik.recipe import Recipe, build
 from imbik.testing.tiny_models import TEXTS, make_model
+from stagekit import make_run
 
 MADE = {"architecture": "llama", "hidden_size": 16, "layers": 1, "heads": 2, "vocabulary": 330, "context": 64}
 LABELS = ["iade", "kart kayıp"]
