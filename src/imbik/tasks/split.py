@@ -36,19 +36,14 @@ class Assignment(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Shares:
-    """The shares wanted of the free rows, and what identifies the division: another rule divides anew."""
+    """The shares wanted of the free rows that are new, and what identifies the division: another rule divides anew."""
 
     validation: float
     test: float
     stratify: bool
     by: str
     seed: int
-
-    @property
-    def rule(self) -> str:
-        """Short hash of everything that would divide the same rows differently."""
-        parts = (str(self.validation), str(self.test), str(self.stratify), self.by, str(self.seed))
-        return digest(*parts)[:12]
+    rule: str
 
     def key(self, text: str) -> str:
         """The keyed hash of a group or text: what a place is decided by, and no content."""
@@ -75,7 +70,12 @@ class _Cluster:
 
 
 def shares_for(split: Split, tasks: Sequence[Task]) -> Shares:
-    """The recipe's shares; a set that is prescribed takes nothing from the free rows."""
+    """The recipe's shares; a set that is prescribed takes nothing more from the free rows.
+
+    The rule is a short hash of the recipe's `split` alone, never of the rows: else one more row that prescribes a set
+    would divide all the others anew.
+    """
+    written = (split.validation, split.test, split.stratify, split.by, split.seed)
     prescribed = {task.set for task in tasks if task.set}
     return Shares(
         0.0 if "validation" in prescribed else split.validation,
@@ -83,6 +83,7 @@ def shares_for(split: Split, tasks: Sequence[Task]) -> Shares:
         split.stratify,
         split.by,
         split.seed,
+        digest(*map(str, written))[:12],
     )
 
 
