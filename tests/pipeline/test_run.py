@@ -12,7 +12,7 @@ from tests.pipeline.conftest import write_sums
 
 import imbik
 from imbik.cli.console import finish
-from imbik.core.errors import LockedError, RecipeError, RunFolderError, UsageError
+from imbik.core.errors import ImbikError, LockedError, RecipeError, RunFolderError, UsageError
 from imbik.core.locks import writer_lock
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline import STAGES, RunResult
@@ -192,6 +192,84 @@ def test_a_recipe_that_needs_itself_is_refused(project: Project, tmp_path: Path)
     recipe.write_text(text, encoding="utf-8")
     with pytest.raises(RecipeError, match="needs itself"):
         run(recipe)
+
+
+@pytest.mark.parametrize(
+    ("extra", "options", "said"),
+    [
+        ("refine: [nosuchcheck]", {}, "no plug-in 'nosuchcheck'"),
+        ("evaluate: {against: [teecher]}", {}, "no system 'teecher'"),
+        ("student: {architecture: llama, hidden_size: 16, heads: 3}", {}, "not a multiple"),
+        ("", {"until": "trian"}, "no stage 'trian'"),
+        ("", {"from_stage": "nope"}, "no stage 'nope'"),
+    ],
+)
+def test_a_recipe_is_checked_before_the_teacher_it_needs_is_trained(
+    family: Callable[[str], Path], extra: str, options: dict[str, str], said: str
+) -> None:
+    recipe = family(extra)
+    with pytest.raises(ImbikError, match=said):
+        run(recipe, **options)
+    assert not (recipe.parent / "runs").exists()
+
+
+def test_all_teachers_recipes_are_checked_before_the_first_is_trained(family: Callable[[str], Path]) -> None:
+    recipe = family("")
+    broken = (recipe.parent / "hoca.yaml").read_text().replace("name: hoca", "name: ikinci\nrefine: [nosuchcheck]")
+    (recipe.parent / "ikinci.yaml").write_text(broken)
+    recipe.write_text(
+        recipe.read_text().replace("recipe: hoca.yaml}", "recipe: hoca.yaml}, b: {use: run, recipe: ikinci.yaml}")
+    )
+    with pytest.raises(ImbikError, match="nosuchcheck"):
+        run(recipe)
+    assert not (recipe.parent / "runs").exists()
+
+
+@pytest.mark.parametrize(("inner", "name"), [("ogrenci", "ogrenci"), ("hoca", "hoca")])
+def test_two_recipes_never_share_a_run_folder(family: Callable[[str], Path], inner: str, name: str) -> None:
+    """Neither a recipe and its teacher's, nor two teachers'."""
+    recipe = family("")
+    text = (recipe.parent / "hoca.yaml").read_text()
+    (recipe.parent / "ikinci.yaml").write_text(text.replace("name: hoca", f"name: {inner}"))
+    recipe.write_text(
+        recipe.read_text().replace("recipe: hoca.yaml}", "recipe: hoca.yaml}, b: {use: run, recipe: ikinci.yaml}")
+    )
+    with pytest.raises(RecipeError, match=f"name '{name}'.*same run folder") as refused:
+        run(recipe)
+    assert "give one of them another `name:`" in refused.value.next
+    assert not (recipe.parent / "runs").exists()
+
+
+def test_one_recipe_may_make_two_teachers(family: Callable[[str], Path]) -> None:
+    recipe = family("")
+    recipe.write_text(
+        recipe.read_text().replace("recipe: hoca.yaml}", "recipe: hoca.yaml}, b: {use: run, recipe: hoca.yaml}")
+    )
+    assert [child.run.name for child in run(recipe, dry_run=True).children] == ["hoca", "hoca"]
+
+
+def second_teacher(recipe: Path, made_by: str) -> None:
+    """Give a recipe of `family` a teacher `b` beside `hoca`."""
+    text = recipe.read_text(encoding="utf-8")
+    both = f"recipe: hoca.yaml}}, b: {{use: run, recipe: {made_by}}}"
+    recipe.write_text(text.replace("recipe: hoca.yaml}", both), encoding="utf-8")
+
+
+@pytest.fixture
+def family(project: Project, tmp_path: Path) -> Callable[[str], Path]:
+    """A student's recipe, with more YAML of a test, whose teacher is trained by `hoca.yaml` beside it."""
+
+    def make(extra: str) -> Path:
+        text = project().read_text(encoding="utf-8")
+        (tmp_path / "hoca.yaml").write_text(text.replace("name: toplama", "name: hoca"), encoding="utf-8")
+        own = [line for line in text.splitlines() if not extra or not line.startswith(extra.split(":")[0])]
+        student = "\n".join(own).replace("name: toplama", "name: ogrenci")
+        teachers = "teachers: {hoca: {use: run, recipe: hoca.yaml}}\ngenerate: {teacher: hoca}"
+        path = tmp_path / "ogrenci.yaml"
+        path.write_text(student.replace("generate: {from: reference}", teachers) + f"\n{extra}\n", encoding="utf-8")
+        return path
+
+    return make
 
 
 def test_a_required_bar_that_is_not_met_ends_with_its_own_code_after_the_report(project: Project) -> None:

@@ -6,6 +6,7 @@ overwritten), and a refusal to misread a folder of another version.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,11 @@ class _Begun(Record, frozen=True, kw_only=True):
 
 class _Format(Record, frozen=True, kw_only=True):
     format: int
+
+
+def runs_folder(given: Path | None = None) -> Path:
+    """Where runs lie: what is given, else IMBIK_RUNS, else `runs` here."""
+    return Path(given or os.environ.get("IMBIK_RUNS") or "runs").expanduser().resolve()
 
 
 class RunFolder:
