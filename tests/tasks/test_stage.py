@@ -17,9 +17,10 @@ from imbik.core.files import write_lines
 from imbik.core.progress import Progress, SilentReporter
 from imbik.core.runfolder import RunFolder, write_parts
 from imbik.core.types import Completion, Sample, Sensitivity
-from imbik.recipe import Recipe
+from imbik.recipe import Recipe, load_recipe, to_yaml
 from imbik.stage import Asker, StageContext, StageResult
 from imbik.tasks.kinds.classification import Classification
+from imbik.tasks.load import source_files
 from imbik.tasks.read import (
     held_out,
     kind_of,
@@ -95,6 +96,20 @@ def test_recorded_files_are_part_of_the_hash(tmp_path: Path, recipe: Any) -> Non
     before = TasksStage().settings(made, ASKER)
     (tmp_path / "r.jsonl").write_text('{"id": "1", "answer": "c"}')
     assert TasksStage().settings(made, ASKER) != before
+
+
+@pytest.mark.parametrize("wrap", [lambda text: [text], lambda text: {"r": text}])
+def test_a_run_folders_own_recipe_finds_recorded_files_and_nothing_changed(
+    tmp_path: Path, recipe: Any, wrap: Any
+) -> None:
+    (tmp_path / "x.jsonl").write_text('{"id": "1", "question": "a"}')
+    (tmp_path / "r.jsonl").write_text('{"id": "1", "answer": "b"}')
+    made = recipe("x.jsonl", teachers={"r": {"use": "recorded", "files": wrap("r.jsonl")}})
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "recipe.yaml").write_text(to_yaml(made))
+    again = load_recipe(tmp_path / "runs")
+    assert source_files(again) == source_files(made) == [tmp_path / "x.jsonl", tmp_path / "r.jsonl"]
+    assert TasksStage().settings(again, ASKER) == TasksStage().settings(made, ASKER)
 
 
 def test_rows_of_next_month_move_no_old_row(tmp_path: Path, recipe: Any) -> None:
