@@ -33,7 +33,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose one node, knowing inside which others it stands."""
-        event = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         line, anchor, alias = event.start_mark.line + 1, event.anchor, isinstance(event, yaml.AliasEvent)
         if alias and anchor in self._open:
             raise YamlError(
