@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.pipeline.conftest import write_sums
 
 import imbik
 from imbik.cli.console import finish
-from imbik.core.errors import ImbikError, LockedError, RecipeError, RunFolderError, UsageError
+from imbik.core.errors import BarNotMetError, ImbikError, LockedError, RecipeError, RunFolderError, UsageError
 from imbik.core.locks import writer_lock
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline import STAGES, RunResult
@@ -274,6 +275,24 @@ def family(project: Project, tmp_path: Path) -> Callable[[str], Path]:
 
 def test_a_required_bar_that_is_not_met_ends_with_its_own_code_after_the_report(project: Project) -> None:
     recipe = project()
-    with pytest.raises(imbik.core.errors.BarNotMetError):
+    with pytest.raises(BarNotMetError):
         run(recipe, overrides=["evaluate.require.accuracy='>= 1.1'"])
     assert (recipe.parent / "runs" / "toplama" / "8_report" / "report.html").exists()
+
+
+def test_a_changed_bar_judges_again_and_measures_nothing_again(project: Project) -> None:
+    recipe = project()
+    assert run(recipe).changed
+    answers = recipe.parent / "runs" / "toplama" / "8_report" / "answers"
+    before = {path: path.stat().st_mtime_ns for path in answers.iterdir()}
+    for bar, code in (("'>= 1.1'", 3), ("'>= 0'", 0), ("'>= 1.2'", 3), ("'>= 1.2'", 3)):
+        started = time.monotonic()
+        ended = 0
+        try:
+            assert not run(recipe, overrides=[f"evaluate.require.accuracy={bar}"]).changed
+        except BarNotMetError as missed:
+            ended = missed.exit_code
+        assert ended == code
+        assert time.monotonic() - started < 1
+    assert {path: path.stat().st_mtime_ns for path in answers.iterdir()} == before
+    assert not (recipe.parent / "runs" / "toplama" / "old").exists()

@@ -29,7 +29,7 @@ from imbik.pipeline.stages import STAGES
 from imbik.pipeline.teachers import refuse_all, teacher_recipes
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe, load_recipe, to_yaml
-from imbik.stage import Stage, StageContext, StageResult
+from imbik.stage import Concludes, Stage, StageContext, StageResult
 
 if TYPE_CHECKING:
     from imbik.evaluate.scores import Scores
@@ -153,6 +153,8 @@ class _Work:
                     warnings += [f"{stage.name}: {text}" for text in manifest.warnings]
                 progress.event("stage", name=stage.name, status=status, seconds=manifest.seconds)
                 outcomes.append(self._outcome(stage, status, manifest))
+                if isinstance(stage, Concludes):
+                    stage.conclude(recipe, folder)
         return outcomes, warnings
 
     def _asker(self, executor: Executor, progress: Progress) -> AskEngine:
