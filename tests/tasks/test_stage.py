@@ -13,18 +13,18 @@ import pytest
 
 from imbik.core.errors import InputError, RunFolderError
 from imbik.core.executor import LocalExecutor
-from imbik.core.files import write_lines
+from imbik.core.files import read_json, write_lines
 from imbik.core.progress import Progress, SilentReporter
 from imbik.core.runfolder import RunFolder, write_parts
 from imbik.core.types import Completion, Sample, Sensitivity
 from imbik.recipe import Recipe, load_recipe, to_yaml
 from imbik.stage import Asker, StageContext, StageResult
 from imbik.tasks.kinds.classification import Classification
+from imbik.tasks.likeness import Likeness
 from imbik.tasks.load import source_files
 from imbik.tasks.read import (
     held_out,
     kind_of,
-    read_likeness,
     read_quarantine,
     read_samples,
     read_sets,
@@ -67,7 +67,7 @@ def test_the_folder_holds_tasks_sets_and_what_was_left_out(tmp_path: Path, recip
     assert [task.text for task, _ in pairs] == [text for text, _ in messages(200)]
     assert {name: len(tasks) for name, tasks in held_out(run).items()} == {"validation": 20, "test": 20}
     assert [bad.line for bad in read_quarantine(run)] == [202, 203]
-    assert read_likeness(run).sets["test"].rows == 20
+    assert read_json(run.stage("1_tasks") / "likeness.json", Likeness).sets["test"].rows == 20
     kind = kind_of(made, run)
     assert isinstance(kind, Classification)
     assert kind.labels == ("iade", "kart_kayıp")

@@ -286,6 +286,11 @@ class Recipe(Section):
             )
         return self
 
+    @property
+    def longest_answer(self) -> int:
+        """Tokens of the longest answer that a student is given room for."""
+        return self.evaluate.max_tokens or self.generate.max_tokens
+
     def path(self, text: str) -> Path:
         """A path of the recipe, relative to the recipe's folder."""
         return (self.base / Path(text).expanduser()).resolve()
