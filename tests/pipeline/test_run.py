@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.pipeline.conftest import write_sums
@@ -17,6 +19,9 @@ from imbik.core.errors import BarNotMetError, ImbikError, LockedError, RecipeErr
 from imbik.core.locks import writer_lock
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline import STAGES, RunResult
+from imbik.train import stage as stage_of_train
+from imbik.train.course import TrainingRecord
+from imbik.train.teaching import Assignment
 
 Project = Callable[..., Path]
 FOLDERS = {stage.name: stage.folder for stage in STAGES}
@@ -278,6 +283,57 @@ def test_a_required_bar_that_is_not_met_ends_with_its_own_code_after_the_report(
     with pytest.raises(BarNotMetError):
         run(recipe, overrides=["evaluate.require.accuracy='>= 1.1'"])
     assert (recipe.parent / "runs" / "toplama" / "8_report" / "report.html").exists()
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the students that were really trained, as they are."""
+    names: list[str] = []
+    teach = stage_of_train.teach
+
+    def noted(task: Assignment, *rest: Any) -> TrainingRecord:
+        names.append(task.name)
+        return teach(task, *rest)
+
+    monkeypatch.setattr(stage_of_train, "teach", noted)
+    return names
+
+
+def test_another_seed_or_control_trains_only_what_is_new(project: Project, trained: list[str]) -> None:
+    recipe = project()
+
+    def train(*overrides: str, **options: Any) -> list[str]:
+        trained.clear()
+        run(recipe, until="train", overrides=[f"train.{text}" for text in overrides], **options)
+        return list(trained)
+
+    def weights(name: str) -> str:
+        path = recipe.parent / "runs" / "toplama" / "6_student" / name / "training.json"
+        return str(json.loads(path.read_text())["sha256"])
+
+    assert train("seeds=[1]") == ["student seed 1"]
+    first = weights("student/seed-1")
+    assert train("seeds=[1,2]") == ["student seed 2"]
+    assert weights("student/seed-1") == first
+    assert train("seeds=[1,2]", "controls=[answers_only]") == []  # no reasoning: text_only, which equals the student
+    assert train("seeds=[2]") == []
+    second = weights("student/seed-2")
+    assert train("seeds=[2]", from_stage="train") == ["student seed 2"], "--from asks for it anew"
+    assert weights("student/seed-2") == second, "what was reused is what training makes"
+    assert train("seeds=[2,1]", "learning_rate=2e-2") == ["student seed 2", "student seed 1"]
+    write_sums(recipe.parent / "toplama.csv", 150)
+    assert train("seeds=[2,1]", "learning_rate=2e-2") == ["student seed 2", "student seed 1"]
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_reused_student_is_whole(project: Project, trained: list[str], method: str) -> None:
+    recipe = project()
+    given = [f"train.method={method}"]
+    assert run(recipe, until="train", overrides=given).changed
+    result = run(recipe, overrides=[*given, "train.seeds=[1,2]"])
+    assert trained == ["student seed 1", "student seed 2"]
+    assert result.scores is not None
+    assert set(result.scores.systems["student"].metrics["accuracy"].seeds) == {"1", "2"}
 
 
 def test_a_changed_bar_judges_again_and_measures_nothing_again(project: Project) -> None:

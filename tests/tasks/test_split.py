@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from imbik.core.errors import InputError
 from imbik.core.files import write_lines
+from imbik.core.runfolder import RunFolder
 from imbik.core.types import LabelReference, Message, Task
 from imbik.recipe.sections import Split
 from imbik.tasks.normal import same_text_key
@@ -235,5 +236,5 @@ def test_earlier_assignments_come_from_old_with_the_newest_winning(tmp_path: Pat
         [Assignment(id="b", set="train", key="k")],
     )
     (tmp_path / "old" / "1_tasks-20270101-000000").mkdir()
-    found = {item.id: item.set for item in earlier_assignments(tmp_path)}
+    found = {item.id: item.set for item in earlier_assignments(RunFolder(tmp_path))}
     assert found == {"a": "test", "b": "train"}

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from imbik.core.files import read_json
-from imbik.core.runfolder import Manifest, RunFolder, read_parts
+from imbik.core.runfolder import Manifest, RunFolder, begun_hash, read_parts
 from imbik.core.types import Record, Usage
 from imbik.evaluate.answers import Answer
-from imbik.evaluate.scores import FunnelStage, Spend
+from imbik.evaluate.scores import FOLDER, FunnelStage, Spend
 from imbik.privacy.account import NOBODY_ASKED, what_left
 from imbik.recipe import Recipe
 
@@ -37,10 +36,6 @@ class _Paid(Record, frozen=True, kw_only=True):
 
 class _PaidSample(Record, frozen=True, kw_only=True):
     completion: _Paid
-
-
-class _Begun(Record, frozen=True, kw_only=True):
-    hash: str = ""
 
 
 def manifests(run: RunFolder) -> dict[str, Manifest]:
@@ -76,8 +71,8 @@ def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer]) -> Spend:
 def lineage(run: RunFolder) -> dict[str, str]:
     """Stage name to the hash of what it was made of, this stage included."""
     made = {manifest.stage: manifest.hash for manifest in manifests(run).values()}
-    begun = run.stage("8_report") / ".begun.json"
-    return {**made, "evaluate": read_json(begun, _Begun).hash} if begun.exists() else made
+    begun = begun_hash(run.stage(FOLDER))
+    return {**made, "evaluate": begun} if begun else made
 
 
 def privacy_sentence(run: RunFolder) -> str:

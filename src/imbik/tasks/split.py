@@ -12,10 +12,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from imbik.core.errors import InputError
 from imbik.core.files import digest, read_lines
+from imbik.core.runfolder import RunFolder
 from imbik.core.types import Record, Task
 from imbik.recipe.sections import Split
 from imbik.tasks.build import stratum
@@ -113,19 +113,13 @@ def divide(tasks: Sequence[Task], split: Split, earlier: Iterable[Assignment] = 
     return division
 
 
-def earlier_assignments(run: Path, folder: str = "1_tasks") -> list[Assignment]:
+def earlier_assignments(run: RunFolder, folder: str = "1_tasks") -> list[Assignment]:
     """Assignments of the run's former task stages, the newest of each row: what lies in `old/`."""
     found: dict[str, Assignment] = {}
-    old = (run / "old").glob(f"{folder}-*/splits.jsonl")
-    for path in sorted(old, key=lambda item: _age(item.parent.name)):
-        found |= {item.id: item for item in read_lines(path, Assignment)}
+    for path in run.replaced(folder):
+        if (path / "splits.jsonl").exists():
+            found |= {item.id: item for item in read_lines(path / "splits.jsonl", Assignment)}
     return list(found.values())
-
-
-def _age(name: str) -> tuple[str, str, int]:
-    """`1_tasks-20261123-061500-2` in the order of making."""
-    _, day, clock, *number = name.split("-")
-    return day, clock, int(number[0]) if number else 1
 
 
 def _keys(tasks: Sequence[Task], free: Sequence[int], shares: Shares) -> dict[int, tuple[str, ...]]:

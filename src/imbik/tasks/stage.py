@@ -67,7 +67,7 @@ class TasksStage:
         kind: Kind = make("tasks/kinds", recipe.tasks.kind)
         progress.begin("tasks")
         loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows))
-        division = divide(loaded.tasks, recipe.tasks.split, earlier_assignments(context.run.path, self.folder))
+        division = divide(loaded.tasks, recipe.tasks.split, earlier_assignments(context.run, self.folder))
         notes = [*loaded.notes, *division.notes, *self._write(context, loaded, division.assignments)]
         progress.end("tasks")
         return StageResult(
