@@ -25,7 +25,7 @@ from imbik.models.save import save
 from imbik.models.train_tokenizer import train_tokenizer
 from imbik.recipe import Recipe, load_recipe, to_yaml
 from imbik.recipe.sections import Student
-from imbik.stage import Stage, StageContext, StageResult
+from imbik.stage import Concludes, Stage, StageContext, StageResult
 from imbik.tasks.read import kind_of, read_tasks
 from imbik.tasks.stage import TasksStage
 
@@ -120,6 +120,8 @@ class SmallRun:
         result = stage.run(self.context(stage.folder))
         assert result.books.balanced
         self.finish(stage.name, stage.folder, result.books, result)
+        if isinstance(stage, Concludes):
+            stage.conclude(self.recipe, self.run)
         return result
 
     def finish(self, name: str, folder: str, books: Books, result: StageResult | None = None) -> None:

@@ -87,6 +87,16 @@ class Stage(Protocol):
 
 
 @runtime_checkable
+class Concludes(Protocol):
+    """A stage whose output must answer to settings that shape none of it (the bars of a report), and so are no part of
+    its hash: a change of those redoes nothing."""
+
+    def conclude(self, recipe: Recipe, run: RunFolder) -> None:
+        """Called in every run once the stage is finished, now or before. Raises: what stops the run then."""
+        ...
+
+
+@runtime_checkable
 class ReadsOutside(Protocol):
     """A stage that also reads what no stage wrote (experts' verdicts): the state of that is part of its hash."""
 

@@ -49,8 +49,8 @@ def test_what_left_is_counted_by_level_and_place(run: RunFolder) -> None:
     found = prove(run)
     for words in (
         "2 public rows were allowed to https://api.x:443",
-        "1 internal rows were allowed to https://api.x:443",
-        "1 rows were sent to http://10.0.0.1:8000, which the operator's file declares local",
+        "1 internal row was allowed to https://api.x:443",
+        "1 row was sent to http://10.0.0.1:8000, which the operator's file declares local",
         "2 rows were held back",
         "unbroken",
     ):
@@ -115,5 +115,5 @@ def test_stored_answers_are_counted_apart_unless_the_row_left_as_well(run: RunFo
         entry("allowed", "https://api.x:443", ("c",)),
     )
     found = prove(run)
-    assert "1 public rows were allowed to https://api.x:443" in found
+    assert "1 public row was allowed to https://api.x:443" in found
     assert "2 rows were answered from the store of earlier runs" in found

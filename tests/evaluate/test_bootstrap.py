@@ -85,6 +85,24 @@ def test_forty_rows_alike_are_no_certainty(right: int) -> None:
     assert kept.low == pytest.approx(0.025 ** (1 / 40))
 
 
+@pytest.mark.parametrize("rows", [5, 40, 1000])
+def test_two_perfect_systems_may_still_differ_either_way(rows: int) -> None:
+    """Rows that neither got wrong hide up to 1 - 0.025^(1/n) of each side's mistakes: the teacher's too."""
+    hidden = 1 - 0.025 ** (1 / rows)
+    kept = BOOTSTRAP.ratio(coin(rows, rows), coin(rows, rows))
+    difference = BOOTSTRAP.difference(coin(rows, rows), coin(rows, rows))
+    assert kept is not None
+    assert difference is not None
+    assert (kept.value, kept.low, kept.high) == (1.0, pytest.approx(1 - hidden), pytest.approx(1 + hidden))
+    assert kept.low - 1 == pytest.approx(difference.low), "the difference, over a teacher of 1"
+
+
+def test_nothing_kept_of_a_perfect_teacher_is_never_less_than_nothing() -> None:
+    kept = BOOTSTRAP.ratio(coin(40, 0), coin(40, 40))
+    assert kept is not None
+    assert (kept.value, kept.low, kept.high) == (0.0, 0.0, pytest.approx(1 - 0.025 ** (1 / 40)))
+
+
 def test_rows_that_a_claim_needs() -> None:
     assert rows_to_show(0.95) == 72
     assert exact_bounds(1.0, 72)[0] >= 0.95 > exact_bounds(1.0, 71)[0]

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from imbik.core.types import Sensitivity
 from imbik.evaluate import plots, words
 from imbik.evaluate.findings import Findings
-from imbik.evaluate.report import html_page, markdown_page
+from imbik.evaluate.report import draw, markdown_page
+from imbik.evaluate.report import html_page as page_with
 from imbik.evaluate.scores import Interval, Latency, Scores
 from made_findings import made_findings
 
@@ -47,6 +48,11 @@ class Page(HTMLParser):
         if tag in VOID:
             return
         assert self.open.pop() == tag
+
+
+def html_page(found: Findings) -> str:
+    """The page with all its drawings."""
+    return page_with(found, draw(found))
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from imbik.core.errors import BarNotMetError, InputError, RecipeError
+from imbik.core.errors import BarNotMetError, InputError, RecipeError, RunFolderError
 from imbik.core.files import read_lines, write_json, write_lines
 from imbik.core.plugins import PluginBlock
 from imbik.core.types import Sensitivity
 from imbik.evaluate.answers import Answer
+from imbik.evaluate.pages import hold_against
 from imbik.evaluate.require import check
 from imbik.evaluate.scores import Scores, read_scores
 from imbik.evaluate.stage import EvaluateStage
 from imbik.evaluate.timing import cache_bytes
 from imbik.export.stage import ExportStage
 from imbik.models.load import load
+from imbik.recipe import Recipe
 from small_runs import SmallRun
 
 QUICK = "evaluate: {latency_rows: 1, resamples: 100, against: [teacher, baseline, text_only, tfidf]}"
@@ -109,6 +111,41 @@ def test_a_missed_bar_stops_the_run_after_the_report(tmp_path: Path) -> None:
         small.stage(EvaluateStage())
     assert "not met" in page_of(small)
     assert "student" in scores_of(small).systems
+    assert small.run.manifest("8_report") is not None, "what was measured is finished, whatever it is held against"
+
+
+def test_another_bar_is_held_against_the_same_figures_and_shown(
+    finished: SmallRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = EvaluateStage()
+
+    def with_bar(**bars: str) -> Recipe:
+        evaluate = finished.recipe.evaluate.model_copy(update={"require": bars})
+        return finished.recipe.model_copy(update={"evaluate": evaluate})
+
+    low, high = with_bar(accuracy=">= 0"), with_bar(accuracy="> 1", retention=">= 0")
+    assert stage.settings(low, finished.teacher) == stage.settings(finished.recipe, finished.teacher)
+    monkeypatch.setattr("imbik.evaluate.pages.draw", lambda _: pytest.fail("drawn again"))
+    scores, asked = scores_of(finished), len(finished.teacher.asked)
+    stage.conclude(low, finished.run)
+    assert "accuracy >= 0" in page_of(finished)
+    with pytest.raises(BarNotMetError, match="accuracy > 1 was asked for"):
+        stage.conclude(high, finished.run)
+    assert "not met" in page_of(finished)
+    html = (finished.run.path / "8_report" / "report.html").read_text(encoding="utf-8")
+    assert "retention &gt;= 0" in html
+    assert html.count("<svg") >= 3, "drawings are kept"
+    stage.conclude(finished.recipe, finished.run)
+    assert "not met" not in page_of(finished)
+    assert scores_of(finished) == scores
+    assert len(finished.teacher.asked) == asked
+
+
+def test_a_report_of_an_older_imbik_says_how_to_hold_it_against_a_bar(tmp_path: Path) -> None:
+    hold_against(tmp_path, {})
+    with pytest.raises(RunFolderError, match="older imbik") as refused:
+        hold_against(tmp_path, {"retention": ">= 0.9"})
+    assert "--from evaluate" in refused.value.next
 
 
 def test_blocked_rows_are_named_and_leave_the_comparison(tmp_path: Path) -> None:
@@ -180,7 +217,6 @@ def test_a_misspelt_system_names_the_one_that_was_meant(finished: SmallRun) -> N
 
 
 def test_scores_of_another_version_are_refused(finished: SmallRun, tmp_path: Path) -> None:
-    from imbik.core.errors import RunFolderError
     from imbik.core.runfolder import RunFolder
 
     assert read_scores(RunFolder(tmp_path)) is None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from imbik.advise.prove import prove
 from imbik.core.errors import RunFolderError
 from imbik.core.runfolder import RunFolder
 from imbik.evaluate.trail import privacy_sentence
@@ -24,21 +25,23 @@ def written(folder: Path, entries: list[Entry]) -> RunFolder:
 
 
 def test_a_run_that_asked_nobody(tmp_path: Path) -> None:
-    assert privacy_sentence(RunFolder(tmp_path)) == "No row left this machine: this run asked nobody."
+    assert privacy_sentence(RunFolder(tmp_path)) == "Nothing left this machine; the run asked no teacher."
+    assert privacy_sentence(written(tmp_path / "b", [])) == "Nothing left this machine; the run asked no teacher."
 
 
 def test_models_in_this_process_let_nothing_out(tmp_path: Path) -> None:
     run = written(tmp_path, [entry("allowed", "in_process", ("a", "b"))] * 3)
-    assert privacy_sentence(run) == "No row left this machine. The audit chain of 3 lines is whole."
+    assert privacy_sentence(run) == (
+        "Nothing left this machine; 2 rows were answered by models in this process (audit chain of 3 lines, unbroken)."
+    )
 
 
-def test_stored_answers_are_told_apart_and_no_line_is_no_whole_chain(tmp_path: Path) -> None:
+def test_stored_answers_are_told_apart(tmp_path: Path) -> None:
     run = written(tmp_path / "a", [entry("stored", "https://api.example", tuple(map(str, range(54))))])
     assert privacy_sentence(run) == (
-        "No row left this machine. 54 rows were answered from the store of earlier runs. "
-        "The audit chain of 1 line is whole."
+        "Nothing left this machine; 54 rows were answered from the store of earlier runs "
+        "(audit chain of 1 line, unbroken)."
     )
-    assert privacy_sentence(written(tmp_path / "b", [])).endswith("The audit chain holds no line.")
 
 
 def test_rows_are_counted_once_for_each_place(tmp_path: Path) -> None:
@@ -52,9 +55,14 @@ def test_rows_are_counted_once_for_each_place(tmp_path: Path) -> None:
         ],
     )
     assert privacy_sentence(run) == (
-        "This left the machine: 3 rows to https://api.example. To endpoints that the operator's file declares local "
-        "went 1 row to http://gpu. 1 row was held back. The audit chain of 4 lines is whole."
+        "3 public rows were allowed to https://api.example; 1 row was sent to http://gpu, which the operator's file "
+        "declares local; 1 row was held back (audit chain of 4 lines, unbroken)."
     )
+
+
+def test_the_report_and_prove_say_the_same(tmp_path: Path) -> None:
+    run = written(tmp_path, [entry("allowed", "https://x", ("a",)), entry("stored", "https://x", ("a", "b"))])
+    assert privacy_sentence(run) == prove(run)
 
 
 def test_a_changed_chain_is_never_called_whole(tmp_path: Path) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.pipeline.conftest import write_sums
 
 import imbik
 from imbik.cli.console import finish
-from imbik.core.errors import LockedError, RecipeError, RunFolderError, UsageError
+from imbik.core.errors import BarNotMetError, ImbikError, LockedError, RecipeError, RunFolderError, UsageError
 from imbik.core.locks import writer_lock
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline import STAGES, RunResult
+from imbik.train import stage as stage_of_train
+from imbik.train.course import TrainingRecord
+from imbik.train.teaching import Assignment
 
 Project = Callable[..., Path]
 FOLDERS = {stage.name: stage.folder for stage in STAGES}
@@ -194,8 +200,155 @@ def test_a_recipe_that_needs_itself_is_refused(project: Project, tmp_path: Path)
         run(recipe)
 
 
+@pytest.mark.parametrize(
+    ("extra", "options", "said"),
+    [
+        ("refine: [nosuchcheck]", {}, "no plug-in 'nosuchcheck'"),
+        ("evaluate: {against: [teecher]}", {}, "no system 'teecher'"),
+        ("student: {architecture: llama, hidden_size: 16, heads: 3}", {}, "not a multiple"),
+        ("", {"until": "trian"}, "no stage 'trian'"),
+        ("", {"from_stage": "nope"}, "no stage 'nope'"),
+    ],
+)
+def test_a_recipe_is_checked_before_the_teacher_it_needs_is_trained(
+    family: Callable[[str], Path], extra: str, options: dict[str, str], said: str
+) -> None:
+    recipe = family(extra)
+    with pytest.raises(ImbikError, match=said):
+        run(recipe, **options)
+    assert not (recipe.parent / "runs").exists()
+
+
+def test_all_teachers_recipes_are_checked_before_the_first_is_trained(family: Callable[[str], Path]) -> None:
+    recipe = family("")
+    broken = (recipe.parent / "hoca.yaml").read_text().replace("name: hoca", "name: ikinci\nrefine: [nosuchcheck]")
+    (recipe.parent / "ikinci.yaml").write_text(broken)
+    recipe.write_text(
+        recipe.read_text().replace("recipe: hoca.yaml}", "recipe: hoca.yaml}, b: {use: run, recipe: ikinci.yaml}")
+    )
+    with pytest.raises(ImbikError, match="nosuchcheck"):
+        run(recipe)
+    assert not (recipe.parent / "runs").exists()
+
+
+@pytest.mark.parametrize(("inner", "name"), [("ogrenci", "ogrenci"), ("hoca", "hoca")])
+def test_two_recipes_never_share_a_run_folder(family: Callable[[str], Path], inner: str, name: str) -> None:
+    """Neither a recipe and its teacher's, nor two teachers'."""
+    recipe = family("")
+    text = (recipe.parent / "hoca.yaml").read_text()
+    (recipe.parent / "ikinci.yaml").write_text(text.replace("name: hoca", f"name: {inner}"))
+    recipe.write_text(
+        recipe.read_text().replace("recipe: hoca.yaml}", "recipe: hoca.yaml}, b: {use: run, recipe: ikinci.yaml}")
+    )
+    with pytest.raises(RecipeError, match=f"name '{name}'.*same run folder") as refused:
+        run(recipe)
+    assert "give one of them another `name:`" in refused.value.next
+    assert not (recipe.parent / "runs").exists()
+
+
+def test_one_recipe_may_make_two_teachers(family: Callable[[str], Path]) -> None:
+    recipe = family("")
+    recipe.write_text(
+        recipe.read_text().replace("recipe: hoca.yaml}", "recipe: hoca.yaml}, b: {use: run, recipe: hoca.yaml}")
+    )
+    assert [child.run.name for child in run(recipe, dry_run=True).children] == ["hoca", "hoca"]
+
+
+def second_teacher(recipe: Path, made_by: str) -> None:
+    """Give a recipe of `family` a teacher `b` beside `hoca`."""
+    text = recipe.read_text(encoding="utf-8")
+    both = f"recipe: hoca.yaml}}, b: {{use: run, recipe: {made_by}}}"
+    recipe.write_text(text.replace("recipe: hoca.yaml}", both), encoding="utf-8")
+
+
+@pytest.fixture
+def family(project: Project, tmp_path: Path) -> Callable[[str], Path]:
+    """A student's recipe, with more YAML of a test, whose teacher is trained by `hoca.yaml` beside it."""
+
+    def make(extra: str) -> Path:
+        text = project().read_text(encoding="utf-8")
+        (tmp_path / "hoca.yaml").write_text(text.replace("name: toplama", "name: hoca"), encoding="utf-8")
+        own = [line for line in text.splitlines() if not extra or not line.startswith(extra.split(":")[0])]
+        student = "\n".join(own).replace("name: toplama", "name: ogrenci")
+        teachers = "teachers: {hoca: {use: run, recipe: hoca.yaml}}\ngenerate: {teacher: hoca}"
+        path = tmp_path / "ogrenci.yaml"
+        path.write_text(student.replace("generate: {from: reference}", teachers) + f"\n{extra}\n", encoding="utf-8")
+        return path
+
+    return make
+
+
 def test_a_required_bar_that_is_not_met_ends_with_its_own_code_after_the_report(project: Project) -> None:
     recipe = project()
-    with pytest.raises(imbik.core.errors.BarNotMetError):
+    with pytest.raises(BarNotMetError):
         run(recipe, overrides=["evaluate.require.accuracy='>= 1.1'"])
     assert (recipe.parent / "runs" / "toplama" / "8_report" / "report.html").exists()
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the students that were really trained, as they are."""
+    names: list[str] = []
+    teach = stage_of_train.teach
+
+    def noted(task: Assignment, *rest: Any) -> TrainingRecord:
+        names.append(task.name)
+        return teach(task, *rest)
+
+    monkeypatch.setattr(stage_of_train, "teach", noted)
+    return names
+
+
+def test_another_seed_or_control_trains_only_what_is_new(project: Project, trained: list[str]) -> None:
+    recipe = project()
+
+    def train(*overrides: str, **options: Any) -> list[str]:
+        trained.clear()
+        run(recipe, until="train", overrides=[f"train.{text}" for text in overrides], **options)
+        return list(trained)
+
+    def weights(name: str) -> str:
+        path = recipe.parent / "runs" / "toplama" / "6_student" / name / "training.json"
+        return str(json.loads(path.read_text())["sha256"])
+
+    assert train("seeds=[1]") == ["student seed 1"]
+    first = weights("student/seed-1")
+    assert train("seeds=[1,2]") == ["student seed 2"]
+    assert weights("student/seed-1") == first
+    assert train("seeds=[1,2]", "controls=[answers_only]") == []  # no reasoning: text_only, which equals the student
+    assert train("seeds=[2]") == []
+    second = weights("student/seed-2")
+    assert train("seeds=[2]", from_stage="train") == ["student seed 2"], "--from asks for it anew"
+    assert weights("student/seed-2") == second, "what was reused is what training makes"
+    assert train("seeds=[2,1]", "learning_rate=2e-2") == ["student seed 2", "student seed 1"]
+    write_sums(recipe.parent / "toplama.csv", 150)
+    assert train("seeds=[2,1]", "learning_rate=2e-2") == ["student seed 2", "student seed 1"]
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_reused_student_is_whole(project: Project, trained: list[str], method: str) -> None:
+    recipe = project()
+    given = [f"train.method={method}"]
+    assert run(recipe, until="train", overrides=given).changed
+    result = run(recipe, overrides=[*given, "train.seeds=[1,2]"])
+    assert trained == ["student seed 1", "student seed 2"]
+    assert result.scores is not None
+    assert set(result.scores.systems["student"].metrics["accuracy"].seeds) == {"1", "2"}
+
+
+def test_a_changed_bar_judges_again_and_measures_nothing_again(project: Project) -> None:
+    recipe = project()
+    assert run(recipe).changed
+    answers = recipe.parent / "runs" / "toplama" / "8_report" / "answers"
+    before = {path: path.stat().st_mtime_ns for path in answers.iterdir()}
+    for bar, code in (("'>= 1.1'", 3), ("'>= 0'", 0), ("'>= 1.2'", 3), ("'>= 1.2'", 3)):
+        started = time.monotonic()
+        ended = 0
+        try:
+            assert not run(recipe, overrides=[f"evaluate.require.accuracy={bar}"]).changed
+        except BarNotMetError as missed:
+            ended = missed.exit_code
+        assert ended == code
+        assert time.monotonic() - started < 1
+    assert {path: path.stat().st_mtime_ns for path in answers.iterdir()} == before
+    assert not (recipe.parent / "runs" / "toplama" / "old").exists()

@@ -41,12 +41,17 @@ def levels(folder: RunFolder) -> list[str]:
     return [manifest.sensitivity.value if manifest else "" for manifest in found]
 
 
+def of_student(run: Path) -> str:
+    """What the student's own folder says of it."""
+    about = run / "6_student" / "student" / "seed-1" / "weights" / "imbik.json"
+    return str(json.loads(about.read_text())["sensitivity"])
+
+
 def test_logits_of_a_secret_teacher_make_a_secret_student(tmp_path: Path) -> None:
     recipe = lay(tmp_path, "special")
     result = run(recipe, runs=tmp_path / "runs")
     assert levels(RunFolder(result.run)) == ["public"] * 3 + ["special"] * 4
-    weights = result.run / "6_student" / "student" / "seed-1" / "weights"
-    assert json.loads((weights / "imbik.json").read_text())["sensitivity"] == "special"
+    assert of_student(result.run) == "special"
 
 
 def test_a_model_that_is_found_to_be_secret_is_so_in_all_that_was_made_of_it(tmp_path: Path) -> None:
@@ -56,4 +61,5 @@ def test_a_model_that_is_found_to_be_secret_is_so_in_all_that_was_made_of_it(tmp
     mark(tmp_path, "special")
     again = run(recipe, runs=tmp_path / "runs")
     assert {stage.name: stage.status for stage in again.stages}["generate"] == "current"
+    assert of_student(again.run) == "special"
     assert levels(RunFolder(again.run)) == ["public"] * 3 + ["special"] * 4

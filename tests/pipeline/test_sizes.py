@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from imbik.core.runfolder import RunFolder
 from imbik.models.init import ARCHITECTURES, intermediate_size
 from imbik.pipeline import sizes
+from imbik.pipeline.preflight import preflight
 from imbik.pipeline.sizes import Size, size_in_name, size_of_config, size_of_folder, student_size, teacher_size
 from imbik.recipe import build
 from imbik.recipe.sections import Student
 from imbik.testing.tiny_models import make_model
+
+RECIPE = {"name": "s", "tasks": {"source": "a.csv", "kind": "qa"}, "generate": {"from": "reference"}}
 
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
@@ -26,8 +32,15 @@ def test_the_formula_counts_what_torch_counts(architecture: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("hidden", [8, 24, 32, 100, 256])
-def test_the_mlp_width_is_the_one_that_is_made(hidden: int) -> None:
-    assert sizes.intermediate_size(hidden) == intermediate_size(Student(architecture="llama", hidden_size=hidden))
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_a_students_size_has_the_mlp_that_is_made(architecture: str, hidden: int) -> None:
+    """GPT-2's own default is another width than the one imbik makes."""
+
+    def size(width: int) -> Size | None:
+        student = {"architecture": architecture, "hidden_size": hidden, "heads": 1, "intermediate_size": width}
+        return student_size(build({**RECIPE, "student": student}))
+
+    assert size(0) == size(intermediate_size(Student(architecture=architecture, hidden_size=hidden)))
 
 
 @pytest.mark.parametrize(
@@ -65,6 +78,23 @@ def test_a_run_teacher_is_as_large_as_its_recipes_student(tmp_path: Path) -> Non
     assert not student.pretrained
     assert student.vocabulary == teacher.vocabulary == 2048
     assert teacher.parameters > student.parameters
+
+
+def test_the_size_of_a_run_teacher_is_sought_where_the_runs_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--runs` and `run(runs=…)` hold for the forecast as for the run."""
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "elsewhere"
+    (here / "t").mkdir(parents=True)
+    (here / "t" / "recipe.yaml").write_text(json.dumps({**RECIPE, "name": "t", "student": {"architecture": "llama"}}))
+    teachers = {"t": {"use": "run", "run": "t"}}
+    outer = build({**RECIPE, "generate": {}, "teachers": teachers, "student": {"architecture": "llama"}}, base=tmp_path)
+    assert teacher_size(outer, "t") is None
+    found = teacher_size(outer, "t", here)
+    assert found == replace(student_size(outer), pretrained=True)
+    said = preflight(outer, RunFolder(here / "s")).warnings
+    assert any("teachers.t has" in text and "no more than the student's" in text for text in said)
 
 
 def test_a_hub_model_that_is_not_here_is_not_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

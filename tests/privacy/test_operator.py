@@ -122,6 +122,14 @@ def test_a_named_or_system_file_that_cannot_be_used_never_falls_through(
         ("local: []\nlocal: []", "written twice"),
         ("- a", "mapping"),
         ("a: [", "not valid YAML"),
+        (
+            "external:\n  - {host: a.com, contract: 2026-13-45}",
+            "operator.yaml:2: '2026-13-45' is written as a timestamp",
+        ),
+        ("local: &a [*a]", "operator.yaml:1: .*would hold itself"),
+        ("? [a, b]\n: c", "operator.yaml:1: a key is a list"),
+        ("local: " + "[" * 3000 + "]" * 3000, "levels deep"),
+        ('trusted_code: ["a\\0b"]', "NUL"),
     ],
 )
 def test_a_wrong_file_says_where_and_what(tmp_path: Path, text: str, what: str) -> None:

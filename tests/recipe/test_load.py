@@ -78,6 +78,11 @@ BAD = [
     (GOOD.replace("{from: reference}", "{teacher: big}"), None, "teacher 'big' is not under"),
     (GOOD.replace("{from: reference}", "{}"), None, "from: reference"),
     (GOOD.replace("train:", "train:\n  epochs: -1"), 8, "epochs"),
+    (GOOD.replace("name: destek", "name: 2026-13-45"), 1, "'2026-13-45' is written as a timestamp"),
+    (GOOD + "? [a, b]\n: c\n", 12, "a key is a list or mapping"),
+    (GOOD + "refine: &a [*a]\n", 12, "would hold itself"),
+    (GOOD + "refine: " + "[" * 3000 + "]" * 3000, 12, "levels deep"),
+    (GOOD.replace("source: rows.jsonl", 'source: "a\\0b"'), 3, "holds a NUL character"),
     ("- a\n- b\n", None, "mapping of sections"),
     ("", None, "mapping of sections"),
 ]
@@ -101,6 +106,8 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes("name: çöp".encode("cp1254"))
     with pytest.raises(RecipeError, match="UTF-8"):
         load_recipe(tmp_path / "latin.yaml")
+    with pytest.raises(RecipeError, match="NUL"):
+        load_recipe("a\0b.yaml")
 
 
 SECRETS = [
@@ -240,6 +247,9 @@ def test_set_reaches_lists_names_and_new_keys(good: Path) -> None:
         ("train.losses.first=1", "no item"),
         ("train.epoch=3", "did you mean 'epochs'"),
         ("name.first=3", "name"),
+        ("name=2026-13-45", "--set name: '2026-13-45' is written as a timestamp"),
+        ("refine=&a [*a]", "--set refine: .*would hold itself"),
+        ('tasks.source="a\\0b"', "--set tasks.source: .*NUL"),
     ],
 )
 def test_a_wrong_set_is_explained(good: Path, text: str, words: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jsonschema
@@ -13,10 +15,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from imbik.core.errors import UsageError
-from imbik.core.plugins import PluginBlock
+from imbik.core.plugins import GROUPS as PLUGIN_GROUPS
+from imbik.core.plugins import PluginBlock, _arms, _is_model, available, load_plugin, path_keys
+from imbik.pipeline.preflight import blocks
 from imbik.recipe import Recipe, build, explain, json_schema, load_recipe, to_yaml
 from imbik.recipe.sections import Student, Tasks, Train
+from imbik.recipe.write import GROUPS
 
+NO_PATHS = {"answers", "key"}  # columns: of a row, and in a file
 TEXT = st.text("abcçğıİöşü 1:#'\"{}-", max_size=12)
 RAW = st.dictionaries(
     st.sampled_from(["at_least", "weight", "threshold", "language"]),
@@ -66,6 +72,80 @@ def without_places(recipe: Recipe) -> object:
 def test_what_is_written_loads_to_an_equal_recipe(recipe: Recipe) -> None:
     again = build(yaml.safe_load(to_yaml(recipe)))
     assert without_places(again) == without_places(recipe)
+
+
+def plugins() -> list[tuple[str, str]]:
+    """Every plug-in that a recipe can name by `use:`."""
+    return [(group, name) for group in sorted(set(GROUPS.values())) for name in available(group) if name != "auto"]
+
+
+def section_keys(group: str, block: object) -> dict[str, object]:
+    """A recipe's data with this block where such plug-ins stand."""
+    places: dict[str, dict[str, object]] = {
+        "tasks/sources": {"tasks": {"source": block, "kind": "qa"}},
+        "tasks/kinds": {"tasks": {"source": "a.csv", "kind": block}},
+        "teachers": {"teachers": {"a": block}},
+        "refine/checks": {"refine": [block]},
+        "train/methods": {"train": {"method": block}},
+        "train/losses": {"train": {"losses": [block]}},
+        "export/formats": {"export": [block]},
+        "evaluate/metrics": {"evaluate": {"metrics": [block]}},
+    }
+    return {**MINIMAL, **places[group]}
+
+
+def test_every_key_that_names_plugins_has_its_group() -> None:
+    def named(section: type[BaseModel]) -> Iterator[str]:
+        for name, field in section.model_fields.items():
+            if "PluginBlock" in str(field.annotation):
+                yield name
+            yield from (key for arm in _arms(field.annotation) if _is_model(arm) for key in named(arm))
+
+    assert set(named(Recipe)) == set(GROUPS)
+    assert set(GROUPS.values()) <= set(PLUGIN_GROUPS)
+
+
+@pytest.mark.parametrize(("group", "name"), plugins())
+def test_a_setting_that_speaks_of_files_is_typed_as_a_path(group: str, name: str) -> None:
+    """So that a new one cannot be forgotten: its type tells what to make absolute when a recipe is copied."""
+    settings = load_plugin(group, name).Settings
+    words = re.compile(r"\b(files?|folders?|recipe that|path)\b(?!'s)")
+    spoken = {
+        key
+        for key, field in settings.model_fields.items()
+        if "str" in str(field.annotation) and words.search((field.description or "").split(";")[0])
+    }
+    assert spoken - NO_PATHS <= path_keys(settings)
+
+
+@pytest.mark.parametrize(("group", "name"), plugins())
+@pytest.mark.parametrize("wrap", [lambda text: text, lambda text: [text], lambda text: {"x": text}])
+def test_every_path_of_every_plugin_is_written_for_any_folder(
+    group: str, name: str, wrap: Callable[[str], object], tmp_path: Path
+) -> None:
+    """From the recipe's own folder and from the run's, a written recipe names the same files."""
+    (tmp_path / "veri.dat").write_text("x")
+    keys = path_keys(load_plugin(group, name).Settings)
+    block = {"use": name, **{key: wrap("veri.dat") for key in keys}, "hub": "org/veri.dat", "other": "veri.dat"}
+    first = build(section_keys(group, block), base=tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "recipe.yaml").write_text(to_yaml(first))
+    again = load_recipe(tmp_path / "runs")
+    assert to_yaml(again) == to_yaml(first)
+    raw = next(block.raw for found, block in blocks(again) if found == group and block.use == name)
+    assert raw == {
+        **{key: wrap(str(tmp_path / "veri.dat")) for key in keys},
+        "hub": "org/veri.dat",
+        "other": "veri.dat",
+    }
+
+
+def test_the_known_paths_are_typed_as_such() -> None:
+    """The test above would hold for no key at all."""
+    found = {(name, key) for group, name in plugins() for key in path_keys(load_plugin(group, name).Settings)}
+    assert {("recorded", "files"), ("in_process", "model"), ("run", "recipe"), ("run", "run"), ("csv", "path")} <= found
+    assert ("openai", "model") not in found
+    assert path_keys(Student) == {"model"}
 
 
 @given(rate=st.floats(1e-12, 1e6, exclude_min=True, allow_nan=False))

@@ -23,7 +23,6 @@ from imbik.review.shown import pick, read_shown, standing
 from imbik.review.stage import ReviewStage, apply
 from imbik.review.store import (
     ExpertVerdict,
-    add_verdict,
     add_verdicts,
     close,
     newer_than_snapshot,
@@ -75,9 +74,9 @@ def test_without_verdicts_all_stay_and_the_first_snapshot_is_taken(run: RunFolde
 
 
 def test_reject_keep_and_edit(run: RunFolder) -> None:
-    add_verdict(run, said(SAMPLES[0], keep=False, reason="yanlış birim"))
-    add_verdict(run, said(SAMPLES[1], keep=True))
-    add_verdict(run, said(SAMPLES[2], answer="7", reasoning="5 + 2 = 7"))
+    add_verdicts(run, [said(SAMPLES[0], keep=False, reason="yanlış birim")])
+    add_verdicts(run, [said(SAMPLES[1], keep=True)])
+    add_verdicts(run, [said(SAMPLES[2], answer="7", reasoning="5 + 2 = 7")])
     result = review(run)
     kept = {sample.id: sample for sample in samples_in(run, "4_reviewed")}
     assert SAMPLES[0].id not in kept
@@ -102,15 +101,15 @@ def test_the_majority_of_experts_decides_and_a_tie_rejects() -> None:
 
 
 def test_an_expert_may_change_his_mind(run: RunFolder) -> None:
-    add_verdict(run, said(SAMPLES[0], keep=False))
-    add_verdict(run, said(SAMPLES[0], keep=True))
+    add_verdicts(run, [said(SAMPLES[0], keep=False)])
+    add_verdicts(run, [said(SAMPLES[0], keep=True)])
     (given,) = verdicts_of(run).values()
     assert [item.verdict.keep for item in given] == [True]
 
 
 def test_newer_verdicts_wait_for_the_next_snapshot(run: RunFolder) -> None:
     review(run)
-    add_verdict(run, said(SAMPLES[0], keep=False))
+    add_verdicts(run, [said(SAMPLES[0], keep=False)])
     assert newer_than_snapshot(run) == 1
     assert again(run).books.rejected == 0
     assert close(run) == 2
@@ -124,14 +123,14 @@ def test_a_new_snapshot_changes_the_stages_hash_and_nothing_else_does(run: RunFo
     before = STAGE.outside(run)
     review(run)
     assert STAGE.outside(run) == before
-    add_verdict(run, said(SAMPLES[0], keep=False))
+    add_verdicts(run, [said(SAMPLES[0], keep=False)])
     assert STAGE.outside(run) == before
     close(run)
     assert STAGE.outside(run) != before
 
 
 def test_verdicts_outlive_regeneration_of_other_rows_and_of_their_own_id(run: RunFolder) -> None:
-    add_verdict(run, said(SAMPLES[0], keep=False))
+    add_verdicts(run, [said(SAMPLES[0], keep=False)])
     changed = [msgspec.structs.replace(sample, reasoning="başka") for sample in SAMPLES[1:]]
     moved = msgspec.structs.replace(SAMPLES[0], teacher="other", number=3, verdicts=(Verdict(by="shape", keep=True),))
     run.retire("3_refined")
@@ -153,7 +152,7 @@ def test_waiting_names_what_is_missing_until_it_is_there(run: RunFolder) -> None
     assert len(shown) == 4
     by_row = {sample.id: sample for sample in SAMPLES}
     add_verdicts(run, [said(by_row[item.row]) for item in shown])
-    add_verdict(run, said(by_row[shown[0].row]))
+    add_verdicts(run, [said(by_row[shown[0].row])])
     with pytest.raises(WaitingError, match="4 of 8"):
         review(run, wait=True, experts=2)
     assert standing(run, 2).missing == 4
@@ -190,7 +189,7 @@ def test_the_rows_shown_are_the_same_whatever_stands_beside_them() -> None:
 def test_the_file_is_private_and_many_writers_lose_nothing(run: RunFolder) -> None:
     def write(expert: str) -> None:
         for sample in SAMPLES:
-            add_verdict(run, said(sample, expert))
+            add_verdicts(run, [said(sample, expert)])
 
     threads = [threading.Thread(target=write, args=(f"e{n}",)) for n in range(3)]
     for thread in threads:

@@ -74,6 +74,21 @@ def test_columns_of_the_same_name_are_kept(sums: SmallRun, tmp_path: Path) -> No
     assert (tmp_path / "out.csv").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_no_input_column_is_ever_overwritten(sums: SmallRun, tmp_path: Path, suffix: str) -> None:
+    """Not even where the usual other name is taken too: the output of an earlier `predict` as input."""
+    old = {"question": "2 elma ile 3 armut?", "answer": "5", "student_answer": "OLD", "student_student_answer": "OLDER"}
+    (tmp_path / "in.jsonl").write_text(json.dumps(old) + "\n", encoding="utf-8")
+    out = tmp_path / f"out{suffix}"
+    done = predict(sums.run, tmp_path / "in.jsonl", out)
+    (row,) = read_csv(out) if suffix == ".csv" else [json.loads(out.read_text(encoding="utf-8"))]
+    assert {name: row[name] for name in old} == old
+    assert done.columns["answer"] == "student_student_student_answer"
+    assert row["student_student_student_answer"] not in ("OLD", "OLDER")
+    assert any("`answer` already" in note and "`student_student_student_answer`" in note for note in done.notes)
+    assert out.read_text(encoding="utf-8").splitlines()[0].count("student_student_student_answer") == 1
+
+
 def test_turkish_excel_files_are_read(colours: SmallRun, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes("metin;no\nkırmızı ağır top;1\nyeşil şişe;2\n".encode("cp1254"))
     done = predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv")

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from imbik.core.errors import InputError
 from imbik.core.files import write_lines
+from imbik.core.runfolder import RunFolder
 from imbik.core.types import LabelReference, Message, Task
 from imbik.recipe.sections import Split
 from imbik.tasks.normal import same_text_key
@@ -29,6 +31,16 @@ ROWS = st.lists(
     max_size=80,
 )
 NEW = st.lists(st.tuples(st.sampled_from([f"yeni {n}" for n in range(40)]), st.just(""), st.just("a")), max_size=60)
+ANY = st.lists(
+    st.tuples(
+        st.sampled_from([*(f"soru {n}" for n in range(60)), *(f"yeni {n}" for n in range(40))]),
+        st.sampled_from(["", "", "g1", "g2", "g9"]),
+        st.sampled_from("abcd"),
+        st.sampled_from(["", "test", "validation", "B"]),
+    ),
+    min_size=1,
+    max_size=60,
+)
 
 
 def make(rows: Sequence[tuple[str, str, str]]) -> list[Task]:
@@ -43,6 +55,11 @@ def make(rows: Sequence[tuple[str, str, str]]) -> list[Task]:
         )
         for number, (text, group, label) in enumerate(rows)
     ]
+
+
+def prescribed(rows: Sequence[tuple[str, str, str, str]]) -> list[Task]:
+    """Tasks of (text, group, label, set)."""
+    return [replace(task, set=row[3]) for task, row in zip(make([row[:3] for row in rows]), rows, strict=True)]
 
 
 def plain(count: int, label: str = "", start: int = 0) -> list[Task]:
@@ -87,6 +104,37 @@ def test_more_rows_move_no_old_row(
     order.shuffle(more)
     second = sets(divide(more, Split(validation=0.2, test=0.2), first.assignments))
     assert {name: second[name] for name in sets(first)} == sets(first)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ROWS.filter(usable), ANY, st.sampled_from([0.0, 0.2]), st.randoms())
+def test_rows_of_any_kind_move_no_old_row(
+    rows: list[tuple[str, str, str]], new: list[tuple[str, str, str, str]], share: float, order: random.Random
+) -> None:
+    """Also rows that prescribe sets, join groups, repeat texts, or bring classes."""
+    split = Split(validation=0.2, test=share)
+    old, added = make(rows), [replace(task, id=f"new-{task.id}") for task in prescribed(new)]
+    try:
+        first = divide(old, split)
+        more = [*old, *added]
+        order.shuffle(more)
+        second = sets(divide(more, split, first.assignments))
+    except InputError:
+        reject()  # texts and groups chain all rows into fewer clusters than sets
+    assert {name: second[name] for name in sets(first)} == sets(first)
+
+
+@pytest.mark.parametrize("name", ["test", "validation", "B"])
+def test_one_prescribed_row_leaves_all_others_where_they_are(name: str) -> None:
+    first = divide(plain(300), Split())
+    one = Task(id="one", kind="qa", messages=(Message(role="user", content="yeni"),), set=name)
+    division = divide([*plain(300), one], Split(), first.assignments)
+    assert sets(division) == {**sets(first), "one": name}
+    assert not any("anew" in note for note in division.notes)
+    third = divide([*plain(400), one], Split(), division.assignments)
+    new = Counter(item.set for item in third.assignments[300:400])
+    assert not new[name], "a prescribed set is not added to by new rows"
+    assert {item.set for item in third.assignments} >= {"train", "validation", "test"}
 
 
 @settings(max_examples=40, deadline=None)
@@ -188,5 +236,5 @@ def test_earlier_assignments_come_from_old_with_the_newest_winning(tmp_path: Pat
         [Assignment(id="b", set="train", key="k")],
     )
     (tmp_path / "old" / "1_tasks-20270101-000000").mkdir()
-    found = {item.id: item.set for item in earlier_assignments(tmp_path)}
+    found = {item.id: item.set for item in earlier_assignments(RunFolder(tmp_path))}
     assert found == {"a": "test", "b": "train"}

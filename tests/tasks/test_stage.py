@@ -13,17 +13,18 @@ import pytest
 
 from imbik.core.errors import InputError, RunFolderError
 from imbik.core.executor import LocalExecutor
-from imbik.core.files import write_lines
+from imbik.core.files import read_json, write_lines
 from imbik.core.progress import Progress, SilentReporter
 from imbik.core.runfolder import RunFolder, write_parts
 from imbik.core.types import Completion, Sample, Sensitivity
-from imbik.recipe import Recipe
+from imbik.recipe import Recipe, load_recipe, to_yaml
 from imbik.stage import Asker, StageContext, StageResult
 from imbik.tasks.kinds.classification import Classification
+from imbik.tasks.likeness import Likeness
+from imbik.tasks.load import source_files
 from imbik.tasks.read import (
     held_out,
     kind_of,
-    read_likeness,
     read_quarantine,
     read_samples,
     read_sets,
@@ -66,7 +67,7 @@ def test_the_folder_holds_tasks_sets_and_what_was_left_out(tmp_path: Path, recip
     assert [task.text for task, _ in pairs] == [text for text, _ in messages(200)]
     assert {name: len(tasks) for name, tasks in held_out(run).items()} == {"validation": 20, "test": 20}
     assert [bad.line for bad in read_quarantine(run)] == [202, 203]
-    assert read_likeness(run).sets["test"].rows == 20
+    assert read_json(run.stage("1_tasks") / "likeness.json", Likeness).sets["test"].rows == 20
     kind = kind_of(made, run)
     assert isinstance(kind, Classification)
     assert kind.labels == ("iade", "kart_kayıp")
@@ -95,6 +96,20 @@ def test_recorded_files_are_part_of_the_hash(tmp_path: Path, recipe: Any) -> Non
     before = TasksStage().settings(made, ASKER)
     (tmp_path / "r.jsonl").write_text('{"id": "1", "answer": "c"}')
     assert TasksStage().settings(made, ASKER) != before
+
+
+@pytest.mark.parametrize("wrap", [lambda text: [text], lambda text: {"r": text}])
+def test_a_run_folders_own_recipe_finds_recorded_files_and_nothing_changed(
+    tmp_path: Path, recipe: Any, wrap: Any
+) -> None:
+    (tmp_path / "x.jsonl").write_text('{"id": "1", "question": "a"}')
+    (tmp_path / "r.jsonl").write_text('{"id": "1", "answer": "b"}')
+    made = recipe("x.jsonl", teachers={"r": {"use": "recorded", "files": wrap("r.jsonl")}})
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "recipe.yaml").write_text(to_yaml(made))
+    again = load_recipe(tmp_path / "runs")
+    assert source_files(again) == source_files(made) == [tmp_path / "x.jsonl", tmp_path / "r.jsonl"]
+    assert TasksStage().settings(again, ASKER) == TasksStage().settings(made, ASKER)
 
 
 def test_rows_of_next_month_move_no_old_row(tmp_path: Path, recipe: Any) -> None:

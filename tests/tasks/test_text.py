@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,46 @@ def test_an_encoding_can_be_said(tmp_path: Path) -> None:
     path.write_bytes("değer".encode("cp857"))
     with recognise(path, "cp857").open() as stream:
         assert stream.read() == "değer"
-    with pytest.raises(InputError, match="no encoding 'klingon'"):
+    with pytest.raises(InputError, match="no encoding of text 'klingon'"):
         recognise(path, "klingon")
+
+
+@pytest.mark.parametrize("name", ["rot13", "base64", "hex", "zip", "undefined", "a\0b"])
+def test_a_codec_that_is_none_of_text_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("soru,cevap\n", encoding="utf-8")
+    with pytest.raises(InputError, match="no encoding of text") as refused:
+        recognise(path, name)
+    assert refused.value.where == str(path)
+    assert "cp1254" in refused.value.next
+
+
+@pytest.mark.parametrize("name", ["utf-32", "utf-32-le", "punycode", "unicode_escape", "iso2022_jp"])
+def test_a_file_that_is_not_in_the_encoding_named_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"soru,cevap\n" + b"a\\xz \x1b$Z\xff,b\n" * 3)
+    with pytest.raises(InputError, match=f"cannot be read in the encoding '{name}'") as refused:
+        recognise(path, name)
+    assert "leave it out" in refused.value.next
+
+
+@pytest.mark.parametrize("name", sorted(set(encodings.aliases.aliases.values())))
+@pytest.mark.parametrize("data", [TURKISH.encode(), TURKISH.encode("utf-16"), bytes(range(1, 256)) * 40])
+def test_whatever_encoding_is_named_the_file_is_read_or_refused(tmp_path: Path, name: str, data: bytes) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(data)
+    try:
+        file = recognise(path, name)
+    except InputError:
+        return
+    assert [text for _, text in lines(file)]
+
+
+def test_wide_text_is_read_when_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(TURKISH.encode("utf-32"))
+    with recognise(path, "utf-32").open() as stream:
+        assert stream.read() == TURKISH
 
 
 def test_only_line_feeds_end_a_json_line(tmp_path: Path) -> None:

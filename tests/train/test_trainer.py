@@ -147,7 +147,9 @@ def test_an_interrupted_training_ends_in_the_same_bits(bench: Bench, optimizer: 
     assert same(trainable(whole.module), trainable(again.module))
     assert same(whole.kept_weights(), again.kept_weights())
     assert whole.position.curve == again.position.curve
-    assert whole.position.tokens == again.position.tokens == whole.lesson.order.tokens()
+    passed = [index for step in range(whole.lesson.order.steps) for index in whole.lesson.order.batch(step)]
+    tokens = sum(len(whole.lesson.rows[index].ids) - 1 for index in passed)
+    assert whole.position.tokens == again.position.tokens == tokens
 
 
 def test_a_finished_training_is_not_trained_again(bench: Bench) -> None:

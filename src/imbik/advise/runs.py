@@ -5,14 +5,13 @@ Enters: what a person typed. Leaves: a RunFolder that is one, or an error that l
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from imbik.core.errors import RunFolderError
 from imbik.core.plugins import closest
-from imbik.core.runfolder import Manifest, RunFolder
+from imbik.core.runfolder import Manifest, RunFolder, runs_folder
 from imbik.evaluate.scores import Scores, read_scores
 from imbik.recipe import Recipe, load_recipe
 
@@ -38,11 +37,6 @@ class Listed:
     last_stage: str
     result: str
     problem: str = ""
-
-
-def runs_folder(given: Path | None = None) -> Path:
-    """Where runs lie: what is given, else IMBIK_RUNS, else `runs` here."""
-    return Path(given or os.environ.get("IMBIK_RUNS") or "runs").expanduser().resolve()
 
 
 def find_run(text: str, runs: Path | None = None) -> RunFolder:

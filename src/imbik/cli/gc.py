@@ -16,8 +16,8 @@ def gc(
 ) -> None:
     """Remove what changed recipes replaced (`old/` of a run), and say how much that was. Nothing else is touched."""
     from imbik.advise.gc import collect
-    from imbik.advise.runs import find_run, run_paths, runs_folder
-    from imbik.core.runfolder import RunFolder
+    from imbik.advise.runs import find_run, run_paths
+    from imbik.core.runfolder import RunFolder, runs_folder
     from imbik.pipeline.preflight import size
 
     chosen = [find_run(run, runs)] if run else [RunFolder(path) for path in run_paths(runs_folder(runs))]

@@ -7,9 +7,10 @@ from imbik.cli.options import Runs
 
 def ls(runs: Runs = None) -> None:
     """List runs with their results."""
-    from imbik.advise.runs import listing, runs_folder
+    from imbik.advise.runs import listing
     from imbik.advise.terminal import safe
     from imbik.cli.console import table
+    from imbik.core.runfolder import runs_folder
 
     home = runs_folder(runs)
     found = listing(home)

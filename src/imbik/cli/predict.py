@@ -29,5 +29,7 @@ def predict(
         done = answer(find_run(run, runs), file, output, advance)
     for note in done.notes:
         print(f"! {note}")
-    problems = f", {done.problems:,} with a problem (column `problem` says which)" if done.problems else ""
+    problems = (
+        f", {done.problems:,} with a problem (column `{done.columns['problem']}` says which)" if done.problems else ""
+    )
     print(f"{output}: {done.rows:,} rows{problems}; the answers are {done.sensitivity.value}, as the student is")

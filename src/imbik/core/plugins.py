@@ -11,11 +11,12 @@ import ast
 import difflib
 import importlib
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
@@ -56,6 +57,32 @@ def _key_name(value: Any) -> Any:
 
 KeyName = Annotated[str, BeforeValidator(_key_name)]
 """The type of a setting that names a key in the environment or the keyring, never the key itself; may be empty."""
+
+
+@dataclass(frozen=True)
+class _NamesPath:
+    """Marks a setting that names a file or folder."""
+
+
+RecipePath = Annotated[str, _NamesPath()]
+"""A path as the recipe writes it, relative to the recipe's folder; a hub id or a name may stand there too.
+
+Whatever copies a recipe to another folder finds these settings by their type and makes what exists absolute.
+"""
+
+
+def path_keys(settings: type[BaseModel]) -> set[str]:
+    """Names of the fields that hold paths: one, a list of them, or a mapping to them."""
+    fields = settings.model_fields.items()
+    return {name for name, field in fields if _marked([*field.metadata, field.annotation])}
+
+
+def _marked(parts: Iterable[Any]) -> bool:
+    """Whether the path's mark stands anywhere in an annotation's parts."""
+    return any(
+        isinstance(part, _NamesPath) or _marked(getattr(part, "__metadata__", ())) or _marked(get_args(part))
+        for part in parts
+    )
 
 
 class PluginBlock(BaseModel):

@@ -6,6 +6,7 @@ overwritten), and a refusal to misread a folder of another version.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,11 @@ class _Begun(Record, frozen=True, kw_only=True):
 
 class _Format(Record, frozen=True, kw_only=True):
     format: int
+
+
+def runs_folder(given: Path | None = None) -> Path:
+    """Where runs lie: what is given, else IMBIK_RUNS, else `runs` here."""
+    return Path(given or os.environ.get("IMBIK_RUNS") or "runs").expanduser().resolve()
 
 
 class RunFolder:
@@ -119,13 +125,17 @@ class RunFolder:
         path = self.stage(folder)
         begun = path / ".begun.json"
         if path.exists():
-            same = begun.exists() and read_json(begun, _Begun).hash == stage_hash
+            same = begun_hash(path) == stage_hash
             if not same or (path / "manifest.json").exists():
                 self.retire(folder)
         path.mkdir(exist_ok=True, mode=0o700)
         if not begun.exists():
             write_json(begun, _Begun(hash=stage_hash))
         return path
+
+    def replaced(self, folder: str) -> list[Path]:
+        """What lies in `old/` of a stage, in the order in which it was moved there."""
+        return sorted((self.path / "old").glob(f"{folder}-*"), key=lambda path: _when(path.name))
 
     def finish(self, folder: str, manifest: Manifest) -> None:
         """Write the manifest: from here on the stage is finished."""
@@ -141,6 +151,18 @@ class RunFolder:
             target = target.with_name(f"{folder}-{stamp}-{number}")
         target.parent.mkdir(exist_ok=True, mode=0o700)
         self.stage(folder).replace(target)
+
+
+def begun_hash(stage: Path) -> str:
+    """The hash under which work in a stage's folder was begun, '' where none was."""
+    path = stage / ".begun.json"
+    return read_json(path, _Begun).hash if path.exists() else ""
+
+
+def _when(name: str) -> tuple[str, str, int]:
+    """`1_tasks-20261123-061500-2` in the order of making."""
+    _, day, clock, *number = name.split("-")
+    return day, clock, int(number[0]) if number else 1
 
 
 def write_parts(folder: Path, records: Iterator[msgspec.Struct]) -> int:

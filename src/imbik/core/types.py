@@ -184,24 +184,6 @@ class Completion(Record, frozen=True, kw_only=True):
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
-class ScoreRequest(Record, frozen=True, kw_only=True):
-    """Token ids to be scored by a teacher that can; the hash says whose tokenizer made them."""
-
-    token_ids: tuple[int, ...]
-    tokenizer_hash: str
-    row: str
-    sensitivity: Sensitivity
-    top_k: int = 0
-
-
-class TokenScores(Record, frozen=True, kw_only=True):
-    """Per position: log-probability (nats) of the given token, and top-k ids with log-probabilities."""
-
-    logprobs: tuple[float, ...]
-    top_ids: tuple[tuple[int, ...], ...] = ()
-    top_logprobs: tuple[tuple[float, ...], ...] = ()
-
-
 class Span(Record, frozen=True, kw_only=True):
     """Characters [start, end) of the answer, with what supports or contradicts them."""
 

@@ -81,11 +81,11 @@ class Bootstrap:
         known = float(teacher.mean())
         value = float(student.mean()) / known
         low, high = _interval(draws[0][defined] / draws[1][defined])
-        if np.ptp(student) == 0:
+        if _alike(student, teacher):
+            low, high = max(0.0, value - unseen(rows.sum()) / known), value + unseen(rows.sum()) / known
+        elif np.ptp(student) == 0:
             bounds = exact_bounds(float(student.mean()), int(rows.sum()))
             low, high = min(low, bounds[0] / known), max(high, bounds[1] / known)
-        elif _alike(student, teacher):
-            low, high = value - unseen(rows.sum()) / known, value + unseen(rows.sum()) / known
         return Score(value=value, low=low, high=high, n=int(rows.sum()))
 
     def _means(self, systems: list[Matrix]) -> list[NDArray[np.float64]]:

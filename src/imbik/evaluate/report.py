@@ -6,6 +6,7 @@ by the template engine, so a row's text stays text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from imbik import __version__
@@ -14,9 +15,9 @@ from imbik.evaluate.findings import Findings, ordered, what
 from imbik.evaluate.scores import MetricScore
 
 
-def html_page(found: Findings) -> str:
-    """`report.html`."""
-    return _render("report.html.j2", found, draw(found))
+def html_page(found: Findings, drawn: Sequence[plots.Plot]) -> str:
+    """`report.html`; `drawn` is what `draw` made of the same figures."""
+    return _render("report.html.j2", found, drawn)
 
 
 def markdown_page(found: Findings) -> str:
@@ -57,7 +58,7 @@ def seeds_text(score: MetricScore) -> str:
     return f"seeds {values}" if len(score.seeds) > 1 else ""
 
 
-def _render(template: str, found: Findings, drawn: list[plots.Plot]) -> str:
+def _render(template: str, found: Findings, drawn: Sequence[plots.Plot]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -1,22 +1,23 @@
 """The evaluate stage: every system on the same held-out rows, figures with intervals, two pages, and the bars.
 
 Enters: 1_tasks, 6_student, 7_export and the teacher through `ask`. Leaves: 8_report with scores.json, report.html,
-report.md and answers/. The report is written before a missed bar stops the run, so that a person can read why.
+report.md and answers/. A missed bar stops the run once the report is there, so that a person can read why; bars are no
+part of the hash, so another bar is held against the same figures.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import cast
 
 import msgspec
 
 from imbik.core import students
 from imbik.core.errors import InputError
-from imbik.core.files import digest, write_text
+from imbik.core.files import digest
 from imbik.core.lineage import leaf
 from imbik.core.plugins import PluginBlock, identity, load_plugin, make
 from imbik.core.runfolder import RunFolder
@@ -25,11 +26,11 @@ from imbik.evaluate import curves, require, samples, trail
 from imbik.evaluate.answers import Answer, Held, Ran, keep, kept, read_answer
 from imbik.evaluate.bootstrap import Bootstrap
 from imbik.evaluate.compare import Comparison, compare
-from imbik.evaluate.findings import Findings
+from imbik.evaluate.findings import Findings, SampleRow
 from imbik.evaluate.metrics import Metric
-from imbik.evaluate.report import html_page, markdown_page
+from imbik.evaluate.pages import HTML, hold_against, write_report
 from imbik.evaluate.roster import roster
-from imbik.evaluate.scores import FOLDER, Scores, write_scores
+from imbik.evaluate.scores import FOLDER, Scores
 from imbik.evaluate.systems import System
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
@@ -60,8 +61,9 @@ class EvaluateStage:
         """What is measured, by which metrics, and who the teacher is."""
         teachers = recipe.answering_teachers() if "teacher" in recipe.evaluate.against else []
         generate = recipe.generate.model_dump(mode="json", by_alias=True, exclude={"samples"})
+        measured = recipe.evaluate.model_dump(mode="json", exclude={"metrics", "batch_size", "require"})
         return {
-            "evaluate": recipe.evaluate.model_dump(mode="json", exclude={"metrics", "batch_size"}),
+            "evaluate": measured,  # bars are judged in `conclude`
             "metrics": [identity("evaluate/metrics", block) for block in _metric_blocks(recipe)],
             "kind": identity("tasks/kinds", recipe.tasks.kind),
             "teachers": {name: [asker.identity(name), asker.sensitivity(name).value] for name in teachers},
@@ -69,9 +71,9 @@ class EvaluateStage:
         }
 
     def run(self, context: StageContext) -> StageResult:
-        """Measure, write the report, then hold it against `evaluate.require`.
+        """Measure every system and write the report.
 
-        Raises: BarNotMetError when a bar is missed; the report is there by then.
+        Raises: InputError when nothing is held out.
         """
         from imbik.tasks.read import kind_of
 
@@ -83,17 +85,23 @@ class EvaluateStage:
         metrics = metrics_of(recipe)
         asked = {system.name: _ask(system, held, kind, metrics, context) for system in systems}
         answers = {name: rows for name, (rows, _) in asked.items()}
-        ran = {name: note for name, (_, note) in asked.items()}
         metric, names = _quotable(answers, held, kind, list(metrics))
         sets = [quoted, *sorted({row.set for row in held} - {quoted})]
-        bootstrap = Bootstrap(resamples=recipe.evaluate.resamples)
-        compared = compare(answers, sets, names, bootstrap)
+        compared = compare(answers, sets, names, Bootstrap(resamples=recipe.evaluate.resamples))
         if metric == AGREEMENT:
             compared = msgspec.structs.replace(compared, retention={})
-        found = _findings(context, compared, answers, ran, held, quoted, metric, notes)
-        _write(context.folder, found)
-        require.refuse_unmet(found.bars, str(context.folder / "report.html"))
-        return _result(answers, ran, found)
+        ran = {name: note for name, (_, note) in asked.items()}
+        measured = _Measured(context, held, quoted, answers, ran, compared, metric, notes)
+        write_report(context.folder, measured.findings())
+        return measured.result()
+
+    def conclude(self, recipe: Recipe, run: RunFolder) -> None:
+        """Hold the figures against `evaluate.require`.
+
+        Raises: BarNotMetError naming every bar that was missed.
+        """
+        folder = run.stage(self.folder)
+        require.refuse_unmet(hold_against(folder, recipe.evaluate.require), str(folder / HTML))
 
 
 def held_rows(recipe: Recipe, run: RunFolder) -> tuple[str, list[Held]]:
@@ -174,93 +182,99 @@ def _agreeing(answer: Answer, teacher: str, own: str) -> Answer:
     return msgspec.structs.replace(answer, scores={AGREEMENT: float(own == teacher)} if teacher else {})
 
 
-def _findings(
-    context: StageContext,
-    compared: Comparison,
-    answers: Mapping[str, Sequence[Answer]],
-    ran: Mapping[str, Ran],
-    held: Sequence[Held],
-    quoted: str,
-    metric: str,
-    notes: Sequence[str],
-) -> Findings:
-    recipe, run = context.recipe, context.run
-    scores = Scores(
-        systems={n: msgspec.structs.replace(ran[n].cost_to_run, metrics=compared.metrics[n]) for n in ran},
-        retention=compared.retention,
-        paired=compared.paired,
-        funnel=trail.funnel(run),
-        spend=trail.spend(recipe, run, answers.get("teacher", ())),
-        lineage=trail.lineage(run),
-    )
-    level = max([row.task.sensitivity for row in held] + [note.sensitivity for note in ran.values()], key=_rank)
-    shown = samples.may_show(level)
-    tasks = [row.task for row in held if row.set == quoted]
-    counts = Counter(row.set for row in held)
-    return Findings(
-        name=recipe.name,
-        kind=recipe.tasks.kind.use,
-        sensitivity=level,
-        scores=scores,
-        metric=metric,
-        quoted=quoted,
-        rows=counts[quoted],
-        sets=dict(counts),
-        has_teacher=bool(recipe.answering_teachers()),
-        curves=curves.read_curves(run),
-        samples=samples.choose(tasks, answers, quoted, metric, students.best_seed(run)) if shown else (),
-        samples_withheld=not shown,
-        bars=require.judge(recipe.evaluate.require, scores, metric),
-        notes=[*notes, *(text for note in ran.values() for text in note.notes), *_unasked(answers, held)],
-        warnings=[f"{made.stage}: {text}" for made in trail.manifests(run).values() for text in made.warnings],
-        privacy=trail.privacy_sentence(run),
-        command=f"imbik run {run.path / 'recipe.yaml'}",
-        date=datetime.now(UTC).strftime("%Y-%m-%d"),
-    )
+@dataclass(frozen=True)
+class _Measured:
+    """All that was measured: answers and costs of every system on the held-out rows, and what they show together."""
 
+    context: StageContext
+    held: Sequence[Held]
+    quoted: str
+    answers: Mapping[str, Sequence[Answer]]
+    ran: Mapping[str, Ran]
+    compared: Comparison
+    metric: str
+    notes: Sequence[str]
 
-def _rank(level: Sensitivity) -> int:
-    return level.rank
+    @property
+    def sensitivity(self) -> Sensitivity:
+        """The highest of the rows and of whatever answered them."""
+        levels = [row.task.sensitivity for row in self.held] + [note.sensitivity for note in self.ran.values()]
+        return max(levels, key=lambda level: level.rank)
 
-
-def _unasked(answers: Mapping[str, Sequence[Answer]], held: Sequence[Held]) -> list[str]:
-    """What must be known of rows that are missing on one side."""
-    notes = []
-    missing = [answer for answer in answers.get("teacher", ()) if not answer.asked]
-    if missing:
-        why = Counter(answer.reason or answer.outcome.value for answer in missing)
-        told = "; ".join(f"{number:,} {reason}" for reason, number in why.most_common(3))
-        notes.append(
-            f"{len(missing):,} of {len(held):,} held-out rows could not be put to the teacher ({told}). Retention and "
-            "differences from it are over the other rows."
+    def findings(self) -> Findings:
+        """Everything the report says."""
+        recipe, run, scores = self.context.recipe, self.context.run, self._scores()
+        shown = samples.may_show(self.sensitivity)
+        counts = Counter(row.set for row in self.held)
+        return Findings(
+            name=recipe.name,
+            kind=recipe.tasks.kind.use,
+            sensitivity=self.sensitivity,
+            scores=scores,
+            metric=self.metric,
+            quoted=self.quoted,
+            rows=counts[self.quoted],
+            sets=dict(counts),
+            has_teacher=bool(recipe.answering_teachers()),
+            curves=curves.read_curves(run),
+            samples=self._samples() if shown else (),
+            samples_withheld=not shown,
+            bars=require.judge(recipe.evaluate.require, scores, self.metric),
+            notes=[*self.notes, *(text for note in self.ran.values() for text in note.notes), *self._unasked()],
+            warnings=[f"{made.stage}: {text}" for made in trail.manifests(run).values() for text in made.warnings],
+            privacy=trail.privacy_sentence(run),
+            command=f"imbik run {run.path / 'recipe.yaml'}",
+            date=datetime.now(UTC).strftime("%Y-%m-%d"),
         )
-    unscored = sum(row.task.reference is None for row in held)
-    if 0 < unscored < len(held):
-        notes.append(f"{unscored:,} held-out rows carry no reference and are not scored.")
-    return notes
 
+    def result(self) -> StageResult:
+        """The books count every answer wanted of every system and seed."""
+        everything = [(name, answer) for name, rows in self.answers.items() for answer in rows]
+        unasked = [answer for _, answer in everything if not answer.asked]
+        pending = sum(answer.outcome is Outcome.PENDING for answer in unasked)
+        return StageResult(
+            books=Books(
+                rows_in=len(everything),
+                rows_out=len(everything) - len(unasked),
+                failed=len(unasked) - pending,
+                pending=pending,
+                reasons=dict(Counter(answer.reason or answer.outcome.value for answer in unasked)),
+            ),
+            leaves=[leaf(f"{name}#{answer.seed}#{answer.id}", answer.answer) for name, answer in everything],
+            sensitivity=self.sensitivity,
+            measured={name: str(len(note.notes)) for name, note in self.ran.items() if note.notes},
+        )
 
-def _write(folder: Path, found: Findings) -> None:
-    write_scores(folder / "scores.json", found.scores)
-    write_text(folder / "report.md", markdown_page(found))
-    write_text(folder / "report.html", html_page(found))
+    def _scores(self) -> Scores:
+        run, found = self.context.run, self.compared
+        return Scores(
+            systems={
+                n: msgspec.structs.replace(ran.cost_to_run, metrics=found.metrics[n]) for n, ran in self.ran.items()
+            },
+            retention=found.retention,
+            paired=found.paired,
+            funnel=trail.funnel(run),
+            spend=trail.spend(self.context.recipe, run, self.answers.get("teacher", ())),
+            lineage=trail.lineage(run),
+        )
 
+    def _samples(self) -> list[SampleRow]:
+        tasks = [row.task for row in self.held if row.set == self.quoted]
+        best = students.best_seed(self.context.run)
+        return samples.choose(tasks, self.answers, self.quoted, self.metric, best)
 
-def _result(answers: Mapping[str, Sequence[Answer]], ran: Mapping[str, Ran], found: Findings) -> StageResult:
-    """The books count every answer wanted of every system and seed."""
-    everything = [(name, answer) for name, rows in answers.items() for answer in rows]
-    unasked = [answer for _, answer in everything if not answer.asked]
-    pending = sum(answer.outcome is Outcome.PENDING for answer in unasked)
-    reasons = Counter(answer.reason or answer.outcome.value for answer in unasked)
-    return StageResult(
-        books=Books(
-            rows_in=len(everything),
-            rows_out=len(everything) - len(unasked),
-            failed=len(unasked) - pending,
-            pending=pending,
-            reasons=dict(reasons),
-        ),
-        leaves=[leaf(f"{name}#{answer.seed}#{answer.id}", answer.answer) for name, answer in everything],
-        sensitivity=found.sensitivity,
-        measured={name: str(len(note.notes)) for name, note in ran.items() if note.notes},
-    )
+    def _unasked(self) -> list[str]:
+        """What must be known of rows that are missing on one side."""
+        notes = []
+        missing = [answer for answer in self.answers.get("teacher", ()) if not answer.asked]
+        if missing:
+            why = Counter(answer.reason or answer.outcome.value for answer in missing)
+            told = "; ".join(f"{number:,} {reason}" for reason, number in why.most_common(3))
+            notes.append(
+                f"{len(missing):,} of {len(self.held):,} held-out rows could not be put to the teacher ({told}). "
+                "Retention and differences from it are over the other rows."
+            )
+        unscored = sum(row.task.reference is None for row in self.held)
+        if 0 < unscored < len(self.held):
+            notes.append(f"{unscored:,} held-out rows carry no reference and are not scored.")
+        return notes

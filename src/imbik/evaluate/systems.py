@@ -84,9 +84,8 @@ class ModelSystem:
         return Asked(completions, cost, max(levels, key=lambda level: level.rank))
 
     def _request(self, model: LanguageModel, task: Task, kind: Kind) -> Request:
-        longest = self.recipe.evaluate.max_tokens or self.recipe.generate.max_tokens
         prompt = encode_task_prompt(model.tokenizer, task)
-        return Request(prompt, Sampling(max_tokens=longest), kind.choices(task), task)
+        return Request(prompt, Sampling(max_tokens=self.recipe.longest_answer), kind.choices(task), task)
 
 
 def answer_all(model: LanguageModel, requests: Sequence[Request], batch: int, advance: Advance) -> list[Completion]:

@@ -6,16 +6,14 @@ manifests and the audit chain.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import NamedTuple
 
-from imbik.core.files import read_json
-from imbik.core.runfolder import Manifest, RunFolder, read_parts
+from imbik.core.runfolder import Manifest, RunFolder, begun_hash, read_parts
 from imbik.core.types import Record, Usage
 from imbik.evaluate.answers import Answer
-from imbik.evaluate.scores import FunnelStage, Spend
+from imbik.evaluate.scores import FOLDER, FunnelStage, Spend
+from imbik.privacy.account import NOBODY_ASKED, what_left
 from imbik.recipe import Recipe
 
 _UNITS = (
@@ -38,15 +36,6 @@ class _Paid(Record, frozen=True, kw_only=True):
 
 class _PaidSample(Record, frozen=True, kw_only=True):
     completion: _Paid
-
-
-class _Begun(Record, frozen=True, kw_only=True):
-    hash: str = ""
-
-
-class _Sent(NamedTuple):
-    place: str
-    purpose: str
 
 
 def manifests(run: RunFolder) -> dict[str, Manifest]:
@@ -82,61 +71,10 @@ def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer]) -> Spend:
 def lineage(run: RunFolder) -> dict[str, str]:
     """Stage name to the hash of what it was made of, this stage included."""
     made = {manifest.stage: manifest.hash for manifest in manifests(run).values()}
-    begun = run.stage("8_report") / ".begun.json"
-    return {**made, "evaluate": read_json(begun, _Begun).hash} if begun.exists() else made
+    begun = begun_hash(run.stage(FOLDER))
+    return {**made, "evaluate": begun} if begun else made
 
 
 def privacy_sentence(run: RunFolder) -> str:
     """What left this machine, for where, and what was held back, by the run's own audit chain."""
-    from imbik.privacy.audit import FILE_NAME, read_audit
-
-    path = run.path / FILE_NAME
-    if not path.exists():
-        return "No row left this machine: this run asked nobody."
-    left: dict[str, set[str]] = defaultdict(set)
-    local: dict[str, set[str]] = defaultdict(set)
-    held, stored, sent = set[str](), set[str](), set[str]()
-    lines = 0
-    for line in read_audit(path):
-        lines += 1
-        if line.verdict == "blocked":
-            held.update(line.rows)
-        elif line.verdict == "stored":
-            stored.update(line.rows)
-        elif line.verdict == "allowed" and line.address:
-            (local if line.reason.startswith("local") else left)[line.place].update(line.rows)
-            sent.update(line.rows)
-    chain = f"The audit chain of {lines:,} {_lines(lines)} is whole." if lines else "The audit chain holds no line."
-    return f"{_went(left)}{_stayed(local)}{_stored(stored - sent)}{_held(held)} {chain}"
-
-
-def _went(left: dict[str, set[str]]) -> str:
-    if not left:
-        return "No row left this machine."
-    places = ", ".join(f"{len(rows):,} {_rows(len(rows))} to {place}" for place, rows in sorted(left.items()))
-    return f"This left the machine: {places}."
-
-
-def _stayed(local: dict[str, set[str]]) -> str:
-    if not local:
-        return ""
-    places = ", ".join(f"{len(rows):,} {_rows(len(rows))} to {place}" for place, rows in sorted(local.items()))
-    return f" To endpoints that the operator's file declares local went {places}."
-
-
-def _stored(rows: set[str]) -> str:
-    """Rows of which nothing was sent: an earlier run had asked the same already."""
-    were = "was" if len(rows) == 1 else "were"
-    return f" {len(rows):,} {_rows(len(rows))} {were} answered from the store of earlier runs." if rows else ""
-
-
-def _held(held: set[str]) -> str:
-    return f" {len(held):,} {_rows(len(held))} {'was' if len(held) == 1 else 'were'} held back." if held else ""
-
-
-def _rows(count: int) -> str:
-    return "row" if count == 1 else "rows"
-
-
-def _lines(count: int) -> str:
-    return "line" if count == 1 else "lines"
+    return what_left(run.path) or NOBODY_ASKED

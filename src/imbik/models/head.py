@@ -2,7 +2,7 @@
 
 Enters: a network (with or without adapters). Leaves: `OutputHead`, the one place that knows that Gemma 2 caps its
 logits and Granite and Cohere scale them, so that losses can compute logits in chunks; and `HiddenTap`, which takes
-the hidden states out of the wrapped forward, so that adapters and distributed wrappers keep working.
+the hidden states out of the wrapped forward: by it a head is held against the network's own logits before it is used.
 """
 
 from __future__ import annotations

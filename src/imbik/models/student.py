@@ -12,15 +12,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from imbik.core.errors import ModelError, RecipeError
 from imbik.core.files import digest, digest_value, fsync_folder, read_json, read_lines, remove, write_json
-from imbik.core.plugins import PluginBlock, load_plugin, make
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Record, Sample, Sensitivity
-from imbik.models.folder import ABOUT, About, read_about
+from imbik.models.folder import ABOUT, About
 from imbik.models.init import make as make_model
+from imbik.models.kind import found_labels, kind_with_labels
 from imbik.models.load import embeddings, load, load_tokenizer, resolve
 from imbik.models.model import LanguageModel
 from imbik.recipe import Recipe
@@ -149,12 +149,7 @@ def token_labels(recipe: Recipe, run: RunFolder, origin: Origin) -> list[str]:
             where="tasks.kind.answer_as",
             next="leave answer_as out: the student then answers as its teacher does",
         )
-    return list(recipe.tasks.kind.raw.get("labels") or _found_labels(run))
-
-
-def _found_labels(run: RunFolder) -> list[str]:
-    path = run.stage("1_tasks") / "labels.json"
-    return read_json(path, list[str]) if path.exists() else []
+    return list(recipe.tasks.kind.raw.get("labels") or found_labels(run))
 
 
 def _made_from(recipe: Recipe, labels: Sequence[str], source: Path | None, texts: _Texts | None) -> str:
@@ -219,7 +214,7 @@ def _use_tokenizer(model: LanguageModel, folder: Path, seed: int) -> None:
 
 def _training_texts(recipe: Recipe, run: RunFolder) -> _Texts:
     """Texts of the training rows: each task's own once, and every kept answer as the student will write it."""
-    kind = _kind(recipe, run)
+    kind = kind_with_labels(recipe, run)
     pairs: list[tuple[str, str]] = []
     level, seen = Sensitivity.PUBLIC, set[str]()
     for sample in _kept(recipe, run):
@@ -251,17 +246,3 @@ def _kept(recipe: Recipe, run: RunFolder) -> Iterator[Sample]:
     training = {item.id for item in assigned if item.set == "train"}
     folder = run.stage("4_reviewed" if recipe.review is not None else "3_refined")
     return (sample for sample in read_parts(folder, Sample) if sample.task.id in training)
-
-
-def _kind(recipe: Recipe, run: RunFolder) -> Any:
-    """The recipe's kind, with the labels found in the rows where it takes some."""
-    block, labels = recipe.tasks.kind, _found_labels(run)
-    if labels and "labels" in load_plugin("tasks/kinds", block.use).Settings.model_fields:
-        block = PluginBlock(use=block.use, raw={**block.raw, "labels": labels}, where=block.where)
-    return make("tasks/kinds", block)
-
-
-def tokenizer_sensitivity(folder: Path) -> Sensitivity:
-    """What a tokenizer passes on: that of the text it was trained on."""
-    about = read_about(folder)
-    return about.sensitivity if about else Sensitivity.PUBLIC

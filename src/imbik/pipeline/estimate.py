@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 from imbik.pipeline.rows import Rows
 from imbik.pipeline.sizes import Size, student_size, teacher_size
@@ -26,6 +27,8 @@ ASK_SECONDS, ASK_FLOOR = 110e-6, 30e-6  # seconds a generated token for each mil
 SERVED_SECONDS, SERVED_AT_ONCE = 4.0, 32  # an API's answer, and how many are open at once
 OPTIMIZER_BYTES = 16  # weights, gradients and two moments in fp32
 STARTUP = 6.0  # seconds until torch and transformers are loaded, in the first stage that needs them
+_UNKNOWN = Size(1_000_000, True)
+Sizes = Mapping[str, Size]
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,10 @@ class Estimate:
         return sum(self.seconds.values())
 
 
-def estimate(recipe: Recipe, rows: Rows) -> Estimate:
-    """The forecast for a recipe whose rows are known (or guessed) as `rows`."""
-    student = student_size(recipe) or Size(1_000_000_000, True, 2048, 16, 128_000)
+def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
+    """The forecast for a recipe whose rows are known (or guessed) as `rows`; `runs` is where runs that teach lie."""
+    student = student_size(recipe, runs) or Size(1_000_000_000, True, 2048, 16, 128_000)
+    teachers = {name: teacher_size(recipe, name, runs) or _UNKNOWN for name in recipe.answering_teachers()}
     calls = teacher_calls(recipe, rows)
     inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _answer_tokens(recipe, rows))
     return Estimate(
@@ -78,7 +82,7 @@ def estimate(recipe: Recipe, rows: Rows) -> Estimate:
         input_tokens=inputs,
         output_tokens=outputs,
         money=_money(recipe, inputs, outputs),
-        seconds=_seconds(recipe, rows, student),
+        seconds=_seconds(recipe, rows, student, teachers),
         memory_bytes=memory_bytes(recipe, student, rows),
         disk_bytes=disk_bytes(recipe, student, rows),
         evaluation_calls=_evaluation_calls(recipe, rows),
@@ -131,23 +135,23 @@ def disk_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
     return round(saved + exported + logits + 12 * tokens + 5e6)
 
 
-def _seconds(recipe: Recipe, rows: Rows, student: Size) -> dict[str, float]:
+def _seconds(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> dict[str, float]:
     """Forecast by stage; a stage the recipe has not is left out."""
     slow = 1 / machine_speed()
     kept = (rows.train + rows.validation) * recipe.generate.samples.max
-    here = any(recipe.teachers[name].use in {"in_process", "run"} for name in recipe.answering_teachers())
+    here = any(recipe.teachers[name].use in {"in_process", "run"} for name in teachers)
     found = {
         "tasks": 0.5 + 60e-6 * rows.total * slow,
-        "generate": 0.3 + (STARTUP if here else 0.0) * slow + _asking(recipe, rows, kept) * slow,
+        "generate": 0.3 + (STARTUP if here else 0.0) * slow + _asking(recipe, rows, kept, teachers) * slow,
         "refine": 0.3 + 250e-6 * kept * slow,
         "train": 2.0 + (0.0 if here else STARTUP) * slow + _training(recipe, rows, student) * slow,
         "export": 1.0 + student.parameters * 4 / 200e6,
-        "evaluate": 1.0 + _evaluating(recipe, rows, student) * slow,
+        "evaluate": 1.0 + _evaluating(recipe, rows, student, teachers) * slow,
     }
     if recipe.capture:
-        teacher = _size_of(recipe, recipe.answering_teachers())
+        parameters = max((size.parameters for size in teachers.values()), default=_UNKNOWN.parameters)
         length = rows.prompt_tokens + _answer_tokens(recipe, rows)
-        found["capture"] = 1.0 + kept * length * (2 * teacher.parameters / READ_FLOPS + READ_FLOOR) * slow
+        found["capture"] = 1.0 + kept * length * (2 * parameters / READ_FLOPS + READ_FLOOR) * slow
     return found
 
 
@@ -158,14 +162,13 @@ def _training(recipe: Recipe, rows: Rows, student: Size) -> float:
     return training_tokens(recipe, rows) * a_token * losses * variants(recipe)
 
 
-def _asking(recipe: Recipe, rows: Rows, calls: int) -> float:
+def _asking(recipe: Recipe, rows: Rows, calls: int, teachers: Sizes) -> float:
     """Seconds of generation: by tokens for a model here, by answers for a served one."""
     total = 0.0
-    teachers = recipe.answering_teachers()
-    for name in teachers:
+    for name, size in teachers.items():
         use, share = recipe.teachers[name].use, calls / len(teachers)
         if use in {"in_process", "run"}:
-            total += share * _answering(_size_of(recipe, [name]), _answer_tokens(recipe, rows))
+            total += share * _answering(size, _answer_tokens(recipe, rows))
         elif use == "recorded":
             total += share * 40e-6
         else:
@@ -173,13 +176,14 @@ def _asking(recipe: Recipe, rows: Rows, calls: int) -> float:
     return total + (0 if teachers else calls * 40e-6)
 
 
-def _evaluating(recipe: Recipe, rows: Rows, student: Size) -> float:
+def _evaluating(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> float:
     """Every system answers the test rows; a teacher was asked already where its answers are stored."""
     test, tokens = _test_rows(recipe, rows), _answer_tokens(recipe, rows)
     systems = 1 + sum(name in recipe.evaluate.against for name in ("baseline", *recipe.train.controls))
     own = test * systems * len(recipe.train.seeds) * _answering(student, tokens)
     alone = 2 * recipe.evaluate.latency_rows * (tokens + 1) * 2.5e-3
-    return own + alone + (_asking(recipe, rows, test) if "teacher" in recipe.evaluate.against else 0) + 3.0
+    asked = _asking(recipe, rows, test, teachers) if "teacher" in recipe.evaluate.against else 0.0
+    return own + alone + asked + 3.0
 
 
 def _answering(size: Size, tokens: float) -> float:
@@ -197,11 +201,6 @@ def _answer_tokens(recipe: Recipe, rows: Rows) -> float:
 
 def _test_rows(recipe: Recipe, rows: Rows) -> int:
     return min(rows.test, recipe.evaluate.rows) if recipe.evaluate.rows else rows.test
-
-
-def _size_of(recipe: Recipe, names: list[str]) -> Size:
-    found = [size for name in names if (size := teacher_size(recipe, name))]
-    return max(found, key=lambda size: size.parameters, default=Size(1_000_000, True))
 
 
 def _money(recipe: Recipe, inputs: int, outputs: int) -> Decimal | None:

@@ -44,15 +44,23 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
 
     Raises: PluginError or RecipeError for what cannot work, BlockedError where no row could ever reach a teacher.
     """
+    refuse(recipe)
+    rows, runs = look(recipe, run), run.path.parent
+    forecast = estimate(recipe, rows, runs)
+    said = rules.warnings(recipe, rows.train if rows.known else 0, runs)
+    return Preflight((*_untrusted(recipe), *said, *_tight(forecast, run.path)), forecast)
+
+
+def refuse(recipe: Recipe) -> None:
+    """Refuse what cannot work, as far as the recipe alone tells: no teacher trained here need exist yet.
+
+    Raises: PluginError, RecipeError, ModelError or BlockedError; see the functions it calls.
+    """
     refuse_secrets(to_data(recipe))  # again: a Recipe object never was a file
     check_plugins(recipe)
     require.check(recipe)
     refuse_contradictions(recipe)
     refuse_unreachable(recipe)
-    rows = look(recipe, run)
-    forecast = estimate(recipe, rows)
-    said = rules.warnings(recipe, rows.train if rows.known else 0)
-    return Preflight((*_untrusted(recipe), *said, *_tight(forecast, run.path)), forecast)
 
 
 def _untrusted(recipe: Recipe) -> Iterator[str]:

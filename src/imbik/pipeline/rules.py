@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from imbik.pipeline.sizes import Size, student_size, teacher_size
@@ -50,13 +51,13 @@ def learning_rates(method: str, size: Size | None) -> Range:
     return Range(1e-5, 5e-4, f"{method} on a pretrained model")
 
 
-def warnings(recipe: Recipe, training_rows: int = 0) -> list[str]:
-    """All warnings of a recipe, in the order of its sections."""
-    size = student_size(recipe)
+def warnings(recipe: Recipe, training_rows: int = 0, runs: Path | None = None) -> list[str]:
+    """All warnings of a recipe, in the order of its sections; `runs` is where teachers that are runs lie."""
+    size = student_size(recipe, runs)
     return [
         *_validation_share(recipe),
         *_sampling(recipe),
-        *_teacher_no_larger(recipe, size),
+        *_teacher_no_larger(recipe, size, runs),
         *_learning_rate(recipe, size),
         *_batch_against_rate(recipe, size),
         *_epochs(recipe, size, training_rows),
@@ -92,9 +93,9 @@ def _sampling(recipe: Recipe) -> Iterator[str]:
         yield "generate.samples.until does nothing while min and max are equal; raise generate.samples.max"
 
 
-def _teacher_no_larger(recipe: Recipe, student: Size | None) -> Iterator[str]:
+def _teacher_no_larger(recipe: Recipe, student: Size | None, runs: Path | None) -> Iterator[str]:
     for name in recipe.answering_teachers():
-        teacher = teacher_size(recipe, name)
+        teacher = teacher_size(recipe, name, runs)
         if student and teacher and teacher.parameters <= student.parameters:
             yield (
                 f"teachers.{name} has {parameters(teacher.parameters)} parameters, no more than the student's "

@@ -6,10 +6,9 @@ after which the same command goes on where it stopped. One process writes a run 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +21,15 @@ from imbik.core.files import write_text
 from imbik.core.lineage import merkle_root
 from imbik.core.locks import writer_lock
 from imbik.core.progress import Progress, Reporter, SilentReporter
-from imbik.core.runfolder import Manifest, RunFolder
+from imbik.core.runfolder import Manifest, RunFolder, runs_folder
 from imbik.pipeline.plan import Plan, plan_stage, position
 from imbik.pipeline.preflight import Preflight, preflight
 from imbik.pipeline.result import RunResult, StageOutcome, Status
 from imbik.pipeline.stages import STAGES
+from imbik.pipeline.teachers import refuse_all, teacher_recipes
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe, load_recipe, to_yaml
-from imbik.stage import Stage, StageContext, StageResult
+from imbik.stage import Concludes, Stage, StageContext, StageResult
 
 if TYPE_CHECKING:
     from imbik.evaluate.scores import Scores
@@ -46,69 +46,44 @@ def run(
     with_reviews: bool = False,
     reporter: Reporter | None = None,
     executor: Executor | None = None,
-    _parents: tuple[Path, ...] = (),
 ) -> RunResult:
     """Run a recipe from tasks to report; see DESIGN for the laws it keeps.
 
     Raises: any ImbikError; what was finished before stays finished.
     """
-    loaded, folder = _locate(recipe, runs, overrides)
+    loaded, folder, file = _locate(recipe, runs, overrides)
     reporter = reporter or SilentReporter()
-    children = _run_teachers(loaded, folder.path.parent, dry_run, reporter, _parents)
+    selection = _select(loaded, from_stage, until)
+    refuse_all(loaded, folder.path, file)
+    children = _run_teachers(loaded, folder.path.parent, dry_run, reporter)
     checked = preflight(loaded, folder)
     for warning in checked.warnings:
         reporter.say(f"! {warning}")
-    selection = _select(loaded, from_stage, until)
-    if dry_run:
-        return _dry_run(loaded, folder, selection, checked, from_stage, children)
-    with writer_lock(folder.path):
-        folder.create()
-        write_text(folder.path / "recipe.yaml", to_yaml(loaded))
-        progress = Progress(reporter, folder.path / "events.jsonl")
-        try:
-            outcomes, warnings = _run_stages(
-                loaded, folder, selection, checked, progress, executor or LocalExecutor(), from_stage, with_reviews
-            )
-        finally:
-            progress.close()
-    said = (*checked.warnings, *warnings)
-    result = RunResult(folder.path, outcomes, None, said, children, checked.estimate)
-    return replace(result, scores=_scores(folder)) if result.evaluated else result
+    work = _Work(loaded, folder, selection, checked, from_stage, children)
+    return work.foretell() if dry_run else work.do(reporter, executor or LocalExecutor(), with_reviews)
 
 
-def _locate(recipe: Recipe | str | Path, runs: Path | None, overrides: Sequence[str]) -> tuple[Recipe, RunFolder]:
-    """The recipe and its run folder; a run folder's own recipe runs in place."""
+def _locate(recipe: Recipe | str | Path, runs: Path | None, overrides: Sequence[str]) -> tuple[Recipe, RunFolder, Path]:
+    """The recipe, its run folder and its file; a run folder's own recipe runs in place."""
     if isinstance(recipe, Recipe):
         if overrides:
             raise RecipeError("overrides go with a recipe file; change the Recipe object instead", where="--set")
-        return recipe, RunFolder(runs_folder(runs) / recipe.name)
-    path = Path(recipe)
-    loaded = load_recipe(path, overrides)
-    home = path if path.is_dir() else path.parent
-    if runs is None and (home / ".imbik").exists():
-        return loaded, RunFolder(home.resolve())
-    return loaded, RunFolder(runs_folder(runs) / loaded.name)
+        folder = runs_folder(runs) / recipe.name
+        return recipe, RunFolder(folder), folder / "recipe.yaml"
+    path = Path(recipe).resolve()
+    path = path / "recipe.yaml" if path.is_dir() else path
+    loaded = load_recipe(recipe, overrides)
+    if runs is None and (path.parent / ".imbik").exists():
+        return loaded, RunFolder(path.parent), path
+    return loaded, RunFolder(runs_folder(runs) / loaded.name), path
 
 
-def runs_folder(given: Path | None = None) -> Path:
-    """Where runs lie: what is given, else IMBIK_RUNS, else `runs` here."""
-    return Path(given or os.environ.get("IMBIK_RUNS") or "runs").expanduser().resolve()
-
-
-def _run_teachers(
-    recipe: Recipe, runs: Path, dry_run: bool, reporter: Reporter, parents: tuple[Path, ...]
-) -> tuple[RunResult, ...]:
+def _run_teachers(recipe: Recipe, runs: Path, dry_run: bool, reporter: Reporter) -> tuple[RunResult, ...]:
     """A teacher that is itself trained here runs first when it is not current, so one command does all."""
     results = []
-    for name, block in recipe.teachers.items():
-        if block.use != "run" or not block.raw.get("recipe"):
-            continue
-        path = recipe.path(str(block.raw["recipe"]))
-        if path in parents:
-            chain = " -> ".join(item.name for item in (*parents, path))
-            raise RecipeError(f"teacher '{name}' is made by a recipe that needs itself: {chain}", where=block.where)
+    for name, _, path in teacher_recipes(recipe):
         reporter.say(f"teacher '{name}' is trained by {path.name}:")
-        results.append(run(path, runs=runs, dry_run=dry_run, reporter=reporter, _parents=(*parents, path)))
+        results.append(run(path, runs=runs, dry_run=dry_run, reporter=reporter))
     return tuple(results)
 
 
@@ -125,34 +100,75 @@ def _forced(stage: Stage, from_stage: str) -> bool:
     return bool(from_stage) and position(stage.name, STAGES, "--from") >= position(from_stage, STAGES, "--from")
 
 
-def _run_stages(
-    recipe: Recipe,
-    folder: RunFolder,
-    selection: Sequence[Stage],
-    checked: Preflight,
-    progress: Progress,
-    executor: Executor,
-    from_stage: str,
-    with_reviews: bool,
-) -> tuple[list[StageOutcome], list[str]]:
-    """Each stage in order: current ones are left alone, the rest run."""
-    outcomes, warnings = [], list[str]()
-    _look_at_reviews(folder, recipe, with_reviews, progress)
-    with AskEngine(
-        recipe=recipe, run=folder, executor=executor, progress=progress, operator=load_operator(recipe.base)
-    ) as asker:
-        for stage in selection:
-            plan = plan_stage(stage, recipe, folder, asker, STAGES)
-            manifest = None if _forced(stage, from_stage) else plan.current
-            status: Status = "current" if manifest else "done"
-            if manifest is None:
-                context = StageContext(recipe, folder, folder.begin(stage.folder, plan.hash), asker, executor, progress)
-                manifest = _run_one(plan, context)
-                warnings += [f"{stage.name}: {text}" for text in manifest.warnings]
-            progress.event("stage", name=stage.name, status=status, seconds=manifest.seconds)
-            forecast = checked.estimate.seconds.get(stage.name, 0.0)
-            outcomes.append(StageOutcome(stage.name, status, manifest.seconds, forecast, manifest.books.rows_out))
-    return outcomes, warnings
+@dataclass(frozen=True)
+class _Work:
+    """A recipe that was checked, the stages wanted of it, and what its teachers' own recipes have done."""
+
+    recipe: Recipe
+    folder: RunFolder
+    selection: Sequence[Stage]
+    checked: Preflight
+    from_stage: str
+    children: tuple[RunResult, ...]
+
+    def do(self, reporter: Reporter, executor: Executor, with_reviews: bool) -> RunResult:
+        """Run what is not current, as the folder's one writer."""
+        with writer_lock(self.folder.path):
+            self.folder.create()
+            write_text(self.folder.path / "recipe.yaml", to_yaml(self.recipe))
+            progress = Progress(reporter, self.folder.path / "events.jsonl")
+            try:
+                _look_at_reviews(self.folder, self.recipe, with_reviews, progress)
+                outcomes, warnings = self._run_stages(progress, executor)
+            finally:
+                progress.close()
+        said = (*self.checked.warnings, *warnings)
+        result = RunResult(self.folder.path, outcomes, None, said, self.children, self.checked.estimate)
+        return replace(result, scores=_scores(self.folder)) if result.evaluated else result
+
+    def foretell(self) -> RunResult:
+        """What would run: everything from the first stage that is not current."""
+        outcomes: list[StageOutcome] = []
+        fresh = not any(child.planned for child in self.children)
+        with self._asker(LocalExecutor(), Progress(SilentReporter())) as asker:
+            for stage in self.selection:
+                current = self._plan(stage, asker)[1] if fresh else None
+                fresh = current is not None
+                outcomes.append(self._outcome(stage, "current" if current else "planned", current))
+        planned = [outcome.name for outcome in outcomes if outcome.status == "planned"]
+        estimate = self.checked.estimate.of(planned)
+        return RunResult(self.folder.path, outcomes, None, self.checked.warnings, self.children, estimate)
+
+    def _run_stages(self, progress: Progress, executor: Executor) -> tuple[list[StageOutcome], list[str]]:
+        """Each stage in order: current ones are left alone, the rest run. Also what they warned of."""
+        outcomes, warnings = [], list[str]()
+        recipe, folder = self.recipe, self.folder
+        with self._asker(executor, progress) as asker:
+            for stage in self.selection:
+                plan, manifest = self._plan(stage, asker)
+                status: Status = "current" if manifest else "done"
+                if manifest is None:
+                    begun = folder.begin(stage.folder, plan.hash)
+                    manifest = _run_one(plan, StageContext(recipe, folder, begun, asker, executor, progress))
+                    warnings += [f"{stage.name}: {text}" for text in manifest.warnings]
+                progress.event("stage", name=stage.name, status=status, seconds=manifest.seconds)
+                outcomes.append(self._outcome(stage, status, manifest))
+                if isinstance(stage, Concludes):
+                    stage.conclude(recipe, folder)
+        return outcomes, warnings
+
+    def _asker(self, executor: Executor, progress: Progress) -> AskEngine:
+        operator = load_operator(self.recipe.base)
+        return AskEngine(recipe=self.recipe, run=self.folder, executor=executor, progress=progress, operator=operator)
+
+    def _plan(self, stage: Stage, asker: AskEngine) -> tuple[Plan, Manifest | None]:
+        """A stage's plan, and its manifest where it is current and `--from` does not ask for it again."""
+        plan = plan_stage(stage, self.recipe, self.folder, asker, STAGES)
+        return plan, None if _forced(stage, self.from_stage) else plan.current
+
+    def _outcome(self, stage: Stage, status: Status, manifest: Manifest | None) -> StageOutcome:
+        seconds, rows = (manifest.seconds, manifest.books.rows_out) if manifest else (0.0, 0)
+        return StageOutcome(stage.name, status, seconds, self.checked.estimate.seconds.get(stage.name, 0.0), rows)
 
 
 def _run_one(plan: Plan, context: StageContext) -> Manifest:
@@ -182,33 +198,6 @@ def _manifest(plan: Plan, result: StageResult, seconds: float) -> Manifest:
         measured=result.measured,
         warnings=tuple(result.warnings),
     )
-
-
-def _dry_run(
-    recipe: Recipe,
-    folder: RunFolder,
-    selection: Sequence[Stage],
-    checked: Preflight,
-    from_stage: str,
-    children: tuple[RunResult, ...],
-) -> RunResult:
-    """What would run: everything from the first stage that is not current."""
-    outcomes: list[StageOutcome] = []
-    fresh = True
-    progress = Progress(SilentReporter())
-    with AskEngine(
-        recipe=recipe, run=folder, executor=LocalExecutor(), progress=progress, operator=load_operator(recipe.base)
-    ) as asker:
-        for stage in selection:
-            fresh = fresh and not _forced(stage, from_stage) and not any(child.planned for child in children)
-            current = plan_stage(stage, recipe, folder, asker, STAGES).current if fresh else None
-            fresh = current is not None
-            forecast = checked.estimate.seconds.get(stage.name, 0.0)
-            seconds = current.seconds if current else 0.0
-            rows = current.books.rows_out if current else 0
-            outcomes.append(StageOutcome(stage.name, "current" if current else "planned", seconds, forecast, rows))
-    planned = [outcome.name for outcome in outcomes if outcome.status == "planned"]
-    return RunResult(folder.path, outcomes, None, checked.warnings, children, checked.estimate.of(planned))
 
 
 def _look_at_reviews(folder: RunFolder, recipe: Recipe, with_reviews: bool, progress: Progress) -> None:

@@ -17,7 +17,9 @@ from typing import Any
 
 from imbik.core.errors import ImbikError
 from imbik.core.plugins import PluginBlock
+from imbik.core.runfolder import runs_folder
 from imbik.models.folder import read_base, read_object
+from imbik.models.init import intermediate_size
 from imbik.models.load import EMBEDDED, resolve
 from imbik.recipe import Recipe, load_recipe
 from imbik.recipe.sections import Student
@@ -37,19 +39,22 @@ class Size:
     vocabulary: int = 0
 
 
-def student_size(recipe: Recipe) -> Size | None:
-    """The size of the recipe's student, or None when it cannot be known here (a hub model not yet downloaded)."""
+def student_size(recipe: Recipe, runs: Path | None = None) -> Size | None:
+    """The size of the recipe's student, or None when it cannot be known here (a hub model not yet downloaded).
+
+    `runs` is where teachers that are runs lie (None: where `runs_folder` says).
+    """
     student = recipe.student
     if student.model:
         return model_size(student.model, recipe.base)
-    return size_of_config(_config(student, _vocabulary(recipe)), pretrained=False)
+    return size_of_config(_config(student, _vocabulary(recipe, runs)), pretrained=False)
 
 
-def teacher_size(recipe: Recipe, name: str) -> Size | None:
+def teacher_size(recipe: Recipe, name: str, runs: Path | None = None) -> Size | None:
     """The size of a teacher: its folder's, its recipe's student's, or a guess from a name such as `llama-3-70b`."""
     block = recipe.teachers[name]
     if block.use == "run":
-        return _run_size(recipe, block)
+        return _run_size(recipe, block, runs_folder(runs))
     model = str(block.raw.get("model", ""))
     if block.use == "in_process":
         return model_size(model, recipe.base)
@@ -101,18 +106,13 @@ def size_of_config(config: Mapping[str, Any], *, pretrained: bool) -> Size:
     width = int(config.get("head_dim") or hidden // max(heads, 1))
     key_value = int(config.get("num_key_value_heads") or heads) * width
     attention = 2 * hidden * heads * width + 2 * hidden * key_value
-    inner = int(config.get("intermediate_size") or intermediate_size(hidden))
+    inner = int(config.get("intermediate_size") or 8 * hidden // 3)
     experts = int(config.get("num_local_experts") or config.get("num_experts") or 1)
     router = hidden * experts if experts > 1 else 0
     mlp = experts * 3 * hidden * int(config.get("moe_intermediate_size") or inner) + router
     embeddings = vocabulary * hidden * (1 if config.get("tie_word_embeddings", True) else 2)
     count = embeddings + layers * (attention + mlp + 2 * hidden) + hidden
     return Size(count, pretrained, hidden, layers, vocabulary)
-
-
-def intermediate_size(hidden: int) -> int:
-    """The MLP width imbik gives a Llama-like model that names none: 8/3 of the width, rounded up to a multiple of 8."""
-    return math.ceil(hidden * 8 / 3 / 8) * 8
 
 
 def size_in_name(name: str) -> Size | None:
@@ -131,18 +131,18 @@ def _config(student: Student, vocabulary: int) -> dict[str, Any]:
         "num_hidden_layers": student.layers,
         "num_attention_heads": student.heads,
         "num_key_value_heads": student.key_value_heads,
-        "intermediate_size": student.intermediate_size,
+        "intermediate_size": intermediate_size(student),
         "n_positions": student.context,
         "vocab_size": vocabulary,
         "tie_word_embeddings": student.tie_embeddings,
     }
 
 
-def _vocabulary(recipe: Recipe) -> int:
+def _vocabulary(recipe: Recipe, runs: Path | None) -> int:
     """Rows of the embedding: what is trained here, or the teacher's where its tokenizer is taken."""
     if recipe.student.tokenizer != "teacher" or not recipe.teachers:
         return recipe.student.vocabulary
-    size = teacher_size(recipe, tokenizer_teacher(recipe))
+    size = teacher_size(recipe, tokenizer_teacher(recipe), runs)
     return size.vocabulary if size and size.vocabulary else recipe.student.vocabulary
 
 
@@ -153,13 +153,12 @@ def tokenizer_teacher(recipe: Recipe) -> str:
     return next(iter(recipe.answering_teachers() or recipe.teachers))
 
 
-def _run_size(recipe: Recipe, block: PluginBlock) -> Size | None:
+def _run_size(recipe: Recipe, block: PluginBlock, runs: Path) -> Size | None:
     """The student of another recipe or run."""
     named = str(block.raw.get("recipe") or block.raw.get("run") or "")
-    runs = Path(os.environ.get("IMBIK_RUNS") or "runs")
     try:
-        path = next(path for path in (recipe.path(named), (runs / named).resolve()) if path.exists())
-        size = student_size(load_recipe(path))
+        path = next(path for path in (recipe.path(named), runs / named) if path.exists())
+        size = student_size(load_recipe(path), runs)
     except (ImbikError, StopIteration):
         return None
     return Size(size.parameters, True, size.hidden_size, size.layers, size.vocabulary) if size else None

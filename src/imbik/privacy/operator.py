@@ -18,11 +18,11 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from imbik.core.errors import OperatorFileError
 from imbik.core.plugins import KeyName, closest, explain_validation
+from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, Network, network
 from imbik.privacy.trust import config_folder, fingerprint, pinned
@@ -117,18 +117,6 @@ class Operator(_Part):
         return next((item for item in self.external if item.covers(endpoint)), None)
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice: the second would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping."""
-        keys = [key.value for key, _ in node.value]
-        double = next((key for key in keys if keys.count(key) > 1), None)
-        if double is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"key '{double}' is written twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def load_operator(recipe_folder: Path) -> Operator:
     """The one operator's file that holds for a recipe in this folder, or an empty Operator when there is none.
 
@@ -167,10 +155,11 @@ def read_operator(path: Path) -> Operator:
             "anyone on this machine may change this operator's file", where=str(path), next=f"chmod o-w {path}"
         )
     try:
-        content = yaml.load(data, Loader=_Loader) or {}  # noqa: S506 - _Loader is a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise OperatorFileError(f"not valid YAML: {error}".replace("\n", " "), where=str(path)) from None
-    return _typed(content, path, fingerprint(data))
+        content, _ = read_yaml(data)
+    except YamlError as error:
+        where = f"{path}:{error.line}" if error.line else str(path)
+        raise OperatorFileError(error.what, where=where, next=error.advice) from None
+    return _typed(content or {}, path, fingerprint(data))
 
 
 def _typed(content: Any, path: Path, sha: str) -> Operator:

@@ -1,7 +1,7 @@
 """Loading a recipe: YAML with line numbers, `--set`, `${NAME}` in paths, refusal of secrets, errors that name the line.
 
 Enters: a path (or plain data) and `a.b=c` overrides. Leaves: a Recipe, or a RecipeError with file, line, key and what
-to type. Numbers such as `1e-6` are numbers here, though PyYAML alone reads them as strings.
+to type.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pydantic import ValidationError
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import explain_validation
 from imbik.core.secrets import is_secret_name
+from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.sections import WHERE, Recipe
 
-_FLOAT = re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$|^[-+]?(\d[\d_]*)?\.\d+([eE][-+]?\d+)?$")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 Lines = dict[tuple[str, ...], int]
 Places = dict[tuple[str, ...], str]
@@ -37,22 +37,6 @@ _BLOCKS = (
     ("export", "*"),
     ("evaluate", "metrics", "*"),
 )
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads `1e-6` as a number and refuses a key written twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping; a repeated key would silently win over the first."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise RecipeError(f"key '{key.value}' is written twice", where=f"line {key.start_mark.line + 1}")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -71,6 +55,8 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"a recipe is UTF-8 text ({error})", where=str(path)) from None
     except OSError as error:
         raise RecipeError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except ValueError:
+        raise RecipeError("no path can hold a NUL character", where=repr(str(path))) from None
     data, lines = parse(text, str(path))
     return build(data, base=path.parent, file=str(path), lines=lines, overrides=overrides)
 
@@ -78,15 +64,10 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 def parse(text: str, file: str = "recipe") -> tuple[dict[str, Any], Lines]:
     """YAML text as plain data and the line of every key."""
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        data = loader.construct_document(node) if node is not None else None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else file
-        raise RecipeError(f"not valid YAML: {getattr(error, 'problem', error)}", where=where) from None
-    except RecipeError as error:
-        raise RecipeError(error.what, where=f"{file}:{error.where.removeprefix('line ')}") from None
+        data, node = read_yaml(text)
+    except YamlError as error:
+        where = f"{file}:{error.line}" if error.line else file
+        raise RecipeError(error.what, where=where, next=error.advice) from None
     if node is None or not isinstance(data, dict):
         raise RecipeError("a recipe is a mapping of sections (name, tasks, student, …)", where=file)
     lines: Lines = {}
@@ -122,12 +103,17 @@ def build(
         ) from None
 
 
-def scalar(text: str) -> Any:
-    """A value from the command line, read as YAML reads it."""
+def scalar(text: str, where: str) -> Any:
+    """A value from the command line, read as YAML reads it; what is no YAML is text.
+
+    Raises: RecipeError for what would be refused in a file too.
+    """
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
-    except yaml.YAMLError:
-        return text
+        return read_yaml(text)[0]
+    except YamlError as error:
+        if error.syntax:
+            return text
+        raise RecipeError(error.what, where=where, next=error.advice) from None
 
 
 def _note_lines(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> None:
@@ -172,7 +158,7 @@ def _override(data: dict[str, Any], text: str) -> tuple[str, ...]:
             inner = current[place] = {"use": inner} if isinstance(inner, str) else {}
         current = inner
     last: Any = _index(parts[-1], current, key) if isinstance(current, list) else parts[-1]
-    current[last] = scalar(value)
+    current[last] = scalar(value, _SET + key.strip())
     return tuple(parts)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from imbik.core.plugins import PluginBlock
+from imbik.core.plugins import PluginBlock, RecipePath
 from imbik.core.types import Sensitivity
 
 WHERE = "__where__"
@@ -162,7 +162,7 @@ class Review(Section):
 class Student(Section):
     """The model that learns: loaded (`model`) or made from a config (`architecture`, sizes)."""
 
-    model: str = Field("", description="hub id, folder, or embedded:base")
+    model: RecipePath = Field("", description="hub id, folder, or embedded:base")
     architecture: str = Field("", description="llama, qwen2, qwen3, mistral, gemma2, gpt2 …: make a new model")
     hidden_size: int = Field(128, ge=8, description="width, for a model made here")
     intermediate_size: int = Field(0, ge=0, description="width of the MLP (0: about 8/3 of hidden_size)")
@@ -285,6 +285,11 @@ class Recipe(Section):
                 "no `teachers:`; for plain fine-tuning on the rows' own answers: generate: {from: reference}"
             )
         return self
+
+    @property
+    def longest_answer(self) -> int:
+        """Tokens of the longest answer that a student is given room for."""
+        return self.evaluate.max_tokens or self.generate.max_tokens
 
     def path(self, text: str) -> Path:
         """A path of the recipe, relative to the recipe's folder."""

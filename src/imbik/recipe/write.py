@@ -5,6 +5,7 @@ Enters: a Recipe or a dotted key. Leaves: text. What is written loads again to a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,27 @@ import yaml
 from pydantic import BaseModel
 
 from imbik.core.errors import UsageError
-from imbik.core.plugins import PluginBlock, closest
+from imbik.core.plugins import PluginBlock, available, closest, load_plugin, path_keys
 from imbik.recipe.sections import Recipe
 
-_PATH_KEYS = ("path", "file", "model", "recipe", "run")
+GROUPS = {
+    "source": "tasks/sources",
+    "validation_source": "tasks/sources",
+    "test_source": "tasks/sources",
+    "kind": "tasks/kinds",
+    "teachers": "teachers",
+    "refine": "refine/checks",
+    "method": "train/methods",
+    "losses": "train/losses",
+    "export": "export/formats",
+    "metrics": "evaluate/metrics",
+}
+"""Key of a section whose value names plug-ins -> their group."""
 
 
 def to_data(recipe: Recipe) -> dict[str, Any]:
     """Plain data that loads to an equal recipe from any folder: relative paths of existing things become absolute."""
-    data = _plain(recipe, recipe.base)
+    data = _plain(recipe, recipe.base, "")
     assert isinstance(data, dict)
     return data
 
@@ -30,31 +43,40 @@ def to_yaml(recipe: Recipe) -> str:
     return str(yaml.safe_dump(to_data(recipe), allow_unicode=True, sort_keys=False, width=110))
 
 
-def _plain(value: Any, base: Path) -> Any:
+def _plain(value: Any, base: Path, group: str) -> Any:
+    """Sections, lists and plug-in blocks (of a group) as plain data."""
     if isinstance(value, PluginBlock):
         if value.use == "auto":
             return _absolute(str(value.raw["path"]), base)
-        return {"use": value.use, **{key: _setting(key, item, base) for key, item in value.raw.items()}}
+        known = group and value.use in available(group)
+        paths = path_keys(load_plugin(group, value.use).Settings) if known else set()
+        return {"use": value.use, **{k: _absolute(item, base) if k in paths else item for k, item in value.raw.items()}}
     if isinstance(value, BaseModel):
-        fields = type(value).model_fields.items()
         return {
-            field.alias or name: _setting(name, _plain(getattr(value, name), base), base)
-            for name, field in fields
+            field.alias or name: _field(name, getattr(value, name), base, path_keys(type(value)))
+            for name, field in type(value).model_fields.items()
             if not field.exclude and getattr(value, name) is not None
         }
     if isinstance(value, dict):
-        return {key: _plain(item, base) for key, item in value.items()}
-    return [_plain(item, base) for item in value] if isinstance(value, list | tuple) else value
+        return {key: _plain(item, base, group) for key, item in value.items()}
+    return [_plain(item, base, group) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _setting(key: str, value: Any, base: Path) -> Any:
-    return _absolute(value, base) if key in _PATH_KEYS and isinstance(value, str) and value else value
+def _field(name: str, value: Any, base: Path, paths: Collection[str]) -> Any:
+    """A section's field: a path, or whatever it holds."""
+    return _absolute(value, base) if name in paths else _plain(value, base, GROUPS.get(name, ""))
 
 
-def _absolute(text: str, base: Path) -> str:
-    """Make a path absolute when it exists; hub ids and addresses stay as they are."""
-    path = base / Path(text).expanduser()
-    return str(path.resolve()) if "://" not in text and path.exists() else text
+def _absolute(value: Any, base: Path) -> Any:
+    """Make paths absolute where they exist, also those inside lists and mappings; hub ids and addresses stay."""
+    if isinstance(value, dict):
+        return {key: _absolute(item, base) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_absolute(item, base) for item in value]
+    if not isinstance(value, str) or not value or "://" in value:
+        return value
+    path = base / Path(value).expanduser()
+    return str(path.resolve()) if path.exists() else value
 
 
 def json_schema() -> dict[str, Any]:
@@ -89,7 +111,7 @@ def explain(key: str) -> str:
     if model is not None and (field.is_required() or field.default_factory or field.default is None):
         lines += [f"  {f.alias or n}: {f.description or ''}" for n, f in model.model_fields.items() if not f.exclude]
     elif not field.is_required():
-        lines.append(f"  default: {_plain(field.get_default(call_default_factory=True), Path())!r}")
+        lines.append(f"  default: {_plain(field.get_default(call_default_factory=True), Path(), '')!r}")
     return "\n".join(lines)
 
 

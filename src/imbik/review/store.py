@@ -47,11 +47,6 @@ def reviews_path(run: RunFolder) -> Path:
     return run.path / "reviews.sqlite"
 
 
-def add_verdict(run: RunFolder, verdict: ExpertVerdict) -> int:
-    """Add one verdict; a later one of the same expert on the same content takes its place. Returns its number."""
-    return add_verdicts(run, [verdict])
-
-
 def add_verdicts(run: RunFolder, verdicts: Iterable[ExpertVerdict]) -> int:
     """Add all or none; returns the number of the last one (0 when there was none)."""
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -2,8 +2,9 @@
 
 Enters: a file in any format that `tasks` reads. Leaves: CSV, TSV or JSON lines with every input column and line, plus
 `answer`, `reasoning`, `confidence` (where answers are chosen from classes) and `problem` (why a row has no answer). An
-input column of such a name stays as it is, and the new one is called `student_answer` and so on. Known answers in the
-file are not looked at. The file is written whole or not at all, mode 0600: answers are as sensitive as the student.
+input column of such a name stays as it is, and the new one has `student_` before it, as often as it takes. Known
+answers in the file are not looked at. The file is written whole or not at all, mode 0600: answers are as sensitive as
+the student.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def predict(
     _check_target(source, target)
     names = _columns_of(source)
     student = Student(run)
-    added = {name: name if name not in names else f"student_{name}" for name in ADDED}
+    added = _free_names(names)
     rows = _Rows(student.recipe, student.kind, source)
     done = problems = 0
     with atomic_writer(target) as stream:
@@ -81,7 +82,7 @@ def predict(
             done += len(block)
             advance(len(block))
     level = max(student.sensitivity, rows.level, key=lambda item: item.rank)
-    return Predicted(done, problems, level, tuple(rows.notes), added)
+    return Predicted(done, problems, level, (*rows.notes, *_renamed(added)), added)
 
 
 class _Rows:
@@ -116,6 +117,24 @@ class _Rows:
         asked = {column for role, column in plan.items() if role not in _KNOWN}
         known = {plan[role] for role in _KNOWN if role in plan} - asked
         return row._replace(values={k: v for k, v in row.values.items() if k not in known}, set="")
+
+
+def _free_names(taken: Sequence[str]) -> dict[str, str]:
+    """A name for each added column that no input column has: `answer`, `student_answer`, `student_student_answer` …"""
+    found = {}
+    for name in ADDED:
+        free = name
+        while free in taken:
+            free = f"student_{free}"
+        found[name] = free
+    return found
+
+
+def _renamed(added: Mapping[str, str]) -> Iterator[str]:
+    """What a person should know where a column could not have its usual name."""
+    for name, free in added.items():
+        if name != free:
+            yield f"the file has a column `{name}` already, which stays; the student's own is `{free}`"
 
 
 def _columns_of(source: Path) -> list[str]:

@@ -59,9 +59,9 @@ class Student:
         """Answers in the order of the tasks, greedily; a row too long for the model says so."""
         from imbik.models.answer import answer_tasks
 
-        longest = self.recipe.evaluate.max_tokens or self.recipe.generate.max_tokens
         choices = [self.kind.choices(task) for task in tasks]
-        completions = answer_tasks(self._engine, tasks, Sampling(max_tokens=longest), choices)
+        sampling = Sampling(max_tokens=self.recipe.longest_answer)
+        completions = answer_tasks(self._engine, tasks, sampling, choices)
         return [read(self.kind, task, item) for task, item in zip(tasks, completions, strict=True)]
 
 

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imbik.core.errors import RunFolderError
-from imbik.core.files import read_json, read_lines
-from imbik.core.plugins import PluginBlock, load_plugin, make
+from imbik.core.files import read_lines
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Sample, Task
+from imbik.models.kind import kind_with_labels
 from imbik.recipe import Recipe
 from imbik.tasks.kinds import Kind
-from imbik.tasks.likeness import Likeness
 from imbik.tasks.rows import Quarantined
 from imbik.tasks.split import Assignment
 
@@ -72,25 +71,10 @@ def read_samples(run: RunFolder, recipe: Recipe) -> Iterator[tuple[Sample, str]]
         yield sample, name
 
 
-def read_labels(run: RunFolder) -> list[str]:
-    """The labels of a classification, [] for other kinds."""
-    path = run.stage(TASKS) / "labels.json"
-    return read_json(path, list[str]) if path.exists() else []
-
-
 def kind_of(recipe: Recipe, run: RunFolder) -> Kind:
     """The recipe's kind, with the labels found in the rows where the recipe gives none."""
-    block = recipe.tasks.kind
-    labels = read_labels(run)
-    if labels and "labels" in load_plugin("tasks/kinds", block.use).Settings.model_fields:
-        block = PluginBlock(use=block.use, raw={**block.raw, "labels": labels}, where=block.where)
-    kind: Kind = make("tasks/kinds", block)
+    kind: Kind = kind_with_labels(recipe, run)
     return kind
-
-
-def read_likeness(run: RunFolder) -> Likeness:
-    """How alike the sets are."""
-    return read_json(_there(run.stage(TASKS) / "likeness.json"), Likeness)
 
 
 def read_quarantine(run: RunFolder) -> Iterator[Quarantined]:

@@ -12,10 +12,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from imbik.core.errors import InputError
 from imbik.core.files import digest, read_lines
+from imbik.core.runfolder import RunFolder
 from imbik.core.types import Record, Task
 from imbik.recipe.sections import Split
 from imbik.tasks.build import stratum
@@ -36,19 +36,14 @@ class Assignment(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Shares:
-    """The shares wanted of the free rows, and what identifies the division: another rule divides anew."""
+    """The shares wanted of the free rows that are new, and what identifies the division: another rule divides anew."""
 
     validation: float
     test: float
     stratify: bool
     by: str
     seed: int
-
-    @property
-    def rule(self) -> str:
-        """Short hash of everything that would divide the same rows differently."""
-        parts = (str(self.validation), str(self.test), str(self.stratify), self.by, str(self.seed))
-        return digest(*parts)[:12]
+    rule: str
 
     def key(self, text: str) -> str:
         """The keyed hash of a group or text: what a place is decided by, and no content."""
@@ -75,7 +70,12 @@ class _Cluster:
 
 
 def shares_for(split: Split, tasks: Sequence[Task]) -> Shares:
-    """The recipe's shares; a set that is prescribed takes nothing from the free rows."""
+    """The recipe's shares; a set that is prescribed takes nothing more from the free rows.
+
+    The rule is a short hash of the recipe's `split` alone, never of the rows: else one more row that prescribes a set
+    would divide all the others anew.
+    """
+    written = (split.validation, split.test, split.stratify, split.by, split.seed)
     prescribed = {task.set for task in tasks if task.set}
     return Shares(
         0.0 if "validation" in prescribed else split.validation,
@@ -83,6 +83,7 @@ def shares_for(split: Split, tasks: Sequence[Task]) -> Shares:
         split.stratify,
         split.by,
         split.seed,
+        digest(*map(str, written))[:12],
     )
 
 
@@ -112,19 +113,13 @@ def divide(tasks: Sequence[Task], split: Split, earlier: Iterable[Assignment] = 
     return division
 
 
-def earlier_assignments(run: Path, folder: str = "1_tasks") -> list[Assignment]:
+def earlier_assignments(run: RunFolder, folder: str = "1_tasks") -> list[Assignment]:
     """Assignments of the run's former task stages, the newest of each row: what lies in `old/`."""
     found: dict[str, Assignment] = {}
-    old = (run / "old").glob(f"{folder}-*/splits.jsonl")
-    for path in sorted(old, key=lambda item: _age(item.parent.name)):
-        found |= {item.id: item for item in read_lines(path, Assignment)}
+    for path in run.replaced(folder):
+        if (path / "splits.jsonl").exists():
+            found |= {item.id: item for item in read_lines(path / "splits.jsonl", Assignment)}
     return list(found.values())
-
-
-def _age(name: str) -> tuple[str, str, int]:
-    """`1_tasks-20261123-061500-2` in the order of making."""
-    _, day, clock, *number = name.split("-")
-    return day, clock, int(number[0]) if number else 1
 
 
 def _keys(tasks: Sequence[Task], free: Sequence[int], shares: Shares) -> dict[int, tuple[str, ...]]:

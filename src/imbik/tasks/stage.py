@@ -8,7 +8,7 @@ again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from imbik.core.files import file_digest, write_json, write_lines
@@ -48,7 +48,8 @@ class TasksStage:
         Raises: InputError where a file is missing.
         """
         section = recipe.tasks.model_dump(mode="json", exclude_defaults=True, exclude=_TRAINING_ONLY)
-        recorded = {name: block.raw for name, block in recipe.teachers.items() if block.use == "recorded"}
+        teachers = recipe.teachers.items()
+        recorded = {name: _bare(block.raw, recipe.base) for name, block in teachers if block.use == "recorded"}
         return {
             "tasks": _without_places(section, recipe.base),
             "sources": [open_source(block, recipe.base).version for block, _ in source_blocks(recipe)],
@@ -66,7 +67,7 @@ class TasksStage:
         kind: Kind = make("tasks/kinds", recipe.tasks.kind)
         progress.begin("tasks")
         loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows))
-        division = divide(loaded.tasks, recipe.tasks.split, earlier_assignments(context.run.path, self.folder))
+        division = divide(loaded.tasks, recipe.tasks.split, earlier_assignments(context.run, self.folder))
         notes = [*loaded.notes, *division.notes, *self._write(context, loaded, division.assignments)]
         progress.end("tasks")
         return StageResult(
@@ -139,6 +140,14 @@ def _without_places(section: object, base: Path) -> object:
         kept = {key: item for key, item in section.items() if not (place and key == "where")}
         return {key: _place(item, base) if key == "path" else _without_places(item, base) for key, item in kept.items()}
     return [_without_places(item, base) for item in section] if isinstance(section, list) else section
+
+
+def _bare(raw: Mapping[str, object], base: Path) -> object:
+    """A recorded teacher's settings without the folders of its files, which are hashed by content."""
+    files = raw.get("files")
+    if isinstance(files, Mapping):
+        return {**raw, "files": {name: _place(path, base) for name, path in files.items()}}
+    return {**raw, "files": [_place(path, base) for path in files]} if isinstance(files, list) else dict(raw)
 
 
 def _place(path: object, base: Path) -> object:

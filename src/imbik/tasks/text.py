@@ -15,6 +15,7 @@ from typing import IO
 from imbik.core.errors import InputError
 
 _CHUNK = 1 << 20
+_START = 4096
 _PLAUSIBLE = 0.9
 _PUNCTUATION = "“”‘’„«»–—…•€°·©®™×§"
 _LETTERS = {
@@ -39,9 +40,9 @@ class TextFile:
     note: str = ""
 
     def open(self, newline: str = "") -> IO[str]:
-        """The file as text; line ends are left alone, undecodable bytes become lone surrogates (U+FFFD in UTF-16)."""
-        errors = "replace" if self.codec.startswith("utf-16") else "surrogateescape"
-        return self.path.open(encoding=self.codec, errors=errors, newline=newline)
+        """The file as text; line ends are left alone, undecodable bytes become lone surrogates (U+FFFD where a
+        character has two or four bytes)."""
+        return self.path.open(encoding=self.codec, errors=_errors(self.codec), newline=newline)
 
 
 def existing_file(path: Path, written: str) -> Path:
@@ -74,12 +75,9 @@ def recognise(path: Path, encoding: str = "") -> TextFile:
     Raises: InputError for an encoding that Python does not know, or bytes that are no text.
     """
     if encoding:
-        try:
-            return TextFile(path, codecs.lookup(encoding).name, encoding)
-        except LookupError:
-            raise InputError(f"there is no encoding '{encoding}'", where=str(path), next="encoding: cp1254") from None
+        return _named(path, encoding)
     with path.open("rb") as stream:
-        start = stream.read(4096)
+        start = stream.read(_START)
     for bom, codec, name in _BOMS:
         if start.startswith(bom):
             _check_wide(path, start, codec, name)
@@ -90,6 +88,49 @@ def recognise(path: Path, encoding: str = "") -> TextFile:
     if _is_utf8(path):
         return TextFile(path, "utf-8", "UTF-8")
     return _not_utf8(path)
+
+
+def _errors(codec: str) -> str:
+    """How a codec takes bytes that are none of its own."""
+    return "replace" if codec.startswith(("utf-16", "utf-32")) else "surrogateescape"
+
+
+def _named(path: Path, encoding: str) -> TextFile:
+    """A file in the encoding that the recipe names.
+
+    Raises: InputError where Python knows no such encoding of text, or the file cannot be written in it.
+    """
+    try:
+        "".encode(encoding)  # rot13, base64 and the like are codecs, but none of text
+        codec = codecs.lookup(encoding).name
+    except (LookupError, ValueError):
+        raise InputError(
+            f"there is no encoding of text '{encoding}'",
+            where=str(path),
+            next="encoding: utf-8, cp1254 or another name of Python's codecs; without it the bytes tell",
+        ) from None
+    try:
+        _decode_all(path, codec)
+    except UnicodeError as error:
+        raise InputError(
+            f"cannot be read in the encoding '{encoding}' that the recipe names ({error})",
+            where=str(path),
+            next="correct `encoding`, or leave it out: what the file is can mostly be seen from its bytes",
+        ) from None
+    return TextFile(path, codec, encoding)
+
+
+def _decode_all(path: Path, codec: str) -> None:
+    """Decode a whole file: its first bytes without mercy where characters are wide, the rest as it will be read."""
+    make = codecs.getincrementaldecoder(codec)
+    decoder = make(_errors(codec))
+    with path.open("rb") as stream:
+        if _errors(codec) == "replace":
+            make().decode(stream.read(_START))
+            stream.seek(0)
+        while chunk := stream.read(_CHUNK):
+            decoder.decode(chunk)
+    decoder.decode(b"", final=True)
 
 
 def _check_wide(path: Path, start: bytes, codec: str, name: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from imbik.core.plugins import RecipePath
 from imbik.models.load import resolve
 from imbik.teachers import TeacherContext
 from imbik.teachers._model import ModelSettings, ModelTeacher
@@ -22,7 +23,7 @@ class InProcessTeacher(ModelTeacher):
     class Settings(ModelSettings):
         """What the recipe may say."""
 
-        model: str = Field(description="folder, hub id, embedded:teacher or embedded:base")
+        model: RecipePath = Field(description="folder, hub id, embedded:teacher or embedded:base")
 
     def __init__(self, settings: Settings, context: TeacherContext) -> None:
         super().__init__(settings)

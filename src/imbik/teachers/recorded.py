@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from imbik.core.files import digest_value
-from imbik.core.plugins import PluginSettings
+from imbik.core.plugins import PluginSettings, RecipePath
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
 from imbik.teachers import TeacherContext
 from imbik.teachers._thinking import split_thinking
@@ -28,7 +28,9 @@ class RecordedTeacher:
         """What the recipe may say."""
 
         answers: dict[str, str] = Field({}, description="name: column.path of each recorded answer, in order")
-        files: list[str] | dict[str, str] = Field([], description="files of answers, when the rows do not hold them")
+        files: list[RecipePath] | dict[str, RecipePath] = Field(
+            [], description="files of answers, when the rows do not hold them"
+        )
         key: str = Field("id", description="column that the rows and the files share")
 
     place = "recorded"

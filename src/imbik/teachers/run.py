@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from imbik.core.errors import ModelError, RunFolderError
+from imbik.core.plugins import RecipePath
 from imbik.core.runfolder import RunFolder
 from imbik.core.students import best_weights
 from imbik.core.types import Sensitivity
@@ -27,8 +28,10 @@ class RunTeacher(ModelTeacher):
     class Settings(ModelSettings):
         """What the recipe may say: one of the two."""
 
-        recipe: str = Field("", description="recipe that trains the teacher; it runs first when it is not current")
-        run: str = Field("", description="name or folder of a finished run")
+        recipe: RecipePath = Field(
+            "", description="recipe that trains the teacher; it runs first when it is not current"
+        )
+        run: RecipePath = Field("", description="name or folder of a finished run")
 
         @model_validator(mode="after")
         def _one_of_them(self) -> RunTeacher.Settings:

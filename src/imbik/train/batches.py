@@ -69,12 +69,6 @@ class Order:
             start += taken
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
-    def tokens(self) -> int:
-        """Tokens passed through the student in all steps, padding not counted."""
-        whole, rest = divmod(self.total, len(self._ids))
-        last = self._lengths[self._epoch(whole)[:rest]].sum() if rest else 0
-        return int(whole * self._lengths.sum() + last)
-
     def _permutation(self, epoch: int) -> Indices:
         turns = [_draw(self.seed, epoch, name) for name in self._ids]
         return np.argsort(np.array(turns, dtype=np.uint64), kind="stable").astype(np.int64)

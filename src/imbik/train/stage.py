@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from imbik.core.errors import TrainingError
-from imbik.core.files import file_digest, write_json, write_lines
+from imbik.core.files import digest_value, file_digest, write_json, write_lines
 from imbik.core.lineage import leaf
 from imbik.core.plugins import identity, load_plugin, make
 from imbik.core.students import Best
@@ -31,6 +32,7 @@ from imbik.train.course import TrainingRecord
 from imbik.train.lesson import Hooks
 from imbik.train.losses import Loss
 from imbik.train.methods import Method
+from imbik.train.reuse import mark, take
 from imbik.train.rows import Encoding, Rejected, Row, encode, with_teacher
 from imbik.train.teaching import VALIDATION_ROWS, Assignment, Sets, copy_student, make_pupil, teach
 from imbik.train.variants import Variant, cross_entropy, plan
@@ -38,6 +40,8 @@ from imbik.train.variants import Variant, cross_entropy, plan
 STUDENT, LOGITS, BEST = "6_student", "5_logits", "best.json"
 # What decides speed and memory, but not what is learned.
 _FREE = {"micro_batch", "threads", "checkpoint_every", "gradient_checkpointing", "losses", "method"}
+# What decides which students there are, but not what any of them learns.
+_WHICH = {"seeds", "controls"}
 
 
 class TrainStage:
@@ -57,7 +61,7 @@ class TrainStage:
         taught = any(load_plugin("train/losses", block.use).needs_teacher for block in recipe.train.losses)
         return (kept, "capture") if taught and recipe.capture is not None else (kept,)
 
-    def settings(self, recipe: Recipe, asker: Asker) -> object:
+    def settings(self, recipe: Recipe, asker: Asker) -> dict[str, Any]:
         """The train section but for what only moves speed and memory, the student, and what decides its token ids."""
         student, tasks = recipe.student, recipe.tasks
         origin, source = tokenizer_origin(recipe, asker)
@@ -75,9 +79,18 @@ class TrainStage:
             "prompt_weight": tasks.prompt_weight,
         }
 
+    def _decisive(self, context: StageContext) -> object:
+        """What the stage's hash is made of, but for which seeds and controls there are."""
+        settings = self.settings(context.recipe, context.asker)
+        kept = "4_reviewed" if context.recipe.review is not None else "3_refined"
+        made = [context.run.manifest(folder) for folder in (kept, LOGITS)]
+        train = {key: value for key, value in settings["train"].items() if key not in _WHICH}
+        inputs = [(manifest.root, manifest.sensitivity.value) if manifest else None for manifest in made]
+        return [self.version, {**settings, "train": train}, inputs]
+
     def run(self, context: StageContext) -> StageResult:
         """Train what is not trained yet."""
-        work = _Work.of(context)
+        work = _Work.of(context, self._decisive(context))
         records: list[TrainingRecord] = []
         for seed in context.recipe.train.seeds:
             budget = 0
@@ -105,10 +118,11 @@ class _Work:
     sets: dict[str, Sets]
     warnings: list[str]
     sensitivity: Sensitivity
+    decisive: object
 
     @classmethod
-    def of(cls, context: StageContext) -> _Work:
-        """Read samples, decide variants, encode rows.
+    def of(cls, context: StageContext, decisive: object) -> _Work:
+        """Read samples, decide variants, encode rows; `decisive` is what all variants and seeds depend on.
 
         Raises: TrainingError when no row is left to learn from.
         """
@@ -128,7 +142,9 @@ class _Work:
             min(recipe.train.max_length or model.context, model.context),
             recipe.tasks.prompt_weight,
         )
-        work = cls(context, kind, method, everything, variants, [], encoding, {}, [*warnings, *model.notes], level)
+        work = cls(
+            context, kind, method, everything, variants, [], encoding, {}, [*warnings, *model.notes], level, decisive
+        )
         work._encode()
         write_lines(context.folder / "rejected.jsonl", work.rejected)
         return work
@@ -185,6 +201,11 @@ class _Work:
             return found
         if variant.copy:
             return copy_student(task, self.context.folder / "student" / f"seed-{seed}")
+        key = digest_value([self.decisive, variant.name, seed, budget])
+        if take(self.context.run, task.folder, key) and (found := task.finished()) is not None:
+            self.context.progress.say(f"{task.name} was trained before, under the same settings")
+            return found
+        mark(task.folder, key)
         recipe, progress = self.context.recipe, self.context.progress
         pupil = make_pupil(recipe, self.method, seed, lambda: self._fresh(seed), self.context.folder)
         pupil.model.sensitivity = self.sensitivity

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,14 +31,6 @@ SCORED_TOKENS = 8_192
 SMALL = 30_000_000
 CACHE_BYTES = 2 << 30
 LOGITS = 1 << 26
-
-
-class _Batch(NamedTuple):
-    """Left-padded ids, mask and positions, each (rows, longest)."""
-
-    ids: Tensor
-    mask: Tensor
-    positions: Tensor
 
 
 class TransformersEngine:

@@ -14,7 +14,7 @@ from typing import Protocol
 from pydantic import Field
 
 from imbik.core.errors import InputError
-from imbik.core.plugins import PluginSettings
+from imbik.core.plugins import PluginSettings, RecipePath
 from imbik.core.types import Sensitivity
 from imbik.tasks.rows import Quarantined, Row
 
@@ -34,7 +34,7 @@ SETS = {
 class PathSettings(PluginSettings):
     """What every source that reads from disk takes."""
 
-    path: str = Field(min_length=1, description="file or folder, relative to the recipe's folder")
+    path: RecipePath = Field(min_length=1, description="file or folder, relative to the recipe's folder")
 
 
 class TextSettings(PathSettings):
