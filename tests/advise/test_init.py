@@ -128,10 +128,10 @@ def test_a_model_that_learns_labels_learns_its_questions_beside_them(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     made = init("my-run", labelled(tmp_path / "a.csv", rows))
-    recipe = load_recipe(made.recipe.parent / learner)
-    assert (recipe.tasks.loss_on, recipe.tasks.prompt_weight, recipe.train.keep) == ("all", 0.04, "last")
-    if learner == "teacher.yaml":
-        assert load_recipe(made.recipe).tasks.loss_on == "answer"
+    for name in {learner, "recipe.yaml"}:
+        recipe = load_recipe(made.recipe.parent / name)
+        assert (recipe.tasks.loss_on, recipe.tasks.prompt_weight, recipe.train.keep) == ("all", 0.04, "last")
+        assert recipe.train.dropout == (0.1 if name == learner else 0.0)
 
 
 def test_rows_without_answers_ask_for_a_teacher_and_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

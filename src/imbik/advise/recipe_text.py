@@ -61,7 +61,7 @@ def flow(values: Mapping[str, object]) -> str:
 def recipe_text(name: str, source: str, test: str, found: Inspection, proposal: Proposal) -> str:
     """The text of recipe.yaml."""
     teacher = proposal.teacher
-    labels = found.kind == "classification" and proposal.way == "plain fine-tuning"
+    labels = found.kind == "classification" and proposal.way in {"plain fine-tuning", "teacher trained here"}
     parts = [_header(found), f"name: {name}\n", _tasks(source, test, found, proposal, whole=labels)]
     if teacher is not None:
         parts.append(_taught_here(teacher))
@@ -175,8 +175,9 @@ def _train(model: Model, *, kd: bool, labels: bool) -> Iterator[str]:
     yield f"  batch_size: {model.batch_size}\n"
     yield f"  learning_rate: {model.learning_rate:.1e}\n"
     yield "  weight_decay: 0.1\n"
-    if labels:
+    if labels and not kd:
         yield "  dropout: 0.1\n"
+    if labels:
         yield "  schedule: warmup_stable_decay\n"
         yield "  keep: last      # accuracy goes on rising after the validation loss has turned\n"
     if kd:
