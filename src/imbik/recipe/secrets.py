@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from imbik.core.errors import RecipeError
+from pydantic import BeforeValidator
+
+from imbik.core.errors import PluginError, RecipeError
+from imbik.core.plugins import load_plugin
 from imbik.core.secrets import KEY_NAMES, holds_secret, is_key_name, is_secret_name, masked
 
 Path = tuple[str, ...]
@@ -25,7 +28,8 @@ def refuse_secrets(value: Any, where: Callable[[Path], str] = lambda _: "recipe"
             inner = (*path, str(key))
             if holds_secret(str(key)) or (is_secret_name(str(key)) and _written(item)):
                 raise _holds(inner, where)
-            if len(inner) == 3 and inner[0] == "teachers" and inner[2] == "key" and _written(item):
+            of_teacher = len(inner) == 3 and (inner[0], inner[2]) == ("teachers", "key")
+            if of_teacher and _written(item) and _is_secret(value):
                 _refuse_unnamed(item, inner, where)
             refuse_secrets(item, where, inner)
     elif isinstance(value, list | tuple):
@@ -38,6 +42,15 @@ def refuse_secrets(value: Any, where: Callable[[Path], str] = lambda _: "recipe"
 def _written(value: Any) -> bool:
     """Whether anything stands there; yes and no are no secrets."""
     return not isinstance(value, bool) and value not in (None, "", [], {})
+
+
+def _is_secret(teacher: dict[Any, Any]) -> bool:
+    """Whether this teacher's `key` opens a door; a recorded teacher's names a column. Of unknown ones it may be."""
+    try:
+        field = load_plugin("teachers", str(teacher.get("use"))).Settings.model_fields.get("key")
+    except PluginError:
+        return True
+    return field is None or any(isinstance(mark, BeforeValidator) for mark in field.metadata)
 
 
 def _refuse_unnamed(value: Any, path: Path, where: Callable[[Path], str]) -> None:
