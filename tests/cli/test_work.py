@@ -71,6 +71,10 @@ def test_chat_line_by_line(trained: Path, imbik: Imbik, monkeypatch: pytest.Monk
     assert ended.code == ExitCode.DONE
     assert ended.out.count("student (") == 2
     assert "\x1b" not in ended.out
+    shown = [line.strip() for line in ended.err.splitlines() if line.startswith("  ")]
+    rows = (trained / "messages.csv").read_text(encoding="cp1254")
+    assert len(shown) == 2
+    assert all(text in rows for text in shown)
 
 
 def test_chat_with_a_teacher_that_is_not_there(trained: Path, imbik: Imbik) -> None:

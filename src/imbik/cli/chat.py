@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
+from imbik.advise.terminal import safe
 from imbik.cli.options import RunName, Runs
+
+
+def greeting(examples: Sequence[str]) -> Iterator[str]:
+    """What a person is told before the first question."""
+    yield "type a question; an empty line starts afresh, Ctrl-D ends"
+    if examples:
+        yield "a small student knows what it was taught: rows such as these, which it has not seen"
+        yield from (f"  {safe(text)}" for text in examples)
 
 
 def chat(
@@ -36,7 +46,8 @@ def chat(
             for reply in talk.say(question):
                 print_reply(reply)
             return
-        print("type a question; an empty line starts afresh, Ctrl-D ends", file=sys.stderr)
+        for line in greeting(talk.examples()):
+            print(line, file=sys.stderr)
         while True:
             try:
                 line = input("> ").strip()

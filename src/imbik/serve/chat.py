@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,14 @@ from imbik.core.types import Message, Sensitivity, Task
 from imbik.privacy.sensitivity import inherited
 from imbik.serve.student import Answered, Student, read
 from imbik.tasks.questions import question_of
+from imbik.tasks.read import read_tasks
 from imbik.tasks.template import Template
 
 if TYPE_CHECKING:
     from imbik.ask.engine import AskEngine
 
 _CODE = 3
+_LINE = 200
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Chat:
     def __init__(
         self, run: RunFolder, with_teacher: str = "", sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
     ) -> None:
+        self.run = run
         self.student = Student(run)
         self.recipe = self.student.recipe
         self.sensitivity = sensitivity
@@ -84,6 +88,12 @@ class Chat:
         yield reply
         if self._asker is not None:
             yield self._ask(self._asker, task)
+
+    def examples(self, count: int = 2) -> list[str]:
+        """Held-out rows of the run that fit on a line: what the student was taught to answer, and new to it."""
+        rows = (task for task, name in read_tasks(self.run) if name == "test") if not self.remembers else iter(())
+        fitting = (task.text for task in rows if "\n" not in task.text and len(task.text) <= _LINE)
+        return list(islice(fitting, count))
 
     def forget(self) -> None:
         """Begin a new conversation."""
