@@ -234,7 +234,8 @@ def main() -> None:
             f"\n{parameters:,} parameters, vocabulary {size.vocabulary}, batch {size.batch}, {given.threads} thread(s)"
         )
         per_step = {name: (speed.long - speed.short) / given.steps for name, speed in found.items()}
-        tokens = Order(make_rows(size.vocabulary), seed=1, size=size.batch, total=2000).tokens() / 2000 * size.batch
+        rows = make_rows(size.vocabulary)
+        tokens = size.batch * sum(len(row.ids) - 1 for row in rows) / len(rows)
         for name, seconds in per_step.items():
             begin, ratio = found[name].short - SHORT * seconds, per_step["plain"] / seconds
             print(f"  {name:<16}{tokens / seconds:>9,.0f} tokens/s {begin:>6.2f} s to begin {ratio:>6.2f}x", flush=True)
