@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from imbik.advise import propose as proposing
-from imbik.advise.init import init
+from imbik.advise.init import init, read_columns
 from imbik.advise.propose import ROWS_FOR_TEACHER, propose, size_of
 from imbik.advise.recipe_text import API
 from imbik.core.errors import BlockedError, ExitCode, InputError, UsageError
-from imbik.core.plugins import load_plugin, typed_settings
+from imbik.core.plugins import load_plugin, make, typed_settings
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Message, Question, Sensitivity
 from imbik.pipeline.preflight import preflight
@@ -27,6 +27,7 @@ from imbik.privacy.operator import Operator
 from imbik.recipe import load_recipe
 from imbik.recipe.sections import as_block
 from imbik.tasks.inspect import inspect
+from imbik.tasks.load import load_tasks
 from imbik.teachers import TeacherContext
 
 
@@ -143,6 +144,53 @@ def test_rows_without_answers_ask_for_a_teacher_and_say_so(tmp_path: Path, monke
     with pytest.raises(BlockedError) as raised:
         preflight(load_recipe(made.recipe), RunFolder(tmp_path / "runs" / "my-run"))
     assert raised.value.exit_code is ExitCode.BLOCKED
+
+
+def office(path: Path, header: str) -> Path:
+    """What Excel saves: cp1254, semicolons."""
+    rows = [f"{n} numaralı kartım çok geç geldi;{('kargo', 'iade', 'şifre')[n % 3]}" for n in range(240)]
+    path.write_bytes("\r\n".join([header, *rows]).encode("cp1254"))
+    return path
+
+
+@pytest.mark.parametrize("header", ["Müşteri Mesajı;Kategori", "Açıklama;Departman", "a;b"])
+def test_what_was_judged_is_written_and_the_run_reads_it_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", office(tmp_path / "m.csv", header))
+    recipe = load_recipe(made.recipe)
+    prompt, label = header.split(";")
+    assert recipe.tasks.columns == {"prompt": prompt, "label": label}
+    assert any("judged from the values" in line for line in made.words) == (header != "Müşteri Mesajı;Kategori")
+    loaded = load_tasks(recipe, make("tasks/kinds", recipe.tasks.kind))
+    assert len(loaded.tasks) == 240
+    assert {task.reference.text for task in loaded.tasks if task.reference} == {"kargo", "iade", "şifre"}
+    assert {task.language for task in loaded.tasks} == {"tr"}
+
+
+def test_columns_that_do_not_tell_stop_and_a_person_may_say_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = lines(tmp_path / "a.jsonl", [{"x": f"{n} kart geldi", "y": f"{n} kart gitti"} for n in range(60)])
+    with pytest.raises(InputError, match=r"columns \(x, y\)") as raised:
+        init("my-run", file)
+    assert raised.value.exit_code is ExitCode.USAGE
+    assert not (tmp_path / "my-run").exists()
+    made = init("my-run", file, columns=read_columns("{prompt: x, answer: y}"))
+    assert load_recipe(made.recipe).tasks.columns == {"prompt": "x", "answer": "y"}
+    with pytest.raises(UsageError, match="names no columns"):
+        read_columns("x, y")
+
+
+def test_a_column_of_levels_marks_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    levels = ("public", "internal", "special")
+    rows = [{"mesaj": f"yardım {n}", "etiket": f"e{n % 3}", "gizlilik": levels[n % 3]} for n in range(60)]
+    made = init("my-run", lines(tmp_path / "a.jsonl", rows))
+    assert load_recipe(made.recipe).tasks.sensitivity == "gizlilik"
+    assert any("column gizlilik" in line for line in made.words)
 
 
 def test_a_slow_machine_gets_smaller_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

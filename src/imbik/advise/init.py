@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import yaml
 
 from imbik.advise.propose import Proposal, propose, size_of
 from imbik.advise.recipe_text import recipe_text, teacher_text
@@ -37,16 +39,17 @@ class Made:
     next: str
 
 
-def init(name: str, source: Path, *, kind: str = "", test: Path | None = None) -> Made:
-    """Write the recipe of a new run.
+def init(
+    name: str, source: Path, *, kind: str = "", test: Path | None = None, columns: Mapping[str, str] | None = None
+) -> Made:
+    """Write the recipe of a new run; `columns` says what the file's headers and values do not show.
 
     Raises: UsageError for a name that is taken or unusable, InputError for a file that cannot be read.
     """
     folder = Path(name)
     _check(folder, kind)
     where = source.resolve() if source.exists() else source
-    found = inspect(where)
-    found = replace(found, path=str(source), kind=kind or found.kind)
+    found = replace(inspect(where, kind=kind, columns=columns), path=str(source))
     if test is not None and not test.exists():
         raise InputError("there is no such file", where=str(test), next="check --test")
     proposal = propose(found, has_test=test is not None)
@@ -62,6 +65,24 @@ def init(name: str, source: Path, *, kind: str = "", test: Path | None = None) -
     first = f"name a teacher in {recipe} (its comments say how), then: " if unfinished else ""
     words = (*_words(found, proposal), *(f"! {warning}" for warning in warnings))
     return Made(recipe, words, f"{first}imbik run {recipe}")
+
+
+def read_columns(text: str) -> dict[str, str]:
+    """`{prompt: COLUMN, label: COLUMN}` as a person typed it, with or without the braces; nothing is {}.
+
+    Raises: UsageError for what is none.
+    """
+    try:
+        found = yaml.safe_load(text if text.lstrip().startswith("{") else f"{{{text}}}")
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(item, str) for pair in found.items() for item in pair):
+        raise UsageError(
+            f"'{text}' names no columns",
+            where="--columns",
+            next="--columns '{prompt: YOUR_COLUMN, label: YOUR_COLUMN}'",
+        )
+    return found
 
 
 def _written(path: Path, folder: Path) -> str:
@@ -97,10 +118,16 @@ def _words(found: Inspection, proposal: Proposal) -> Iterator[str]:
     yield f"{safe(found.path)}: {found.format}{encoding}, {found.rows:,} rows{bad}, language {found.language}"
     roles = ", ".join(f"{safe(column)} is the {role}" for role, column in found.roles.items())
     yield f"kind: {found.kind}; {roles or 'columns as they are'}" + _how_many_labels(found)
+    if found.guessed:
+        guessed = "; ".join(map(safe, found.guessed))
+        yield f"judged from the values, since the headers do not say: {guessed}; `columns:` in the recipe corrects it"
     yield from (f"! {note}" for note in found.notes)
     yield f"proposal: {_plan(proposal)}"
     yield f"forecast: about {clock(proposal.seconds)} on this machine"
-    yield "rows are confidential until the recipe says otherwise: nothing leaves this machine, and nothing has to"
+    if found.sensitivity:
+        yield f"each row is as sensitive as its column {safe(found.sensitivity)} says; an empty cell is confidential"
+    else:
+        yield "rows are confidential until the recipe says otherwise: nothing leaves this machine, and nothing has to"
 
 
 def _how_many_labels(found: Inspection) -> str:

@@ -18,6 +18,9 @@ SENSITIVITY = """\
   # row by row.
   # sensitivity: public
 """
+MARKED = """\
+  sensitivity: {column}      # each row is as sensitive as this column says; an empty cell is confidential
+"""
 API = """\
 # To let a larger model behind an API answer instead, use these lines in place of `generate:` (and `teachers:`) above.
 # The key is never written here: export OPENAI_API_KEY=…   or: keyring set imbik OPENAI_API_KEY
@@ -113,11 +116,12 @@ def _tasks(source: str, test: str, found: Inspection, proposal: Proposal, *, who
         lines.append(f"  test_source: {quoted(test)}\n")
     lines.append(f"  kind: {found.kind}{_labels(found)}\n")
     if found.mapping:
-        lines.append(f"  columns: {flow(found.mapping)}      # field: your column\n")
+        judged = ", judged from the values: correct what is wrong" if found.guessed else ""
+        lines.append(f"  columns: {flow(found.mapping)}      # field: your column{judged}\n")
     lines.append(f"  language: {found.language}\n")
     if whole:
         lines.append(WHOLE_TEXT)
-    lines.append(SENSITIVITY)
+    lines.append(MARKED.format(column=quoted(found.sensitivity)) if found.sensitivity else SENSITIVITY)
     split = {"validation": proposal.validation, "test": proposal.test}
     lines.append(
         f"  split: {flow(split)}      # a row keeps its set when rows are added; `by: COLUMN` keeps groups whole\n"
