@@ -107,6 +107,40 @@ def test_the_key_that_the_text_speaks_of_is_the_one_that_is_read(monkeypatch: py
     assert find_key(example, endpoint("https://api.example.com/v1"), normal("93.184.216.34"), Operator()) == "gizli"
 
 
+def followed(text: str) -> str:
+    """A recipe after doing, word for word, what its closing comment says."""
+    body, told = text.split("\n# To let a larger model")
+    said = " ".join(line.removeprefix("# ") for line in told.splitlines())
+    assert "set `sensitivity: public`" in said
+    body = body.replace("  # sensitivity: public", "  sensitivity: public")
+    places = re.search(r"in place of ((?:`\w+:`(?:, | and )?)+)", said)
+    assert places is not None
+    for key in re.findall(r"`(\w+):`", places[1]):
+        body, count = re.subn(rf"(?m)^{key}:.*\n(?: .*\n)*", "", body)
+        assert count == 1
+    for key in re.findall(r"take out `(\w+):` with its two lines", said):
+        body, count = re.subn(rf"(?m)^  {key}:\n(?:    .*\n){{2}}", "", body)
+        assert count == 1
+    for new, old in re.findall(r"put `([\w: ]+)` in place of `([\w: ]+)` under", said):
+        assert body.count(f"  {old}") == 1
+        body = body.replace(old, new)
+    given = (line.removeprefix("# ") for line in told.splitlines())
+    return body + "\n" + "\n".join(line for line in given if re.match(r"teachers:|  buyuk:|generate:", line)) + "\n"
+
+
+@pytest.mark.parametrize("make", ["few labels", "many labels", "numbers", "words", "talks"])
+def test_what_the_comment_on_an_api_says_works_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", FILES[make](tmp_path))
+    made.recipe.write_text(followed(made.recipe.read_text(encoding="utf-8")), encoding="utf-8")
+    recipe = load_recipe(made.recipe)
+    assert recipe.teachers["buyuk"].use == "openai"
+    assert recipe.tasks.sensitivity == "public"
+    preflight(recipe, RunFolder(tmp_path / "runs" / "my-run"))
+
+
 def test_many_labels_get_a_teacher_trained_here_and_a_student_an_eighth_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
