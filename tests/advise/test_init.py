@@ -16,10 +16,12 @@ from imbik.advise import propose as proposing
 from imbik.advise.init import init, read_columns
 from imbik.advise.propose import ROWS_FOR_TEACHER, propose, size_of
 from imbik.advise.recipe_text import API
+from imbik.advise.summary import clock
 from imbik.core.errors import BlockedError, ExitCode, InputError, UsageError
 from imbik.core.plugins import load_plugin, make, typed_settings
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Message, Question, Sensitivity
+from imbik.pipeline import run
 from imbik.pipeline.preflight import preflight
 from imbik.privacy.addresses import endpoint, normal
 from imbik.privacy.keys import find_key
@@ -155,6 +157,18 @@ def test_many_labels_get_a_teacher_trained_here_and_a_student_an_eighth_of_it(
     assert proposal.teacher is not None
     assert size_of(proposal.teacher).parameters >= 8 * size_of(proposal.model).parameters
     assert any("trained here on your labels" in line for line in made.words)
+
+
+@pytest.mark.parametrize("make", ["few labels", "many labels", "words"])
+def test_the_forecast_is_what_a_dry_run_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", FILES[make](tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["my-run"]
+    result = run(made.recipe, dry_run=True)
+    every = [each.estimate for each in (*result.children, result)]
+    assert len(every) == (2 if make == "many labels" else 1)
+    seconds = sum(estimate.total_seconds for estimate in every if estimate)
+    assert f"forecast: about {clock(seconds)} on this machine" in made.words
 
 
 @pytest.mark.parametrize(("rows", "learner"), [(300, "recipe.yaml"), (ROWS_FOR_TEACHER + 500, "teacher.yaml")])

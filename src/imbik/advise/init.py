@@ -21,10 +21,8 @@ from imbik.advise.terminal import safe
 from imbik.core.errors import InputError, UsageError
 from imbik.core.files import write_text
 from imbik.core.plugins import available, closest
-from imbik.core.runfolder import RunFolder
-from imbik.pipeline.preflight import preflight
+from imbik.pipeline import run
 from imbik.pipeline.rules import parameters
-from imbik.recipe import load_recipe
 from imbik.tasks.inspect import Inspection, inspect
 
 _NAME = re.compile(r"^[A-Za-z0-9çğıöşüÇĞİÖŞÜ][\w.-]{0,70}$")
@@ -61,9 +59,9 @@ def init(
         write_text(folder / "teacher.yaml", teacher_text(folder.name, place, held_out, found, proposal))
     write_text(recipe, recipe_text(folder.name, place, held_out, found, proposal))
     unfinished = proposal.way == "a teacher is needed"
-    warnings = () if unfinished else _tried(recipe)
+    seconds, warnings = (proposal.seconds, ()) if unfinished else _tried(recipe)
     first = f"name a teacher in {recipe} (its comments say how), then: " if unfinished else ""
-    words = (*_words(found, proposal), *(f"! {warning}" for warning in warnings))
+    words = (*_words(found, proposal, seconds), *(f"! {warning}" for warning in warnings))
     return Made(recipe, words, f"{first}imbik run {recipe}")
 
 
@@ -105,13 +103,16 @@ def _check(folder: Path, kind: str) -> None:
         raise UsageError(f"there is no kind '{kind}'; {closest(kind, kinds)}", where="--kind")
 
 
-def _tried(recipe: Path) -> tuple[str, ...]:
-    """What preflight warns of; a proposal that it would refuse is an error of ours and must be seen now."""
-    loaded = load_recipe(recipe)
-    return preflight(loaded, RunFolder(Path("runs") / loaded.name)).warnings
+def _tried(recipe: Path) -> tuple[float, tuple[str, ...]]:
+    """Seconds that a dry run forecasts, teachers trained for it included, and its warnings; a proposal that it would
+    refuse is an error of ours and must be seen now."""
+    result = run(recipe, dry_run=True)
+    every = (*result.children, result)
+    seconds = sum(each.estimate.total_seconds for each in every if each.estimate)
+    return seconds, tuple(dict.fromkeys(warning for each in every for warning in each.warnings))
 
 
-def _words(found: Inspection, proposal: Proposal) -> Iterator[str]:
+def _words(found: Inspection, proposal: Proposal, seconds: float) -> Iterator[str]:
     """What was seen and decided, for a person."""
     encoding = f", {found.encoding}" if found.encoding else ""
     bad = f", {found.bad_rows:,} of them unusable (they go to quarantine with the reason)" if found.bad_rows else ""
@@ -123,7 +124,7 @@ def _words(found: Inspection, proposal: Proposal) -> Iterator[str]:
         yield f"judged from the values, since the headers do not say: {guessed}; `columns:` in the recipe corrects it"
     yield from (f"! {note}" for note in found.notes)
     yield f"proposal: {_plan(proposal)}"
-    yield f"forecast: about {clock(proposal.seconds)} on this machine"
+    yield f"forecast: about {clock(seconds)} on this machine"
     if found.sensitivity:
         yield f"each row is as sensitive as its column {safe(found.sensitivity)} says; an empty cell is confidential"
     else:
