@@ -309,3 +309,26 @@ def test_a_file_without_rows_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(InputError):
         init("ok", tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "advice"),
+    [
+        ("mesajlr.csv", "no such file or folder.*did you mean 'mesajlar.csv'", "check the path after --from"),
+        ("absent/a.csv", "no such file or folder", "check the path after --from"),
+        ("a.xlsx", "does not read workbooks", "save it as CSV .* or as Parquet"),
+        ("not.txt", "unknown format '.txt'", "save the rows as CSV"),
+    ],
+)
+def test_a_source_that_is_none_is_explained_without_a_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str, advice: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labelled(tmp_path / "mesajlar.csv", 60)
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    (tmp_path / "not.txt").write_text("merhaba dünya\nkartım nerede kaldı\nkargom gelmedi\n", encoding="utf-8")
+    with pytest.raises(InputError, match=words) as raised:
+        init("ok", Path(name))
+    assert re.search(advice, raised.value.next)
+    assert "tasks.source" not in str(raised.value)
+    assert not (tmp_path / "ok").exists()

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
@@ -24,6 +25,7 @@ from imbik.core.plugins import available, closest
 from imbik.pipeline import run
 from imbik.pipeline.rules import parameters
 from imbik.tasks.inspect import Inspection, inspect
+from imbik.tasks.sources.auto import resolve
 
 _NAME = re.compile(r"^[A-Za-z0-9çğıöşüÇĞİÖŞÜ][\w.-]{0,70}$")
 
@@ -47,6 +49,7 @@ def init(
     folder = Path(name)
     _check(folder, kind)
     where = source.resolve() if source.exists() else source
+    _check_source(source)
     found = replace(inspect(where, kind=kind, columns=columns), path=str(source))
     if test is not None and not test.exists():
         raise InputError("there is no such file", where=str(test), next="check --test")
@@ -101,6 +104,22 @@ def _check(folder: Path, kind: str) -> None:
     kinds = list(available("tasks/kinds"))
     if kind and kind not in kinds:
         raise UsageError(f"there is no kind '{kind}'; {closest(kind, kinds)}", where="--kind")
+
+
+def _check_source(source: Path) -> None:
+    """There is no recipe yet that could be corrected: what is wrong is what was typed.
+
+    Raises: InputError for what is neither there nor a hub id.
+    """
+    try:
+        resolve(str(source), Path())
+    except InputError as error:
+        if source.exists():
+            raise
+        beside = [path.name for path in source.parent.iterdir()] if source.parent.is_dir() else []
+        near = get_close_matches(source.name, beside, n=1)
+        like = f"; did you mean '{near[0]}'?" if near else ""
+        raise InputError(f"{error.what}{like}", where=str(source), next="check the path after --from") from None
 
 
 def _tried(recipe: Path) -> tuple[float, tuple[str, ...]]:

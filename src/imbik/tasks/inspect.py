@@ -33,6 +33,7 @@ from imbik.tasks.text import recognise
 
 SAMPLE = 20_000
 _ASIDE = {"language", "lang", "dil", "source", "kaynak", "url", "date", "tarih"}  # few values, but no labels
+_TABLES = (".csv", ".tsv")
 _APART = ("id", "group", "set", "system")
 
 
@@ -105,6 +106,8 @@ def inspect(
     rows = [item for item in start if isinstance(item, Row)]
     if not rows:
         raise _none_usable(path, next((item for item in start if isinstance(item, Quarantined)), None))
+    if isinstance(source, Csv) and Path(path).suffix.lower() not in _TABLES and len(rows[0].values) == 1:
+        raise _unknown(path)
     marks = privacy_column(rows)
     found = _kind_and_plan(rows, isinstance(source, ChatLog), columns or {}, marks)
     if not asks(found.plan):
@@ -195,6 +198,15 @@ def _builder(path: str | Path, kind: str, plan: Plan, language: str, sensitivity
 def _none_usable(path: str | Path, bad: Quarantined | None) -> InputError:
     first = f"; the first: {bad}" if bad else ""
     return InputError(f"no usable rows in it{first}", where=str(path), next="give a file with at least a few rows")
+
+
+def _unknown(path: str | Path) -> InputError:
+    """Lines of text that are neither JSON nor Parquet, and no table either."""
+    return InputError(
+        f"unknown format '{Path(path).suffix}': neither JSON, JSON lines nor Parquet, and no table",
+        where=str(path),
+        next="save the rows as CSV (the first line names the columns), JSON, JSON lines or Parquet, and give that file",
+    )
 
 
 def _undecided(path: str | Path, rows: Sequence[Row]) -> InputError:
