@@ -254,6 +254,9 @@ class TestPoorResult:
         found = poor_result(facts(recipe=build(data, overrides=["train.epochs=0.24", "train.batch_size=16"]), **sized))
         assert found is not None
         assert found.mends[0].line == "--set train.epochs=3"
+        found = poor_result(facts(recipe=build(data), **{**sized, "size": Size(227_000, True)}))
+        assert found is not None
+        assert "or a small one, needs 8 or more" in found.mends[0].why
         enough = {**sized, "training": training(GOOD)}
         found = poor_result(facts(recipe=build(data), **enough))
         assert found is not None

@@ -15,7 +15,7 @@ from imbik.advise.facts import Facts, gather, tokens_of
 from imbik.core.plugins import available, typed_settings
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline.preflight import size as in_bytes
-from imbik.pipeline.rules import learning_rates, parameters
+from imbik.pipeline.rules import TINY, learning_rates, parameters
 
 OVERFIT = 1.03  # final validation loss over the lowest
 FULL = 0.8  # share of the memory that may be needed
@@ -23,7 +23,7 @@ PADDED = 0.3  # share of padding that is worth a word
 GOOD_RETENTION, GOOD_VALUE = 0.9, 0.6
 FEW_ROWS = 1_000
 LAST_FALL = 0.01  # a validation loss that fell by this much at the end was still falling
-FEW_PASSES, MORE_PASSES = (1.0, 5.0), (3.0, 8.0)  # over the rows: of a pretrained model, of one made from a config
+FEW_PASSES, MORE_PASSES = (1.0, 5.0), (3.0, 8.0)  # over the rows: of a pretrained model, of one made here or small
 HARDLY_FELL = 0.7  # a training loss that ends above this share of where it began is still high
 PAST_BEST = 1.3  # where the last step's weights are kept for accuracy, a loss that has only turned is no trouble
 FEW_CHARACTERS = 1.8  # a token that carries fewer is a poor fit to the text
@@ -233,8 +233,8 @@ def _duration(facts: Facts) -> Mend | None:
     """Too few passes over the rows, a training loss that is still high, or one that was still falling."""
     passes, learned = _passes(facts), facts.losses
     if _too_short(facts):
-        of = "a pretrained model" if _pretrained(facts) else "a model made from nothing"
-        words = f"{passes:.2g} passes over the rows are few; {of} needs {MORE_PASSES[not _pretrained(facts)]:g} or more"
+        of = "a model made from nothing, or a small one," if _small(facts) else "a pretrained model"
+        words = f"{passes:.2g} passes over the rows are few; {of} needs {MORE_PASSES[_small(facts)]:g} or more"
         return Mend(f"duration: {words}", _longer(facts))
     if len(learned) > 1 and learned[-1][1] > HARDLY_FELL * learned[0][1]:
         words = (
@@ -255,22 +255,24 @@ def _passes(facts: Facts) -> float:
     return training.planned_steps * facts.recipe.train.batch_size / training.rows if training and training.rows else 0.0
 
 
-def _pretrained(facts: Facts) -> bool:
-    return not facts.recipe.student.architecture
+def _small(facts: Facts) -> bool:
+    """Made from a config, or pretrained with so few weights that it learns almost as slowly."""
+    tiny = facts.size is not None and facts.size.parameters < TINY
+    return bool(facts.recipe.student.architecture) or tiny
 
 
 def _too_short(facts: Facts) -> bool:
-    return 0 < _passes(facts) < FEW_PASSES[not _pretrained(facts)]
+    return 0 < _passes(facts) < FEW_PASSES[_small(facts)]
 
 
 def _far_too_short(facts: Facts) -> bool:
-    return 0 < _passes(facts) < FEW_PASSES[not _pretrained(facts)] / 2
+    return 0 < _passes(facts) < FEW_PASSES[_small(facts)] / 2
 
 
 def _longer(facts: Facts) -> str:
     """The line that makes training longer, in the key that is in force: enough passes, at least twice what was."""
     train, passes = facts.recipe.train, _passes(facts)
-    times = max(2.0, MORE_PASSES[not _pretrained(facts)] / passes) if passes else 2.0
+    times = max(2.0, MORE_PASSES[_small(facts)] / passes) if passes else 2.0
     if train.steps:
         return f"--set train.steps={math.ceil(train.steps * times)}"
     return f"--set train.epochs={train.epochs * times:.3g}"
