@@ -84,6 +84,20 @@ def test_a_question_that_the_headers_name_gets_its_only_label() -> None:
     assert judge(rows({"metin": text}), {"prompt": "metin"}) is None
 
 
+@pytest.mark.parametrize(
+    ("columns", "answer"),
+    [
+        ({"soru": lambda n: f"Ali {n} elma aldı {n % 7} yedi kaç elma kaldı", "no": lambda n: n,
+          "Sonuç": lambda n: n - n % 7}, "Sonuç"),
+        ({"soru": lambda n: f"{text(n)}?", "Bilgi": lambda n: f"Yarın {n} numaralı kapıya"}, "Bilgi"),
+    ],
+)  # fmt: skip
+def test_a_question_that_the_headers_name_gets_its_only_answer(columns: dict[str, Any], answer: str) -> None:
+    found = judge(rows(columns), {"prompt": "soru"})
+    assert found is not None
+    assert dict(found.mapping) == {"prompt": "soru", "answer": answer}
+
+
 def test_the_column_of_sensitivity_holds_levels_only() -> None:
     levels = ("public", "Internal", "confidential", "special")
     assert privacy_column(rows({"a": text, "Gizlilik": lambda n: levels[n % 4]})) == "Gizlilik"

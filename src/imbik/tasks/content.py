@@ -54,21 +54,23 @@ class _Seen(NamedTuple):
 def judge(rows: Sequence[Row], plan: Mapping[str, str], taken: Sequence[str] = ()) -> Judged | None:
     """The roles that the values show; `plan` is what the headers say, `taken` are columns that mean something else.
 
-    A question that the headers name is kept, and only its label is looked for.
+    A question that the headers name is kept, and only its label or answer is looked for.
     """
     names = [name for name in dict.fromkeys(name for row in rows for name in row.values) if name not in taken]
     prompt = plan.get("prompt", "")
     seen = [found for name in names if name not in plan.values() and (found := _see(rows, name))]
     labels = [column for column in seen if like_labels(column.values) and column.distinct * 2 <= len(column.values)]
-    if prompt:
-        return _label_of(prompt, labels)
     texts = [c for c in seen if c not in labels and c.share(_WORD, 2) >= _HALF]
+    if prompt:
+        asked = _see(rows, prompt)
+        answers = _answers_of(asked, [c for c in seen if c not in labels], texts) if asked else None
+        return answers or _label_of(prompt, labels)
     texts.sort(key=lambda column: -column.length)
     texts = texts or _said_again(labels)
     if not texts:
         return None
     labels = [column for column in labels if column not in texts]
-    numbers_ = [c for c in seen if c not in texts and numbers(c.values) >= MOST * len(c.values) and not _counts(c)]
+    numbers_ = [column for column in seen if column not in texts and _numeric(column)]
     if len(numbers_) == 1 and len(texts) == 1 and _word_problems(texts[0]):
         words = ("its values are word problems", "its values are numbers")
         return _judged({"prompt": texts[0].name, "answer": numbers_[0].name}, words)
@@ -136,6 +138,17 @@ def _said_again(labels: Sequence[_Seen]) -> list[_Seen]:
     return longest[:1]
 
 
+def _answers_of(asked: _Seen, others: Sequence[_Seen], texts: Sequence[_Seen]) -> Judged | None:
+    """The answer beside a question that the headers name: the only number after a word problem, the only text."""
+    fitting = [column for column in others if _numeric(column)] if _word_problems(asked) else []
+    why = "numbers after word problems"
+    if not fitting and _asking(asked):
+        fitting, why = [column for column in texts if not _asking(column)], "the only other text"
+    if len(fitting) != 1:
+        return None
+    return Judged({"prompt": asked.name, "answer": fitting[0].name}, (f"{fitting[0].name} is the answer ({why})",))
+
+
 def _label_of(prompt: str, labels: Sequence[_Seen]) -> Judged | None:
     """The label beside a question that the headers name: the only column that looks like one."""
     if len(labels) != 1:
@@ -182,6 +195,10 @@ def _asking(column: _Seen) -> bool:
 def _word_problems(column: _Seen) -> bool:
     """Texts that speak of numbers and mostly ask for something."""
     return column.share(re.compile(r"\d")) >= MOST and (_asking(column) or column.share(re.compile(r"\d+"), 2) >= _HALF)
+
+
+def _numeric(column: _Seen) -> bool:
+    return numbers(column.values) >= MOST * len(column.values) and not _counts(column)
 
 
 def _counts(column: _Seen) -> bool:
