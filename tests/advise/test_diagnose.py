@@ -136,6 +136,16 @@ class TestOverfitting:
         problem = overfitting(facts(*already, training=training(list(self.CURVE))))
         assert lines(problem) == "--set train.steps=300"
 
+    def test_last_weights_kept_for_accuracy_are_no_trouble_by_themselves(self) -> None:
+        turned = training([(3.0, 3.1), (1.5, 2.0), (0.8, 1.8), (0.5, 1.9), (0.3, 2.0)])
+        assert overfitting(facts(training=turned)) is not None
+        poor = scores(0.3, 0.4)
+        assert overfitting(facts("train.keep=last", training=turned, scores=poor)) is None
+        far = training(list(self.CURVE))
+        assert overfitting(facts("train.keep=last", training=far)) is None
+        found = overfitting(facts("train.keep=last", training=far, scores=poor))
+        assert lines(found).startswith("--set train.keep=best")
+
     @pytest.mark.parametrize(
         "curve",
         [
@@ -223,6 +233,50 @@ class TestPoorResult:
     def test_a_loss_that_did_not_fall_asks_for_a_lower_rate(self) -> None:
         flat = training([(3.0, 3.1), (3.2, 3.3), (3.4, 3.5)])
         assert "train.learning_rate=1.0e-03" in lines(poor_result(facts(scores=self.POOR, training=flat)))
+
+    def test_too_few_passes_come_before_another_model(self) -> None:
+        level = training([(4.4, 4.35), (4.3, 4.3)], steps=30, planned_steps=30, rows=8764)
+        short = facts("train.steps=30", "train.batch_size=32", scores=self.POOR, training=level, learned=8764)
+        problem = poor_result(short)
+        assert problem is not None
+        assert problem.mends[0].why.startswith("duration: 0.11 passes over the rows are few")
+        assert problem.mends[0].line == "--set train.steps=2191"
+        assert problem.mends[1].line == "--set student.hidden_size=128 --set train.steps=2191"
+        lines(problem)
+
+    def test_too_few_passes_of_a_pretrained_model(self) -> None:
+        data = {**DATA, "student": {"model": "org/small-1b"}, "train": {"method": "lora", "learning_rate": 2e-4}}
+        short = training([(2.0, 2.1)], steps=30, planned_steps=30, rows=2000)
+        sized = {"size": Size(1_000_000_000, True), "scores": self.POOR, "training": short}
+        found = poor_result(facts(recipe=build(data, overrides=["train.steps=30", "train.batch_size=16"]), **sized))
+        assert found is not None
+        assert found.mends[0].line == "--set train.steps=375"
+        found = poor_result(facts(recipe=build(data, overrides=["train.epochs=0.24", "train.batch_size=16"]), **sized))
+        assert found is not None
+        assert found.mends[0].line == "--set train.epochs=3"
+        found = poor_result(facts(recipe=build(data), **{**sized, "size": Size(227_000, True)}))
+        assert found is not None
+        assert "or a small one, needs 8 or more" in found.mends[0].why
+        enough = {**sized, "training": training(GOOD)}
+        found = poor_result(facts(recipe=build(data), **enough))
+        assert found is not None
+        assert "passes" not in found.mends[0].why
+
+    def test_a_training_loss_that_is_still_high_is_found_where_the_schedule_flattens_its_end(self) -> None:
+        flat = training([(4.4, 4.4), (4.0, 4.1), (3.85, 4.0), (3.8, 3.99), (3.8, 3.99)], rows=800)
+        problem = poor_result(facts(scores=self.POOR, training=flat))
+        assert problem is not None
+        assert "training loss is still high (4.40 at first, 3.80 at last)" in problem.mends[0].why
+        assert problem.mends[0].line == "--set train.epochs=16"
+
+    def test_recorded_answers_cannot_be_sampled_again(self) -> None:
+        recorded = build({**DATA, "teachers": {"t": {"use": "recorded"}}})
+        found = lines(poor_result(facts(recipe=recorded, scores=self.POOR, learned=400)))
+        assert "generate." not in found
+        assert "tasks.split.test=0.05" in found
+        books = Books(rows_in=1000, rows_out=300, rejected=700)
+        refined = {"refine": manifest("refine", books)}
+        assert "generate." not in lines(poor_result(facts(recipe=recorded, scores=self.POOR, manifests=refined)))
 
     def test_a_plain_classifier_that_does_better_is_said(self) -> None:
         problem = poor_result(facts(scores=scores(0.8, tfidf=0.9)))

@@ -13,13 +13,15 @@ import pytest
 import yaml
 
 from imbik.advise import propose as proposing
-from imbik.advise.init import init
+from imbik.advise.init import init, read_columns
 from imbik.advise.propose import ROWS_FOR_TEACHER, propose, size_of
 from imbik.advise.recipe_text import API
+from imbik.advise.summary import clock
 from imbik.core.errors import BlockedError, ExitCode, InputError, UsageError
-from imbik.core.plugins import load_plugin, typed_settings
+from imbik.core.plugins import load_plugin, make, typed_settings
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Message, Question, Sensitivity
+from imbik.pipeline import run
 from imbik.pipeline.preflight import preflight
 from imbik.privacy.addresses import endpoint, normal
 from imbik.privacy.keys import find_key
@@ -27,6 +29,7 @@ from imbik.privacy.operator import Operator
 from imbik.recipe import load_recipe
 from imbik.recipe.sections import as_block
 from imbik.tasks.inspect import inspect
+from imbik.tasks.load import load_tasks
 from imbik.teachers import TeacherContext
 
 
@@ -106,6 +109,40 @@ def test_the_key_that_the_text_speaks_of_is_the_one_that_is_read(monkeypatch: py
     assert find_key(example, endpoint("https://api.example.com/v1"), normal("93.184.216.34"), Operator()) == "gizli"
 
 
+def followed(text: str) -> str:
+    """A recipe after doing, word for word, what its closing comment says."""
+    body, told = text.split("\n# To let a larger model")
+    said = " ".join(line.removeprefix("# ") for line in told.splitlines())
+    assert "set `sensitivity: public`" in said
+    body = body.replace("  # sensitivity: public", "  sensitivity: public")
+    places = re.search(r"in place of ((?:`\w+:`(?:, | and )?)+)", said)
+    assert places is not None
+    for key in re.findall(r"`(\w+):`", places[1]):
+        body, count = re.subn(rf"(?m)^{key}:.*\n(?: .*\n)*", "", body)
+        assert count == 1
+    for key in re.findall(r"take out `(\w+):` with its two lines", said):
+        body, count = re.subn(rf"(?m)^  {key}:\n(?:    .*\n){{2}}", "", body)
+        assert count == 1
+    for new, old in re.findall(r"put `([\w: ]+)` in place of `([\w: ]+)` under", said):
+        assert body.count(f"  {old}") == 1
+        body = body.replace(old, new)
+    given = (line.removeprefix("# ") for line in told.splitlines())
+    return body + "\n" + "\n".join(line for line in given if re.match(r"teachers:|  buyuk:|generate:", line)) + "\n"
+
+
+@pytest.mark.parametrize("make", ["few labels", "many labels", "numbers", "words", "talks"])
+def test_what_the_comment_on_an_api_says_works_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", FILES[make](tmp_path))
+    made.recipe.write_text(followed(made.recipe.read_text(encoding="utf-8")), encoding="utf-8")
+    recipe = load_recipe(made.recipe)
+    assert recipe.teachers["buyuk"].use == "openai"
+    assert recipe.tasks.sensitivity == "public"
+    preflight(recipe, RunFolder(tmp_path / "runs" / "my-run"))
+
+
 def test_many_labels_get_a_teacher_trained_here_and_a_student_an_eighth_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +157,18 @@ def test_many_labels_get_a_teacher_trained_here_and_a_student_an_eighth_of_it(
     assert proposal.teacher is not None
     assert size_of(proposal.teacher).parameters >= 8 * size_of(proposal.model).parameters
     assert any("trained here on your labels" in line for line in made.words)
+
+
+@pytest.mark.parametrize("make", ["few labels", "many labels", "words"])
+def test_the_forecast_is_what_a_dry_run_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", FILES[make](tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["my-run"]
+    result = run(made.recipe, dry_run=True)
+    every = [each.estimate for each in (*result.children, result)]
+    assert len(every) == (2 if make == "many labels" else 1)
+    seconds = sum(estimate.total_seconds for estimate in every if estimate)
+    assert f"forecast: about {clock(seconds)} on this machine" in made.words
 
 
 @pytest.mark.parametrize(("rows", "learner"), [(300, "recipe.yaml"), (ROWS_FOR_TEACHER + 500, "teacher.yaml")])
@@ -143,6 +192,53 @@ def test_rows_without_answers_ask_for_a_teacher_and_say_so(tmp_path: Path, monke
     with pytest.raises(BlockedError) as raised:
         preflight(load_recipe(made.recipe), RunFolder(tmp_path / "runs" / "my-run"))
     assert raised.value.exit_code is ExitCode.BLOCKED
+
+
+def office(path: Path, header: str) -> Path:
+    """What Excel saves: cp1254, semicolons."""
+    rows = [f"{n} numaralı kartım çok geç geldi;{('kargo', 'iade', 'şifre')[n % 3]}" for n in range(240)]
+    path.write_bytes("\r\n".join([header, *rows]).encode("cp1254"))
+    return path
+
+
+@pytest.mark.parametrize("header", ["Müşteri Mesajı;Kategori", "Açıklama;Departman", "a;b"])
+def test_what_was_judged_is_written_and_the_run_reads_it_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", office(tmp_path / "m.csv", header))
+    recipe = load_recipe(made.recipe)
+    prompt, label = header.split(";")
+    assert recipe.tasks.columns == {"prompt": prompt, "label": label}
+    assert any("judged from the values" in line for line in made.words) == (header != "Müşteri Mesajı;Kategori")
+    loaded = load_tasks(recipe, make("tasks/kinds", recipe.tasks.kind))
+    assert len(loaded.tasks) == 240
+    assert {task.reference.text for task in loaded.tasks if task.reference} == {"kargo", "iade", "şifre"}
+    assert {task.language for task in loaded.tasks} == {"tr"}
+
+
+def test_columns_that_do_not_tell_stop_and_a_person_may_say_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = lines(tmp_path / "a.jsonl", [{"x": f"{n} kart geldi", "y": f"{n} kart gitti"} for n in range(60)])
+    with pytest.raises(InputError, match=r"columns \(x, y\)") as raised:
+        init("my-run", file)
+    assert raised.value.exit_code is ExitCode.USAGE
+    assert not (tmp_path / "my-run").exists()
+    made = init("my-run", file, columns=read_columns("{prompt: x, answer: y}"))
+    assert load_recipe(made.recipe).tasks.columns == {"prompt": "x", "answer": "y"}
+    with pytest.raises(UsageError, match="names no columns"):
+        read_columns("x, y")
+
+
+def test_a_column_of_levels_marks_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    levels = ("public", "internal", "special")
+    rows = [{"mesaj": f"yardım {n}", "etiket": f"e{n % 3}", "gizlilik": levels[n % 3]} for n in range(60)]
+    made = init("my-run", lines(tmp_path / "a.jsonl", rows))
+    assert load_recipe(made.recipe).tasks.sensitivity == "gizlilik"
+    assert any("column gizlilik" in line for line in made.words)
 
 
 def test_a_slow_machine_gets_smaller_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,3 +309,26 @@ def test_a_file_without_rows_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(InputError):
         init("ok", tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "advice"),
+    [
+        ("mesajlr.csv", "no such file or folder.*did you mean 'mesajlar.csv'", "check the path after --from"),
+        ("absent/a.csv", "no such file or folder", "check the path after --from"),
+        ("a.xlsx", "does not read workbooks", "save it as CSV .* or as Parquet"),
+        ("not.txt", "unknown format '.txt'", "save the rows as CSV"),
+    ],
+)
+def test_a_source_that_is_none_is_explained_without_a_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str, advice: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labelled(tmp_path / "mesajlar.csv", 60)
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    (tmp_path / "not.txt").write_text("merhaba dünya\nkartım nerede kaldı\nkargom gelmedi\n", encoding="utf-8")
+    with pytest.raises(InputError, match=words) as raised:
+        init("ok", Path(name))
+    assert re.search(advice, raised.value.next)
+    assert "tasks.source" not in str(raised.value)
+    assert not (tmp_path / "ok").exists()

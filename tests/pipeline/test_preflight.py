@@ -65,7 +65,7 @@ def test_a_good_recipe_passes_and_is_forecast(written: Callable[..., Recipe]) ->
         ("refine: [{use: answer, threshhold: 1}]", 12, "unknown key 'threshhold'"),
         ("refine: [{use: anser}]", 12, "did you mean 'answer'"),
         ("refine: [shap]", 12, "there is no plug-in 'shap'"),
-        ("capture: {top_k: 5}", 7, "whose weights are not here"),
+        ("capture: {top_k: 5}", 7, "'big' is an openai teacher, whose weights are not here"),
         ("export: [{use: gguf2}]", 12, "there is no plug-in 'gguf2'"),
         ("evaluate: {metrics: [acuracy]}", None, "did you mean 'accuracy'"),
         ("evaluate: {require: {retention: most}}", None, "cannot be read"),

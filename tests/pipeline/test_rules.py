@@ -87,6 +87,12 @@ def test_lora_rates_are_those_published() -> None:
     assert (found.low, found.high) == (1e-5, 5e-4)
 
 
+def test_a_small_pretrained_model_may_take_many_epochs() -> None:
+    """What docs/recipe.md says of `embedded:base`."""
+    small = recipe("train.epochs=30", "train.learning_rate=5e-3", student={"model": "embedded:base"})
+    assert not [text for text in warnings(small) if text.startswith("train.epochs")]
+
+
 def test_a_model_made_from_a_config_may_take_many_epochs() -> None:
     made = {"architecture": "llama", "hidden_size": 64, "layers": 2}
     assert warnings(recipe("train.epochs=30", "train.learning_rate=3e-3", student=made)) == []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from imbik.core.errors import RecipeError
-from imbik.tasks.columns import CONVERSATION_SHAPES, LABEL_SHAPES, QUESTION_SHAPES, Columns, describe
+from imbik.tasks.columns import CONVERSATION_SHAPES, LABEL_SHAPES, QUESTION_SHAPES, Columns, describe, meanings
 
 QUESTIONS = (*QUESTION_SHAPES, *CONVERSATION_SHAPES)
 
@@ -68,3 +70,34 @@ def test_a_misspelt_field_names_the_one_meant() -> None:
     with pytest.raises(RecipeError, match="did you mean 'question'"):
         Columns({"qestion": "x"}, QUESTIONS)
     assert describe(LABEL_SHAPES).startswith("text + label, or ")
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("Müşteri Mesajı", "text"),
+        ("MÜŞTERİ MESAJI", "text"),
+        ("musteri_mesaji", "text"),
+        ("MusteriMesaji", "text"),
+        (unicodedata.normalize("NFD", "Şikâyet İçeriği"), "text"),
+        ("Şikayet Metni", "text"),
+        ("Talep Kategorisi", "label"),
+        ("Niyet Etiketleri", "label"),
+        ("Ürün Sınıfı", "label"),
+        ("Ana Konusu", "label"),
+        ("Öğrenci Sorusu", "question"),
+        ("Doğru Cevabı", "answer"),
+        ("Uzman Yanıtı", "answer"),
+        ("customer message", "text"),
+    ],
+)
+def test_headers_of_two_words_are_loosely_understood(name: str, column: str) -> None:
+    assert column in meanings(name)
+
+
+def test_loose_meanings_are_no_guesses_of_a_run_and_never_ambiguous() -> None:
+    names = ["Müşteri Mesajı", "Talep Türü"]
+    assert Columns({}, LABEL_SHAPES).plan(names) == {}
+    assert Columns({}, LABEL_SHAPES, loose=True).plan(names) == {"prompt": names[0], "label": names[1]}
+    assert Columns({}, LABEL_SHAPES, loose=True).plan([*names, "Temsilci Mesajı"]) == {}
+    assert not meanings("Departman")

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 
 from imbik.core.errors import InputError
-from imbik.tasks.inspect import guess_language, inspect
+from imbik.core.plugins import make
+from imbik.recipe import build
+from imbik.tasks import inspect as inspecting
+from imbik.tasks.inspect import inspect
+from imbik.tasks.load import load_tasks
 
 
 def write(path: Path, rows: list[Any]) -> str:
@@ -86,13 +90,54 @@ def test_nothing_in_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    ("header", "mapping"),
     [
-        ("Kartım kayboldu, ne yapmam gerekiyor ve yenisi kaç günde gelir?", "tr"),
-        ("What is the status of my card and how do I get a new one?", "en"),
-        ("Kje je moja kartica in kako jo dobim? Ali je že na poti?", "sl"),
-        ("Hol van a kártyám, és hogy kapom meg az újat? Ez nem jó.", "hu"),
+        ("Müşteri Mesajı;Kategori", {"prompt": "Müşteri Mesajı", "label": "Kategori"}),
+        ("Şikayet Metni;Konu", {"prompt": "Şikayet Metni", "label": "Konu"}),
+        ("MÜŞTERİ YAZISI;TALEP TÜRÜ", {"prompt": "MÜŞTERİ YAZISI", "label": "TALEP TÜRÜ"}),
+        ("Açıklama;Departman", {"prompt": "Açıklama", "label": "Departman"}),
+        ("a;b", {"prompt": "a", "label": "b"}),
+        ("metin;birim", {"prompt": "metin", "label": "birim"}),
     ],
 )
-def test_languages(text: str, code: str) -> None:
-    assert guess_language([text]) == code
+def test_headers_of_ordinary_offices(tmp_path: Path, header: str, mapping: dict[str, str]) -> None:
+    units = ("kargo", "iade", "şifre")
+    rows = [f"{n} numaralı kartım çok geç geldi;{units[n % 3]}" for n in range(240)]
+    (tmp_path / "m.csv").write_bytes("\r\n".join([header, *rows]).encode("cp1254"))
+    found = inspect("m.csv", tmp_path)
+    assert (found.kind, found.language, found.mapping, len(found.labels)) == ("classification", "tr", mapping, 3)
+
+
+def test_what_cannot_be_told_is_asked(tmp_path: Path) -> None:
+    rows = [{"x": f"{n} numaralı kart geldi", "y": f"{n} numaralı kart gitti"} for n in range(40)]
+    with pytest.raises(InputError, match=r"its columns \(x, y\) do not show") as raised:
+        inspect(write(tmp_path / "x.jsonl", rows), tmp_path)
+    assert "columns: {prompt: COLUMN, label: COLUMN}" in raised.value.next
+    found = inspect("x.jsonl", tmp_path, columns={"prompt": "x", "answer": "y"})
+    assert (found.kind, found.mapping) == ("qa", {"prompt": "x", "answer": "y"})
+    rows = [{**row, "metin": f"metin {n}", "a": n % 2, "b": n % 3} for n, row in enumerate(rows)]
+    found = inspect(write(tmp_path / "y.jsonl", rows), tmp_path)
+    assert found.mapping == {"prompt": "metin"}
+    assert found.notes[-1].startswith("a or b may be the label")
+
+
+def test_bad_rows_are_those_of_a_run(tmp_path: Path) -> None:
+    good = [{"text": f"metin {n}", "label": "ab"[n % 2]} for n in range(100)]
+    bad = [[1], {"text": [1], "label": "a"}, {"text": " ", "label": "a"}, {"text": "x" * 1_000_001, "label": "a"}]
+    found = inspect(write(tmp_path / "x.jsonl", [*good, *bad]), tmp_path)
+    assert (found.rows, found.bad_rows, found.answered, found.longest) == (104, 4, 100, 8)
+    assert [example.line for example in found.bad_examples] == [101, 102, 103]
+    data = {"source": "x.jsonl", "kind": "classification", "columns": found.mapping}
+    plain = {"student": {"architecture": "llama"}, "generate": {"from": "reference"}}
+    recipe = build({"name": "a", "tasks": data, **plain}, base=tmp_path)
+    loaded = load_tasks(recipe, make("tasks/kinds", recipe.tasks.kind))
+    assert (loaded.rows, len(loaded.quarantine)) == (found.rows, found.bad_rows)
+
+
+def test_rows_beyond_the_sample_are_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspecting, "SAMPLE", 10)
+    rows = [{"text": f"metin {n}", "label": "ab"[n % 2]} if n % 4 else {"text": [n]} for n in range(40)]
+    found = inspect(write(tmp_path / "x.jsonl", rows), tmp_path)
+    assert (found.rows, found.bad_rows, found.answered) == (40, 10, 30)
+    with pytest.raises(InputError, match="no usable rows"):
+        inspect(write(tmp_path / "y.jsonl", [{"text": [n], "label": "a"} for n in range(5)]), tmp_path)

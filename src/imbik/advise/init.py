@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
+
+import yaml
 
 from imbik.advise.propose import Proposal, propose, size_of
 from imbik.advise.recipe_text import recipe_text, teacher_text
@@ -19,11 +22,10 @@ from imbik.advise.terminal import safe
 from imbik.core.errors import InputError, UsageError
 from imbik.core.files import write_text
 from imbik.core.plugins import available, closest
-from imbik.core.runfolder import RunFolder
-from imbik.pipeline.preflight import preflight
+from imbik.pipeline import run
 from imbik.pipeline.rules import parameters
-from imbik.recipe import load_recipe
 from imbik.tasks.inspect import Inspection, inspect
+from imbik.tasks.sources.auto import resolve
 
 _NAME = re.compile(r"^[A-Za-z0-9çğıöşüÇĞİÖŞÜ][\w.-]{0,70}$")
 
@@ -37,16 +39,18 @@ class Made:
     next: str
 
 
-def init(name: str, source: Path, *, kind: str = "", test: Path | None = None) -> Made:
-    """Write the recipe of a new run.
+def init(
+    name: str, source: Path, *, kind: str = "", test: Path | None = None, columns: Mapping[str, str] | None = None
+) -> Made:
+    """Write the recipe of a new run; `columns` says what the file's headers and values do not show.
 
     Raises: UsageError for a name that is taken or unusable, InputError for a file that cannot be read.
     """
     folder = Path(name)
     _check(folder, kind)
     where = source.resolve() if source.exists() else source
-    found = inspect(where)
-    found = replace(found, path=str(source), kind=kind or found.kind)
+    _check_source(source)
+    found = replace(inspect(where, kind=kind, columns=columns), path=str(source))
     if test is not None and not test.exists():
         raise InputError("there is no such file", where=str(test), next="check --test")
     proposal = propose(found, has_test=test is not None)
@@ -58,10 +62,28 @@ def init(name: str, source: Path, *, kind: str = "", test: Path | None = None) -
         write_text(folder / "teacher.yaml", teacher_text(folder.name, place, held_out, found, proposal))
     write_text(recipe, recipe_text(folder.name, place, held_out, found, proposal))
     unfinished = proposal.way == "a teacher is needed"
-    warnings = () if unfinished else _tried(recipe)
+    seconds, warnings = (proposal.seconds, ()) if unfinished else _tried(recipe)
     first = f"name a teacher in {recipe} (its comments say how), then: " if unfinished else ""
-    words = (*_words(found, proposal), *(f"! {warning}" for warning in warnings))
+    words = (*_words(found, proposal, seconds), *(f"! {warning}" for warning in warnings))
     return Made(recipe, words, f"{first}imbik run {recipe}")
+
+
+def read_columns(text: str) -> dict[str, str]:
+    """`{prompt: COLUMN, label: COLUMN}` as a person typed it, with or without the braces; nothing is {}.
+
+    Raises: UsageError for what is none.
+    """
+    try:
+        found = yaml.safe_load(text if text.lstrip().startswith("{") else f"{{{text}}}")
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(item, str) for pair in found.items() for item in pair):
+        raise UsageError(
+            f"'{text}' names no columns",
+            where="--columns",
+            next="--columns '{prompt: YOUR_COLUMN, label: YOUR_COLUMN}'",
+        )
+    return found
 
 
 def _written(path: Path, folder: Path) -> str:
@@ -84,23 +106,48 @@ def _check(folder: Path, kind: str) -> None:
         raise UsageError(f"there is no kind '{kind}'; {closest(kind, kinds)}", where="--kind")
 
 
-def _tried(recipe: Path) -> tuple[str, ...]:
-    """What preflight warns of; a proposal that it would refuse is an error of ours and must be seen now."""
-    loaded = load_recipe(recipe)
-    return preflight(loaded, RunFolder(Path("runs") / loaded.name)).warnings
+def _check_source(source: Path) -> None:
+    """There is no recipe yet that could be corrected: what is wrong is what was typed.
+
+    Raises: InputError for what is neither there nor a hub id.
+    """
+    try:
+        resolve(str(source), Path())
+    except InputError as error:
+        if source.exists():
+            raise
+        beside = [path.name for path in source.parent.iterdir()] if source.parent.is_dir() else []
+        near = get_close_matches(source.name, beside, n=1)
+        like = f"; did you mean '{near[0]}'?" if near else ""
+        raise InputError(f"{error.what}{like}", where=str(source), next="check the path after --from") from None
 
 
-def _words(found: Inspection, proposal: Proposal) -> Iterator[str]:
+def _tried(recipe: Path) -> tuple[float, tuple[str, ...]]:
+    """Seconds that a dry run forecasts, teachers trained for it included, and its warnings; a proposal that it would
+    refuse is an error of ours and must be seen now."""
+    result = run(recipe, dry_run=True)
+    every = (*result.children, result)
+    seconds = sum(each.estimate.total_seconds for each in every if each.estimate)
+    return seconds, tuple(dict.fromkeys(warning for each in every for warning in each.warnings))
+
+
+def _words(found: Inspection, proposal: Proposal, seconds: float) -> Iterator[str]:
     """What was seen and decided, for a person."""
     encoding = f", {found.encoding}" if found.encoding else ""
     bad = f", {found.bad_rows:,} of them unusable (they go to quarantine with the reason)" if found.bad_rows else ""
     yield f"{safe(found.path)}: {found.format}{encoding}, {found.rows:,} rows{bad}, language {found.language}"
     roles = ", ".join(f"{safe(column)} is the {role}" for role, column in found.roles.items())
     yield f"kind: {found.kind}; {roles or 'columns as they are'}" + _how_many_labels(found)
+    if found.guessed:
+        guessed = "; ".join(map(safe, found.guessed))
+        yield f"judged from the values, since the headers do not say: {guessed}; `columns:` in the recipe corrects it"
     yield from (f"! {note}" for note in found.notes)
     yield f"proposal: {_plan(proposal)}"
-    yield f"forecast: about {clock(proposal.seconds)} on this machine"
-    yield "rows are confidential until the recipe says otherwise: nothing leaves this machine, and nothing has to"
+    yield f"forecast: about {clock(seconds)} on this machine"
+    if found.sensitivity:
+        yield f"each row is as sensitive as its column {safe(found.sensitivity)} says; an empty cell is confidential"
+    else:
+        yield "rows are confidential until the recipe says otherwise: nothing leaves this machine, and nothing has to"
 
 
 def _how_many_labels(found: Inspection) -> str:

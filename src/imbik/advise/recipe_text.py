@@ -18,8 +18,20 @@ SENSITIVITY = """\
   # row by row.
   # sensitivity: public
 """
+MARKED = """\
+  sensitivity: {column}      # each row is as sensitive as this column says; an empty cell is confidential
+"""
+INSTEAD = """\
+# To let a larger model behind an API answer instead, set `sensitivity: public` above where the rows are, and put the
+# lines below in place of `generate:`.
+"""
+# An API gives text: no probabilities to capture, no tokenizer, and nothing for forward_kl to compare with.
+INSTEAD_OF_TEACHER = """\
+# To let a larger model behind an API answer instead, set `sensitivity: public` above where the rows are, and put the
+# lines below in place of `teachers:`, `generate:` and `capture:`. It teaches by text alone, so also: take out `losses:`
+# with its two lines under `train:`, and put `tokenizer: train` in place of `tokenizer: teacher` under `student:`.
+"""
 API = """\
-# To let a larger model behind an API answer instead, use these lines in place of `generate:` (and `teachers:`) above.
 # The key is never written here: export OPENAI_API_KEY=…   or: keyring set imbik OPENAI_API_KEY
 # Only rows marked public go there, unless the operator's file says more (docs/privacy.md).
 # Any compatible endpoint: base_url: "https://…/v1", key: IMBIK_MY_KEY (names of your own begin with IMBIK_).
@@ -81,7 +93,7 @@ def recipe_text(name: str, source: str, test: str, found: Inspection, proposal: 
     parts.append("".join(_train(proposal.model, kd=teacher is not None, labels=labels)))
     parts.append(_evaluate(found))
     if proposal.way in {"plain fine-tuning", "teacher trained here"}:
-        parts.append("\n" + API)
+        parts.append("\n" + (INSTEAD_OF_TEACHER if teacher else INSTEAD) + API)
     return "".join(parts)
 
 
@@ -113,11 +125,12 @@ def _tasks(source: str, test: str, found: Inspection, proposal: Proposal, *, who
         lines.append(f"  test_source: {quoted(test)}\n")
     lines.append(f"  kind: {found.kind}{_labels(found)}\n")
     if found.mapping:
-        lines.append(f"  columns: {flow(found.mapping)}      # field: your column\n")
+        judged = ", judged from the values: correct what is wrong" if found.guessed else ""
+        lines.append(f"  columns: {flow(found.mapping)}      # field: your column{judged}\n")
     lines.append(f"  language: {found.language}\n")
     if whole:
         lines.append(WHOLE_TEXT)
-    lines.append(SENSITIVITY)
+    lines.append(MARKED.format(column=quoted(found.sensitivity)) if found.sensitivity else SENSITIVITY)
     split = {"validation": proposal.validation, "test": proposal.test}
     lines.append(
         f"  split: {flow(split)}      # a row keeps its set when rows are added; `by: COLUMN` keeps groups whole\n"

@@ -161,8 +161,9 @@ def _needs_teacher(block: PluginBlock) -> bool:
 def _weights_here(recipe: Recipe, name: str, key: str) -> None:
     block = recipe.teachers[name]
     if block.use not in MODELS_HERE:
+        article = "an" if block.use[0] in "aeiou" else "a"
         raise RecipeError(
-            f"{key}: '{name}' is a {block.use} teacher, whose weights are not here",
+            f"{key}: '{name}' is {article} {block.use} teacher, whose weights are not here",
             where=block.where,
             next="name an in_process or run teacher, or leave the key out: others teach by text",
         )

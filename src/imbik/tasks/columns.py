@@ -4,15 +4,20 @@ Enters: a row's column names, the recipe's `columns:`, the shapes a kind underst
 *shape* is a mapping role -> column such as {"prompt": "question", "answer": "answer"}; every column has other
 spellings, among them Turkish ones. Roles that make the question: `messages`, `system`, `instruction`, `passage`,
 `prompt`, `document`, `premise` with `hypothesis`; roles of the reference: `answer`, `label`, `reasoning`.
+
+Names are *loosely* understood where a file is looked at before there is a recipe: `Müşteri Mesajı` is a message by its
+last word without the possessive, `Sikayet Metni` without its marks too. A run never reads loosely: `imbik init` writes
+what it understood as `columns:`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import closest
-from imbik.tasks.normal import words
+from imbik.tasks.normal import bare_words, words
 
 Shape = Mapping[str, str]
 
@@ -83,18 +88,24 @@ SPELLINGS: Mapping[str, str] = {
     "set": "set, split",
 }
 _ALTERNATIVES = {name: [words(item) for item in text.split(",")] for name, text in SPELLINGS.items()}
+_BARE = {name: {bare_words(item) for item in text.split(",")} for name, text in SPELLINGS.items()}
+_LOOSE = ("question", "answer", "instruction", "prompt", "response", "text", "label", "document", "summary")
+_SUFFIXES = ("lari", "leri", "lar", "ler", "si", "su", "i", "u")
+_HARD = {"b": "p", "d": "t", "g": "k"}
+_SHORTENED = {"metn": "metin"}
+_HUMP = re.compile(r"(?<=[a-zçğıöşü])(?=[A-ZÇĞİÖŞÜ])")
 _QUESTION = ("messages", "prompt", "document", "instruction", "premise")
 _KNOWN = ("answer", "label")
 Plan = Mapping[str, str]
 
 
 class Columns:
-    """What the recipe's `columns:` says, and guesses for the rest.
+    """What the recipe's `columns:` says, and guesses for the rest; `loose` ones where a file is only looked at.
 
     Raises: RecipeError for a field that no kind knows.
     """
 
-    def __init__(self, mapping: Mapping[str, str], shapes: Sequence[Shape]) -> None:
+    def __init__(self, mapping: Mapping[str, str], shapes: Sequence[Shape], *, loose: bool = False) -> None:
         known = {*SPELLINGS, *EXTRAS, *(role for shape in shapes for role in shape)}
         for field in mapping:
             if field not in known:
@@ -103,7 +114,7 @@ class Columns:
                     where="tasks.columns",
                     next="columns: {question: YOUR_COLUMN, answer: YOUR_COLUMN}",
                 )
-        self.mapping, self.shapes = mapping, shapes
+        self.mapping, self.shapes, self.loose = mapping, shapes, loose
         self._plans: dict[tuple[str, ...], Plan] = {}
 
     def plan(self, names: Iterable[str]) -> Plan:
@@ -117,12 +128,12 @@ class Columns:
         spelled: dict[str, str] = {}
         for name in names:
             spelled.setdefault(words(name), name)
+        loosely = _spelled_loosely(names) if self.loose else {}
         best: dict[str, str] = {}
         best_score = (-1, -1)
         for shape in self.shapes:
-            plan = {
-                role: found for role, column in shape.items() if (found := self._column(role, column, names, spelled))
-            }
+            asked = ((role, column, self._column(role, column, names, spelled)) for role, column in shape.items())
+            plan = {role: found for role, column, named in asked if (found := named or loosely.get(column, ""))}
             if not _asks(plan, shape) or len(set(plan.values())) < len(plan):
                 continue
             chosen = sum(role in self.mapping or shape[role] in self.mapping for role in plan)
@@ -143,6 +154,38 @@ class Columns:
                 path = self.mapping[field]
                 return path if path in names or path.split(".")[0] in names else ""
         return next((spelled[item] for item in _ALTERNATIVES.get(column, [column]) if item in spelled), "")
+
+
+def meanings(name: str) -> set[str]:
+    """The columns of shapes that a header may loosely stand for: `{"label"}` for `Talep Türü`."""
+    forms = set(_forms(name))
+    return {column for column in _LOOSE if forms & _BARE[column]}
+
+
+def asks(plan: Plan) -> bool:
+    """Whether a plan has something to ask."""
+    return any(role in plan for role in _QUESTION)
+
+
+def _spelled_loosely(names: Sequence[str]) -> dict[str, str]:
+    """Shape column -> the one header that loosely means it; what two headers may mean is left open."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        for column in meanings(name):
+            found.setdefault(column, []).append(name)
+    return {column: fitting[0] for column, fitting in found.items() if len(fitting) == 1}
+
+
+def _forms(name: str) -> Iterator[str]:
+    """The last word of a header, and what it may be without its plural and possessive: `cevabi`, `cevab`, `cevap`."""
+    last = bare_words(_HUMP.sub(" ", name)).rpartition(" ")[2]
+    yield last
+    for suffix in _SUFFIXES:
+        stem = last.removesuffix(suffix)
+        if stem != last and len(stem) >= 3:
+            yield stem
+            yield stem[:-1] + _HARD.get(stem[-1], stem[-1])
+            yield _SHORTENED.get(stem, stem)
 
 
 def _asks(plan: Plan, shape: Shape) -> bool:

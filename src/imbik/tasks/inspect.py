@@ -1,25 +1,29 @@
 """Looking at a file before a recipe exists: what `imbik init` needs to propose one.
 
 Enters: a path or hub id. Leaves: an Inspection: format, encoding, delimiter, columns with the roles they seem to
-have, the kind that fits, labels, sizes, language. Reads at most 20,000 rows for the figures; nothing leaves this
-machine.
+have, the kind that fits, labels, sizes, language. Counts every row as a run would and takes other figures from the
+first 20,000; nothing leaves this machine.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from imbik.core.errors import ImbikError, InputError
-from imbik.tasks.columns import CONVERSATION_SHAPES, LABEL_SHAPES, QUESTION_SHAPES, Columns, Plan, Shape
+from imbik.core.plugins import make
+from imbik.core.types import Task
+from imbik.recipe import build
+from imbik.tasks.build import Builder
+from imbik.tasks.columns import CONVERSATION_SHAPES, LABEL_SHAPES, QUESTION_SHAPES, Columns, Plan, asks
+from imbik.tasks.content import MOST, Judged, judge, like_labels, numbers, privacy_column
 from imbik.tasks.conversation import cut_last, parse_messages
-from imbik.tasks.markers import split_answer
-from imbik.tasks.numbers import canonical_number
+from imbik.tasks.languages import guess_language
+from imbik.tasks.normal import bare_words
+from imbik.tasks.recorded import RecordedAnswers
 from imbik.tasks.rows import BadRowError, Quarantined, Row, as_text, value_at
 from imbik.tasks.sources import RowSource
 from imbik.tasks.sources.auto import resolve
@@ -28,16 +32,9 @@ from imbik.tasks.sources.csv import Csv, recognise_delimiter
 from imbik.tasks.text import recognise
 
 SAMPLE = 20_000
-_LABEL_SHARE, _NUMBER_SHARE, _LABEL_LENGTH, _FEW, _MOST = 0.2, 0.02, 60, 12, 0.9
-_NUMBER = re.compile(r"^[^\w%-]*-?[\d.,\s]*\d(?:\s*/\s*\d+)?\s*(?:%|\w{0,5})$")
-_LETTERS = {"tr": "ğışİ", "hu": "őűáéíóú", "sl": "čšž"}
-_WORDS = {
-    "tr": {"ve", "bir", "bu", "için", "ile", "kaç", "ne", "mi", "mı", "değil", "var", "çok", "da", "de", "nasıl"},
-    "en": {"the", "and", "is", "of", "to", "my", "a", "in", "how", "what", "i", "it", "for", "do", "can", "you"},
-    "sl": {"in", "je", "na", "se", "da", "za", "ne", "ki", "kako", "ali", "so", "pa", "sem", "bi"},
-    "hu": {"a", "az", "és", "hogy", "nem", "van", "egy", "is", "mi", "hány", "meg", "ez", "de", "ha"},
-    "de": {"der", "die", "das", "und", "ist", "ich", "nicht", "ein", "zu", "mit", "wie"},
-}  # fmt: skip
+_ASIDE = {"language", "lang", "dil", "source", "kaynak", "url", "date", "tarih"}  # few values, but no labels
+_TABLES = (".csv", ".tsv")
+_APART = ("id", "group", "set", "system")
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a file is. `kind` and `labels` are proposals; `sets` are rows by prescribed set ('' for free rows)."""
+    """What a file is. `kind` and `labels` are proposals; `sets` are rows by prescribed set ('' for free rows).
+
+    `bad_rows` are those that a run would put into quarantine, `guessed` says which roles were judged from values,
+    `sensitivity` is the column that marks each row's, '' for none.
+    """
 
     path: str
     format: str
@@ -73,6 +74,8 @@ class Inspection:
     recorded: Sequence[str] = ()
     notes: Sequence[str] = ()
     bad_examples: Sequence[Quarantined] = ()
+    guessed: Sequence[str] = ()
+    sensitivity: str = ""
 
     @property
     def mapping(self) -> dict[str, str]:
@@ -80,19 +83,42 @@ class Inspection:
         return {role: column for role, column in self.roles.items() if column}
 
 
-def inspect(path: str | Path, base: Path = Path()) -> Inspection:
-    """Look at a file, folder or hub id.
+@dataclass(frozen=True)
+class _Found:
+    """The kind that fits, where its roles stand, and what of it was judged from values."""
 
-    Raises: InputError when it cannot be read or holds no rows.
+    kind: str
+    plan: Plan
+    guessed: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+def inspect(
+    path: str | Path, base: Path = Path(), *, kind: str = "", columns: Mapping[str, str] | None = None
+) -> Inspection:
+    """Look at a file, folder or hub id; `kind` and `columns` are what a person has said already.
+
+    Raises: InputError when it cannot be read, holds no rows, or its columns do not show which is the question.
     """
     source = resolve(str(path), base)
-    rows, bad, total = _sample(source, base)
+    stream: Iterator[Row | Quarantined] = source.rows(base, "")
+    start = list(islice(stream, SAMPLE))
+    rows = [item for item in start if isinstance(item, Row)]
     if not rows:
-        first = f"; the first: {bad[0]}" if bad else ""
-        raise InputError(f"no usable rows in it{first}", where=str(path), next="give a file with at least a few rows")
-    kind, plan = _kind_and_plan(rows, isinstance(source, ChatLog))
-    questions = [text for row in rows if (text := question_text(row, plan))]
-    answers = [text for row in rows if (text := _answer(row, plan))]
+        raise _none_usable(path, next((item for item in start if isinstance(item, Quarantined)), None))
+    if isinstance(source, Csv) and Path(path).suffix.lower() not in _TABLES and len(rows[0].values) == 1:
+        raise _unknown(path)
+    marks = privacy_column(rows)
+    found = _kind_and_plan(rows, isinstance(source, ChatLog), columns or {}, marks)
+    if not asks(found.plan):
+        raise _undecided(path, rows)
+    language = guess_language([question_text(row, found.plan) for row in rows[:300]], list(rows[0].values))
+    counted = _count(chain(start, stream), _builder(path, kind or found.kind, found.plan, language, marks))
+    if not counted.used:
+        raise _none_usable(path, counted.bad[0])
+    rows = counted.used
+    questions = [text for row in rows if (text := question_text(row, found.plan))]
+    answers = [text for row in rows if (text := _answer(row, found.plan))]
     sizes = sorted(map(len, questions)) or [0]
     encoding, delimiter = _written(source, base)
     return Inspection(
@@ -100,32 +126,23 @@ def inspect(path: str | Path, base: Path = Path()) -> Inspection:
         format=type(source).__module__.rpartition(".")[2],
         encoding=encoding,
         delimiter=delimiter,
-        rows=total,
-        bad_rows=len(bad),
-        columns=_columns(rows, plan),
-        roles=plan,
-        kind=kind,
-        labels=dict(Counter(answers).most_common()) if kind == "classification" else {},
-        answered=len(answers),
-        language=guess_language(questions),
+        rows=counted.rows,
+        bad_rows=counted.bad_rows,
+        columns=_columns(rows, found.plan),
+        roles=found.plan,
+        kind=kind or found.kind,
+        labels=dict(Counter(answers).most_common()) if (kind or found.kind) == "classification" else {},
+        answered=counted.answered,
+        language=language,
         median_length=sizes[len(sizes) // 2],
         longest=sizes[-1],
-        sets=dict(Counter(row.set for row in rows)),
+        sets=counted.sets,
         recorded=sorted({answer.name for row in rows for answer in row.recorded}),
-        notes=tuple(source.notes),
-        bad_examples=tuple(bad[:3]),
+        notes=(*source.notes, *found.notes),
+        bad_examples=tuple(counted.bad),
+        guessed=found.guessed,
+        sensitivity=marks,
     )
-
-
-def guess_language(texts: Sequence[str]) -> str:
-    """ISO 639-1 code of most of the text: by py3langid where it is installed, else by letters and small words."""
-    sample = "\n".join(texts[:300])[:20_000]
-    try:
-        classifier = import_module("py3langid")
-    except ImportError:
-        return _by_words(sample)
-    code, _ = classifier.classify(sample)
-    return str(code)
 
 
 def question_text(row: Row, plan: Plan) -> str:
@@ -140,64 +157,117 @@ def question_text(row: Row, plan: Plan) -> str:
         return ""
 
 
-def _sample(source: RowSource, base: Path) -> tuple[list[Row], list[Quarantined], int]:
-    """Up to SAMPLE rows, the bad ones among them, and how many rows there are in all."""
-    rows: list[Row] = []
-    bad: list[Quarantined] = []
-    stream: Iterator[Row | Quarantined] = source.rows(base, "")
-    for item in islice(stream, SAMPLE):
-        if isinstance(item, Row):
-            rows.append(item)
-        else:
-            bad.append(item)
-    return rows, bad, len(rows) + len(bad) + sum(1 for _ in stream)
+@dataclass
+class _Counted:
+    """All rows of a file as a run would count them; `used` are the first SAMPLE usable ones, `bad` the first three."""
+
+    rows: int = 0
+    bad_rows: int = 0
+    answered: int = 0
+    sets: Counter[str] = field(default_factory=Counter)
+    used: list[Row] = field(default_factory=list)
+    bad: list[Quarantined] = field(default_factory=list)
 
 
-def _kind_and_plan(rows: Sequence[Row], log: bool) -> tuple[str, Plan]:
-    """The kind that fits and where its roles stand."""
+def _count(stream: Iterator[Row | Quarantined], builder: Builder) -> _Counted:
+    """Read every row as the first stage of a run does."""
+    counted = _Counted()
+    for item in stream:
+        counted.rows += 1
+        made = builder.build(item) if isinstance(item, Row) else item
+        if isinstance(made, Task) and isinstance(item, Row):
+            counted.answered += made.reference is not None
+            counted.sets[item.set] += 1
+            if len(counted.used) < SAMPLE:
+                counted.used.append(item)
+        elif isinstance(made, Quarantined):
+            counted.bad_rows += 1
+            counted.bad += [made] if len(counted.bad) < 3 else []
+    return counted
+
+
+def _builder(path: str | Path, kind: str, plan: Plan, language: str, sensitivity: str) -> Builder:
+    """What makes tasks of the rows under the recipe that would be proposed."""
+    tasks = {"source": str(path), "kind": kind, "columns": dict(plan), "language": language}
+    tasks |= {"sensitivity": sensitivity} if sensitivity else {}
+    student = {"architecture": "llama"}
+    recipe = build({"name": "look", "tasks": tasks, "generate": {"from": "reference"}, "student": student})
+    return Builder(recipe.tasks, make("tasks/kinds", recipe.tasks.kind), RecordedAnswers(recipe))
+
+
+def _none_usable(path: str | Path, bad: Quarantined | None) -> InputError:
+    first = f"; the first: {bad}" if bad else ""
+    return InputError(f"no usable rows in it{first}", where=str(path), next="give a file with at least a few rows")
+
+
+def _unknown(path: str | Path) -> InputError:
+    """Lines of text that are neither JSON nor Parquet, and no table either."""
+    return InputError(
+        f"unknown format '{Path(path).suffix}': neither JSON, JSON lines nor Parquet, and no table",
+        where=str(path),
+        next="save the rows as CSV (the first line names the columns), JSON, JSON lines or Parquet, and give that file",
+    )
+
+
+def _undecided(path: str | Path, rows: Sequence[Row]) -> InputError:
+    """Neither headers nor values say what is asked: a person has to."""
+    names = list(dict.fromkeys(name for row in rows for name in row.values))
+    return InputError(
+        f"its columns ({', '.join(names)}) do not show which is the question and which its answer or label",
+        where=str(path),
+        next="say it, with your columns' names: --columns '{prompt: COLUMN, label: COLUMN}' (or answer: COLUMN); it is "
+        "written into the recipe as columns: {prompt: COLUMN, label: COLUMN}",
+    )
+
+
+def _kind_and_plan(rows: Sequence[Row], log: bool, columns: Mapping[str, str], marks: str) -> _Found:
+    """The kind that fits and where its roles stand: by what a person said, by headers, by headers read loosely, and
+    where they do not say it by values."""
     names = max(Counter(tuple(row.values) for row in rows).items(), key=lambda item: item[1])[0]
-    answers = _plan(names, QUESTION_SHAPES)
-    labels = _plan(names, LABEL_SHAPES)
-    talks = _plan(names, CONVERSATION_SHAPES)
+    found = _by_names(rows, names, log, columns, loose=bool(columns))
+    if log or columns:
+        return found
+    if not asks(found.plan):
+        loose = _by_names(rows, names, log, {}, loose=True)
+        found = loose if asks(loose.plan) else found
+    if asks(found.plan) and ("prompt" not in found.plan or {"answer", "label"} & set(found.plan)):
+        return found
+    aside = [name for name in names if bare_words(name) in _ASIDE]
+    taken = [found.plan[role] for role in _APART if role in found.plan]
+    judged = judge(rows, found.plan if asks(found.plan) else {}, [marks, *aside, *taken])
+    return _with_judged(rows, names, found, judged)
+
+
+def _with_judged(rows: Sequence[Row], names: Sequence[str], found: _Found, judged: Judged | None) -> _Found:
+    """What the headers say and what the values show, together; the plan is the one a run makes of both."""
+    if judged is None:
+        return found
+    if judged.open:
+        which = " or ".join(judged.open)
+        return _Found(
+            found.kind, found.plan, notes=(f"{which} may be the label; if so: --columns '{{label: COLUMN}}'",)
+        )
+    named = _by_names(rows, names, False, judged.mapping)
+    return _Found(named.kind, named.plan, judged.reasons)
+
+
+def _by_names(
+    rows: Sequence[Row], names: Sequence[str], log: bool, columns: Mapping[str, str], *, loose: bool = False
+) -> _Found:
+    """What the headers and `columns:` say."""
+    answers, labels, talks = (
+        Columns(columns, shapes, loose=loose).plan(names)
+        for shapes in (QUESTION_SHAPES, LABEL_SHAPES, CONVERSATION_SHAPES)
+    )
     if log or ("messages" in talks and "label" not in labels):
-        return "conversation", talks
+        return _Found("conversation", talks)
     another = answers.get("answer", labels.get("label")) != labels.get("label")
-    if not another and "label" in labels and _like_labels([_text(row, labels, "label") for row in rows]):
-        return "classification", labels
+    if not another and "label" in labels and like_labels([_text(row, labels, "label") for row in rows]):
+        return _Found("classification", labels)
     values = [text for row in rows if (text := _answer(row, answers))]
-    if values and _numbers(values) >= _MOST * len(values):
-        return "math", answers
-    return "qa", answers or talks or labels
-
-
-def _plan(names: Sequence[str], shapes: Sequence[Shape]) -> Plan:
-    return Columns({}, shapes).plan(names)
-
-
-def _like_labels(values: Sequence[str]) -> bool:
-    """Few different short values, most of which come again."""
-    filled = [value for value in values if value.strip()]
-    distinct = Counter(filled)
-    if len(distinct) < 2 or max(map(len, distinct)) > _LABEL_LENGTH:
-        return False
-    if sum(_NUMBER.match(value) is not None for value in distinct) > len(distinct) / 2:
-        return len(distinct) <= max(3, _NUMBER_SHARE * len(filled))
-    return len(distinct) <= max(_FEW, _LABEL_SHARE * len(filled))
-
-
-def _numbers(values: Sequence[str]) -> int:
-    """How many answers are a number, bare or after a marker; one inside a sentence does not make it mathematics."""
-    return sum(_is_number(text.strip()) for text in values)
-
-
-def _is_number(text: str) -> bool:
-    """`18`, `1.250 TL`, a worked solution with `#### 18`, `Cevap: 18` or a box."""
-    if "\\boxed" in text:
-        return True
-    marked = split_answer(text)[1].strip().partition("\n")[0]
-    number = (marked or text).rstrip(". ")
-    short = len(number) <= _LABEL_LENGTH and _NUMBER.match(number) is not None
-    return short and canonical_number(number, "tr") is not None
+    if values and numbers(values) >= MOST * len(values):
+        return _Found("math", answers)
+    return _Found("qa", answers if asks(answers) else talks if asks(talks) else labels)
 
 
 def _answer(row: Row, plan: Plan) -> str:
@@ -244,13 +314,3 @@ def _written(source: RowSource, base: Path) -> tuple[str, str]:
         return file.name, source.settings.delimiter or recognise_delimiter(file)
     except ImbikError:
         return "", ""
-
-
-def _by_words(sample: str) -> str:
-    """The language with most of its small words; letters of its own count for them."""
-    words = Counter(re.findall(r"\w+", sample.lower()))
-    scores = {code: sum(words[word] for word in known) for code, known in _WORDS.items()}
-    for code, letters in _LETTERS.items():
-        scores[code] += sum(sample.count(letter) for letter in letters)
-    best = max(scores, key=lambda code: scores[code])
-    return best if scores[best] else "en"

@@ -78,7 +78,7 @@ def source_for_file(path: Path, written: str) -> RowSource:
         raise InputError(
             "imbik does not read workbooks",
             where=written,
-            next="in Excel: Save As, CSV UTF-8, and give that file",
+            next="save it as CSV (in Excel: Save As, CSV UTF-8) or as Parquet, and give that file",
         )
     start = _start(path)
     if suffix in (".parquet", ".pq") or start.startswith(b"PAR1"):
