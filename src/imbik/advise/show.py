@@ -1,14 +1,15 @@
 """Looking into a run: the funnel of rows stage by stage, and rows as they are.
 
 Enters: a run folder, perhaps a stage. Leaves: lines of the funnel and sample rows, with all that a terminal might obey
-written out. Sample rows are the first of the stage and, after refine and review, rejected ones with their reason.
+written out. Sample rows are the first of the stage and those that got no further, with at least one of each reason.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import filterfalse, islice, zip_longest
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,7 @@ from imbik.core.errors import RunFolderError, UsageError
 from imbik.core.files import read_lines
 from imbik.core.plugins import closest
 from imbik.core.runfolder import RunFolder, read_parts
-from imbik.core.types import Books, Sample, Task
+from imbik.core.types import Books, Outcome, Sample, Task
 from imbik.tasks.read import read_quarantine, read_sets
 
 R = TypeVar("R")
@@ -108,9 +109,27 @@ def _task(task: Task, set_name: str) -> Shown:
 
 
 def _samples(path: Path, count: int) -> list[Shown]:
-    kept = [_sample(sample, "") for sample in islice(read_parts(path, Sample), count)]
-    turned_away = [_sample(sample, "rejected") for sample in islice(_rejected(path), count)]
-    return kept + turned_away
+    """The first rows that went on, and others with at least one of each reason that kept some from it."""
+    kept = [_sample(sample, "") for sample in islice(filter(_answered, read_parts(path, Sample)), count)]
+    lost = [_sample(sample, "") for sample in _of_each(filterfalse(_answered, read_parts(path, Sample)), count)]
+    turned_away = [_sample(sample, "rejected") for sample in _of_each(_rejected(path), count)]
+    return kept + lost + turned_away
+
+
+def _answered(sample: Sample) -> bool:
+    return sample.completion.outcome is Outcome.ANSWERED
+
+
+def _of_each(samples: Iterator[Sample], count: int) -> list[Sample]:
+    """`count` samples, taking turns among the reasons they were not kept for, and one of each where there are more."""
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples if count else ():
+        refusing = (verdict.by for verdict in sample.verdicts if not verdict.keep)
+        alike = found[next(refusing, sample.completion.outcome.value)]
+        if len(alike) < count:
+            alike.append(sample)
+    turns = [sample for turn in zip_longest(*found.values()) for sample in turn if sample is not None]
+    return turns[: max(count, len(found))]
 
 
 def _rejected(path: Path) -> Iterator[Sample]:

@@ -49,7 +49,22 @@ def summary(result: RunResult, *, quiet: bool) -> None:
 
 
 def finish(result: RunResult, *, dry_run: bool, quiet: bool) -> None:
-    """The end of `imbik run` and `imbik demo`."""
+    """The end of `imbik run` and `imbik demo`.
+
+    Raises: BlockedError after all is said, where the privacy gate held rows back.
+    """
+    _tell(result, dry_run=dry_run, quiet=quiet)
+    if result.held_back and not dry_run:
+        from imbik.core.errors import BlockedError
+
+        raise BlockedError(
+            f"the privacy gate held {result.held_back:,} answers back; the stages finished without them stay finished",
+            where=result.run.name,
+            next=f"`imbik show {shown(result.run)} generate` shows some, with the reason and what opens the way",
+        )
+
+
+def _tell(result: RunResult, *, dry_run: bool, quiet: bool) -> None:
     if dry_run:
         _forecast(result)
     elif not result.changed:

@@ -47,6 +47,7 @@ class Estimate:
     memory_bytes: int = 0
     disk_bytes: int = 0
     evaluation_calls: int = 0  # those of teacher_calls that only the report needs
+    held_back: int = 0  # those of the rows that no teacher may see
 
     def of(self, stages: Collection[str]) -> Estimate:
         """The calls, tokens, money and seconds of these stages alone."""
@@ -86,6 +87,7 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
         memory_bytes=memory_bytes(recipe, student, rows),
         disk_bytes=disk_bytes(recipe, student, rows),
         evaluation_calls=_evaluation_calls(recipe, rows),
+        held_back=round(rows.total * rows.held_back),
     )
 
 
@@ -93,14 +95,18 @@ def teacher_calls(recipe: Recipe, rows: Rows) -> int:
     """Questions to teachers at most: tasks times samples, and the test rows once for the report."""
     if recipe.generate.source == "reference":
         return 0
-    asked = (rows.train + rows.validation) * recipe.generate.samples.max
-    return asked + _evaluation_calls(recipe, rows)
+    return _generated(recipe, rows) + _evaluation_calls(recipe, rows)
+
+
+def _generated(recipe: Recipe, rows: Rows) -> int:
+    """Answers to training and validation rows at most: those that no teacher may see get none."""
+    return round((rows.train + rows.validation) * recipe.generate.samples.max * (1 - rows.held_back))
 
 
 def _evaluation_calls(recipe: Recipe, rows: Rows) -> int:
     """Questions that only the report asks: the test rows, where the teacher is compared."""
     asks = recipe.generate.source == "teacher" and "teacher" in recipe.evaluate.against
-    return _test_rows(recipe, rows) if asks else 0
+    return round(_test_rows(recipe, rows) * (1 - rows.held_back)) if asks else 0
 
 
 def variants(recipe: Recipe) -> int:
@@ -111,7 +117,8 @@ def variants(recipe: Recipe) -> int:
 def training_tokens(recipe: Recipe, rows: Rows) -> float:
     """Non-padding tokens that one variant sees."""
     train = recipe.train
-    kept = rows.train * (recipe.generate.samples.max if recipe.generate.source == "teacher" else 1)
+    each = recipe.generate.samples.max * (1 - rows.held_back) if recipe.generate.source == "teacher" else 1
+    kept = rows.train * each
     seen = train.steps * train.batch_size if train.steps else kept * train.epochs
     return seen * (rows.prompt_tokens + _answer_tokens(recipe, rows))
 
@@ -138,7 +145,7 @@ def disk_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
 def _seconds(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> dict[str, float]:
     """Forecast by stage; a stage the recipe has not is left out."""
     slow = 1 / machine_speed()
-    kept = (rows.train + rows.validation) * recipe.generate.samples.max
+    kept = _generated(recipe, rows)
     here = any(recipe.teachers[name].use in {"in_process", "run"} for name in teachers)
     found = {
         "tasks": 0.5 + 60e-6 * rows.total * slow,
@@ -182,7 +189,8 @@ def _evaluating(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> f
     systems = 1 + sum(name in recipe.evaluate.against for name in ("baseline", *recipe.train.controls))
     own = test * systems * len(recipe.train.seeds) * _answering(student, tokens)
     alone = 2 * recipe.evaluate.latency_rows * (tokens + 1) * 2.5e-3
-    asked = _asking(recipe, rows, test, teachers) if "teacher" in recipe.evaluate.against else 0.0
+    asked = _asking(recipe, rows, round(test * (1 - rows.held_back)), teachers)
+    asked *= "teacher" in recipe.evaluate.against
     return own + alone + asked + 3.0
 
 

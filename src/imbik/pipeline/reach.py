@@ -42,6 +42,20 @@ def refuse_unreachable(recipe: Recipe) -> None:
         raise _blocked(recipe, operator, level, name, served)
 
 
+def kept_from(recipe: Recipe, level: Sensitivity) -> str:
+    """Why rows of this level can never reach their teacher; '' where they may, or nobody is asked."""
+    if recipe.generate.source == "reference":
+        return ""
+    name = recipe.teacher_for(level)
+    if not name:
+        return f"generate.teacher names none for {level.value} rows"
+    block = recipe.teachers[name]
+    served = None if block.use in HERE else served_endpoint(name, block, recipe)
+    if served is None or may_ever(load_operator(recipe.base), level, served):
+        return ""
+    return f"{level.value} rows may not go to teacher '{name}' at {served}"
+
+
 def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint | None:
     """Where a served teacher's questions go, or None for one that is no ServedTeacher."""
     context = TeacherContext(name=name, base=recipe.base, runs=Path("runs"))

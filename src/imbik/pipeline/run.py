@@ -22,6 +22,7 @@ from imbik.core.lineage import merkle_root
 from imbik.core.locks import writer_lock
 from imbik.core.progress import Progress, Reporter, SilentReporter
 from imbik.core.runfolder import Manifest, RunFolder, runs_folder
+from imbik.core.types import Outcome
 from imbik.pipeline.plan import Plan, plan_stage, position
 from imbik.pipeline.preflight import Preflight, preflight
 from imbik.pipeline.result import RunResult, StageOutcome, Status
@@ -123,7 +124,8 @@ class _Work:
             finally:
                 progress.close()
         said = (*self.checked.warnings, *warnings)
-        result = RunResult(self.folder.path, outcomes, None, said, self.children, self.checked.estimate)
+        held_back = self._held_back() + sum(child.held_back for child in self.children)
+        result = RunResult(self.folder.path, outcomes, None, said, self.children, self.checked.estimate, held_back)
         return replace(result, scores=_scores(self.folder)) if result.evaluated else result
 
     def foretell(self) -> RunResult:
@@ -156,6 +158,12 @@ class _Work:
                 if isinstance(stage, Concludes):
                     stage.conclude(recipe, folder)
         return outcomes, warnings
+
+    def _held_back(self) -> int:
+        """Answers that the gate held back, now or when they were asked for; 0 where nothing was to be asked."""
+        folder = next((stage.folder for stage in self.selection if stage.name == "generate"), "")
+        manifest = self.folder.manifest(folder) if folder else None
+        return manifest.books.reasons.get(Outcome.BLOCKED.value, 0) if manifest else 0
 
     def _asker(self, executor: Executor, progress: Progress) -> AskEngine:
         operator = load_operator(self.recipe.base)
