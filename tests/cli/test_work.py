@@ -96,6 +96,13 @@ def test_predict_keeps_every_row_and_says_what_is_wrong(trained: Path, imbik: Im
     assert oct((tmp_path / "out.csv").stat().st_mode & 0o777) == "0o600"
 
 
+def test_predict_says_how_private_the_answers_are_and_why(trained: Path, imbik: Imbik, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("mesaj\nkargo\n", encoding="utf-8")
+    ended = imbik("predict", trained / "runs" / "my-run", "in.csv", "-o", "out.csv", "-q", "--sensitivity", "special")
+    assert "out.csv: 1 row; the answers are special (the student is " in ended.out
+    assert "your rows are special" in ended.out
+
+
 def test_predict_from_and_to_json_lines(trained: Path, imbik: Imbik, tmp_path: Path) -> None:
     lines = [{"mesaj": "ödeme", "extra": [1, 2]}, {"mesaj": "kargo"}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + "{broken\n")
@@ -127,6 +134,7 @@ def test_predict_refuses_what_it_cannot_do(
     ended = imbik("predict", trained / "runs" / "my-run", *words)
     assert ended.code == ExitCode.USAGE
     assert said in ended.err
+    assert ended.out == "", "nothing is begun"
     assert (tmp_path / "in.csv").read_text() == "mesaj\nkargo\n"
 
 

@@ -121,13 +121,21 @@ def print_reply(reply: Reply) -> None:
 
 @contextmanager
 def progress_for(label: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Progress of work outside a run; yields a function that is told how many more rows are done."""
+    """Progress of work outside a run; yields a function that is told how many more rows are done, 0 to begin."""
     from imbik.core.progress import Progress
 
-    progress = Progress(reporter(quiet=quiet))
-    progress.begin(label)
+    progress, begun = Progress(reporter(quiet=quiet)), False
+
+    def advance(rows: int) -> None:
+        nonlocal begun
+        if not begun:
+            progress.begin(label)
+            begun = True
+        progress.advance(label, rows)
+
     try:
-        yield lambda rows: progress.advance(label, rows)
-        progress.end(label)
+        yield advance
+        if begun:
+            progress.end(label)
     finally:
         progress.close()
