@@ -32,8 +32,9 @@ train:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[..., Recipe]:
-    """Writes a recipe and loads it, with rows beside it."""
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recipe]:
+    """Writes a recipe and loads it, with rows beside it and the teacher's key set."""
+    monkeypatch.setenv("OPENAI_API_KEY", "value-of-the-key")
     (tmp_path / "rows.csv").write_text("question,answer\n" + "".join(f"{i}+1 kaç eder?,{i + 1}\n" for i in range(100)))
 
     def write(text: str, *overrides: str) -> Recipe:
@@ -57,6 +58,21 @@ def test_a_good_recipe_passes_and_is_forecast(written: Callable[..., Recipe]) ->
     assert found.estimate.money is None
     assert set(found.estimate.seconds) == {"tasks", "generate", "refine", "train", "export", "evaluate"}
     assert 500e6 < found.estimate.memory_bytes < 4e9
+
+
+def test_a_key_that_is_not_set_is_said_and_no_value_is(
+    written: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = written(API)
+    assert "value-of-the-key" not in repr(check(recipe))
+    monkeypatch.delenv("OPENAI_API_KEY")
+    (warning,) = check(recipe).warnings
+    assert warning.startswith("teachers.big: the key OPENAI_API_KEY is not set")
+    assert "export OPENAI_API_KEY=…" in warning
+    assert "keyring set imbik OPENAI_API_KEY" in warning
+    assert not check(written(API, "teachers.big.base_url=http://127.0.0.1:1/v1")).warnings, "it is asked without one"
+    (warning,) = check(written(API, "teachers.big.key=IMBIK_OWN")).warnings
+    assert "IMBIK_OWN is not set" in warning
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from imbik.models.folder import check_folder
 from imbik.models.load import may_be_on_hub, resolve
 from imbik.pipeline import rules
 from imbik.pipeline.estimate import Estimate, estimate
-from imbik.pipeline.reach import kept_from, refuse_unreachable
+from imbik.pipeline.reach import kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.privacy.operator import load_operator
@@ -52,7 +52,10 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
     rows = replace(rows, held_back=sum(rows.levels[level] for level in kept))
     forecast = estimate(recipe, rows, runs)
     said = rules.warnings(recipe, rows.train if rows.known else 0, runs)
-    return Preflight((*_untrusted(recipe), *_kept(recipe, rows, kept), *said, *_tight(forecast, run.path)), forecast)
+    return Preflight(
+        (*_untrusted(recipe), *_kept(recipe, rows, kept), *keys_missing(recipe), *said, *_tight(forecast, run.path)),
+        forecast,
+    )
 
 
 def refuse(recipe: Recipe) -> None:
