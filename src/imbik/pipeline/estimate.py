@@ -27,6 +27,7 @@ ASK_SECONDS, ASK_FLOOR = 110e-6, 30e-6  # seconds a generated token for each mil
 SERVED_SECONDS, SERVED_AT_ONCE = 4.0, 32  # an API's answer, and how many are open at once
 OPTIMIZER_BYTES = 16  # weights, gradients and two moments in fp32
 STARTUP = 6.0  # seconds until torch and transformers are loaded, in the first stage that needs them
+REASONING = 80.0  # tokens of a chain of thought and its answer, where the rows show none
 _UNKNOWN = Size(1_000_000, True)
 Sizes = Mapping[str, Size]
 
@@ -76,7 +77,7 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
     student = student_size(recipe, runs) or Size(1_000_000_000, True, 2048, 16, 128_000)
     teachers = {name: teacher_size(recipe, name, runs) or _UNKNOWN for name in recipe.answering_teachers()}
     calls = teacher_calls(recipe, rows)
-    inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _answer_tokens(recipe, rows))
+    inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _asked_tokens(recipe, rows))
     return Estimate(
         rows=rows.total,
         teacher_calls=calls,
@@ -204,7 +205,19 @@ def _answer_tokens(recipe: Recipe, rows: Rows) -> float:
     longest = float(recipe.generate.max_tokens)
     if recipe.generate.source == "reference" or rows.answer_tokens >= 20 or recipe.tasks.kind.use == "classification":
         return min(max(rows.answer_tokens, 1.0), longest)
-    return min(80.0 if recipe.generate.reasoning == "steps" else rows.answer_tokens or 20.0, longest)
+    return min(REASONING if recipe.generate.reasoning == "steps" else rows.answer_tokens or 20.0, longest)
+
+
+def _asked_tokens(recipe: Recipe, rows: Rows) -> float:
+    """Tokens that a teacher writes: as `_answer_tokens`, but a served one also writes how it came to a class.
+
+    A model in this process chooses among the classes at once, and the student learns the class alone.
+    """
+    told = _answer_tokens(recipe, rows)
+    here = all(recipe.teachers[name].use in {"in_process", "run", "recorded"} for name in recipe.answering_teachers())
+    if here or recipe.tasks.kind.use != "classification" or recipe.generate.reasoning != "steps":
+        return told
+    return min(max(told, REASONING), float(recipe.generate.max_tokens))
 
 
 def _test_rows(recipe: Recipe, rows: Rows) -> int:
