@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,31 @@ def test_a_model_folder_that_is_not_there_is_refused_and_a_hub_id_is_not(
     with pytest.raises(RecipeError, match="not a file"):
         check(named("rows.csv"))
     check(named("owner/a-name-1b"))
+
+
+def test_a_served_teacher_that_reasons_writes_more_than_a_class(written: Callable[..., Recipe]) -> None:
+    rows, text = Rows(train=100, answer_tokens=1.0, known=True), API.replace("kind: math", "kind: classification")
+    chain = estimate(written(text, "generate.reasoning=steps", "generate.max_tokens=512"), rows)
+    assert chain.output_tokens == 80 * chain.teacher_calls
+    assert estimate(written(text, "generate.max_tokens=50"), rows).output_tokens == 50 * chain.teacher_calls
+    assert estimate(written(text, "generate.reasoning=none"), rows).output_tokens == chain.teacher_calls
+    priced = estimate(written(text, "teachers.big.price={input: 1, output: 10}"), rows)
+    alone = estimate(written(text, "teachers.big.price={input: 1, output: 10}", "generate.reasoning=none"), rows)
+    assert priced.money is not None
+    assert alone.money is not None
+    assert priced.money - alone.money == 79 * 100 * 10 / Decimal(1_000_000)
+    assert chain.seconds["train"] == alone.seconds["train"], "the student learns the class alone"
+
+
+def test_a_bar_on_a_figure_that_is_not_computed_is_refused(written: Callable[..., Recipe]) -> None:
+    for name, said in (("acuracy", "did you mean 'accuracy'"), ("foo", "known names: retention, accuracy, agreement")):
+        with pytest.raises(RecipeError, match=f"no figure '{name}'.*{said}") as raised:
+            check(written(API, f"evaluate.require.{name}='>= 0.9'"))
+        assert raised.value.where == "evaluate.require"
+    with pytest.raises(RecipeError, match="no figure 'token_f1'"):
+        check(written(API, "evaluate.require={token_f1@B.low: '>= 0.9'}"))
+    check(written(API, "evaluate.require={token_f1@B.low: '>= 0.9'}", "evaluate.metrics=[token_f1]"))
+    check(written(API, "evaluate.require={retention@B: '0.9', accuracy.low: '0.5'}"))
 
 
 def test_a_forecast_of_some_stages_counts_only_those(written: Callable[..., Recipe]) -> None:
