@@ -63,7 +63,7 @@ def test_listing_says_what_cannot_be_read(made: SmallRun, tmp_path: Path) -> Non
     found = {line.name: line for line in listing(tmp_path)}
     assert set(found) == {"yeni", "newer"}
     assert "newer imbik" in found["newer"].problem
-    assert found["yeni"].last_stage == "nothing yet"
+    assert (found["yeni"].last_stage, found["yeni"].problem) == ("", "")
     done = listing(made.run.path.parent)
     assert [line.last_stage for line in done] == ["train"]
     assert list(run_paths(tmp_path / "absent")) == []

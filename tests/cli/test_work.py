@@ -76,7 +76,7 @@ def test_chat_line_by_line(trained: Path, imbik: Imbik, monkeypatch: pytest.Monk
 def test_chat_with_a_teacher_that_is_not_there(trained: Path, imbik: Imbik) -> None:
     ended = imbik("chat", trained / "runs" / "my-run", "a", "--with", "teacher")
     assert ended.code == ExitCode.USAGE
-    assert "no teacher" in ended.err
+    assert "run 'my-run' has no teacher" in ended.err
 
 
 def test_predict_keeps_every_row_and_says_what_is_wrong(trained: Path, imbik: Imbik, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from imbik import __version__
 from imbik.ask.engine import AskEngine
-from imbik.core.errors import BooksError, RecipeError
+from imbik.core.errors import BooksError, RecipeError, UsageError
 from imbik.core.executor import Executor, LocalExecutor
 from imbik.core.files import write_text
 from imbik.core.lineage import merkle_root
@@ -91,8 +91,12 @@ def _run_teachers(recipe: Recipe, runs: Path, dry_run: bool, reporter: Reporter)
 def _select(recipe: Recipe, from_stage: str, until: str) -> list[Stage]:
     """The stages this recipe has, up to `until`."""
     last = position(until, STAGES, "--until") if until else len(STAGES) - 1
-    if from_stage:
-        position(from_stage, STAGES, "--from")
+    if from_stage and position(from_stage, STAGES, "--from") > last:
+        raise UsageError(
+            f"--from {from_stage} begins after --until {until} ends, so there is nothing to do",
+            where="--from",
+            next=f"--from {until} --until {from_stage}, or leave one of them out",
+        )
     return [stage for stage in STAGES[: last + 1] if stage.needed(recipe)]
 
 
