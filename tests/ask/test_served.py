@@ -284,7 +284,7 @@ def test_a_teacher_that_stops_answering_ends_the_run_and_the_same_command_goes_o
 @pytest.mark.parametrize(
     ("rule", "what"),
     [
-        (Rule("401"), "check the key"),
+        (Rule("401"), "no key was sent.*`key: IMBIK_MY_KEY` under teachers.buyuk"),
         (Rule("404"), "base_url"),
         (Rule("redirect", target="http://192.0.2.1/"), "redirects to http://192.0.2.1/"),
     ],

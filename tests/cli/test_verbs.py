@@ -117,3 +117,14 @@ def test_a_wrong_rule_of_the_fake_teacher(imbik: Imbik) -> None:
     ended = imbik("fake-teacher", "--rule", "4290")
     assert ended.code == ExitCode.USAGE
     assert "known: none, 429" in ended.err
+
+
+def test_ls_names_runs_without_a_finished_stage_apart(imbik: Imbik, tmp_path: Path) -> None:
+    from imbik.core.runfolder import RunFolder
+
+    (tmp_path / "runs").mkdir()
+    RunFolder(tmp_path / "runs" / "yarım").create()
+    ended = imbik("ls")
+    assert ended.code == ExitCode.DONE
+    assert ended.out.startswith("no stage has finished yet in: yarım")
+    assert "last stage" not in ended.out

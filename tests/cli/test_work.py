@@ -80,7 +80,7 @@ def test_chat_line_by_line(trained: Path, imbik: Imbik, monkeypatch: pytest.Monk
 def test_chat_with_a_teacher_that_is_not_there(trained: Path, imbik: Imbik) -> None:
     ended = imbik("chat", trained / "runs" / "my-run", "a", "--with", "teacher")
     assert ended.code == ExitCode.USAGE
-    assert "no teacher" in ended.err
+    assert "run 'my-run' has no teacher" in ended.err
 
 
 def test_predict_keeps_every_row_and_says_what_is_wrong(trained: Path, imbik: Imbik, tmp_path: Path) -> None:
@@ -98,6 +98,13 @@ def test_predict_keeps_every_row_and_says_what_is_wrong(trained: Path, imbik: Im
     assert "the question is empty" in found[1]["problem"]
     assert 0 < float(found[0]["confidence"]) <= 1
     assert oct((tmp_path / "out.csv").stat().st_mode & 0o777) == "0o600"
+
+
+def test_predict_says_how_private_the_answers_are_and_why(trained: Path, imbik: Imbik, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("mesaj\nkargo\n", encoding="utf-8")
+    ended = imbik("predict", trained / "runs" / "my-run", "in.csv", "-o", "out.csv", "-q", "--sensitivity", "special")
+    assert "out.csv: 1 row; the answers are special (the student is " in ended.out
+    assert "your rows are special" in ended.out
 
 
 def test_predict_from_and_to_json_lines(trained: Path, imbik: Imbik, tmp_path: Path) -> None:
@@ -131,6 +138,7 @@ def test_predict_refuses_what_it_cannot_do(
     ended = imbik("predict", trained / "runs" / "my-run", *words)
     assert ended.code == ExitCode.USAGE
     assert said in ended.err
+    assert ended.out == "", "nothing is begun"
     assert (tmp_path / "in.csv").read_text() == "mesaj\nkargo\n"
 
 

@@ -63,6 +63,20 @@ def test_piped_output_is_plain_lines(capsys: pytest.CaptureFixture[str], monkeyp
     assert lines[-1].startswith("generate: done in")
 
 
+def test_no_time_left_is_told_before_it_means_something(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PLAIN_EVERY_SECONDS", 0.0)
+    for total, first in ((1000, 20), (50, 5), (3, 1), (0, 0)):
+        progress = Progress(PlainReporter())
+        progress.begin("ask", total)
+        for _ in range(25):
+            progress.advance("ask")
+        lines = [line for line in capsys.readouterr().out.splitlines() if "/s" in line]
+        told = [number for number, line in enumerate(lines, start=1) if " left" in line]
+        assert (told or [0])[0] == first
+
+
 def test_a_terminal_gets_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     leader, follower = os.openpty()
     with os.fdopen(follower, "w") as stream:

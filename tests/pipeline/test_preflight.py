@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,9 @@ train:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[..., Recipe]:
-    """Writes a recipe and loads it, with rows beside it."""
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recipe]:
+    """Writes a recipe and loads it, with rows beside it and the teacher's key set."""
+    monkeypatch.setenv("OPENAI_API_KEY", "value-of-the-key")
     (tmp_path / "rows.csv").write_text("question,answer\n" + "".join(f"{i}+1 kaç eder?,{i + 1}\n" for i in range(100)))
 
     def write(text: str, *overrides: str) -> Recipe:
@@ -57,6 +59,21 @@ def test_a_good_recipe_passes_and_is_forecast(written: Callable[..., Recipe]) ->
     assert found.estimate.money is None
     assert set(found.estimate.seconds) == {"tasks", "generate", "refine", "train", "export", "evaluate"}
     assert 500e6 < found.estimate.memory_bytes < 4e9
+
+
+def test_a_key_that_is_not_set_is_said_and_no_value_is(
+    written: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = written(API)
+    assert "value-of-the-key" not in repr(check(recipe))
+    monkeypatch.delenv("OPENAI_API_KEY")
+    (warning,) = check(recipe).warnings
+    assert warning.startswith("teachers.big: the key OPENAI_API_KEY is not set")
+    assert "export OPENAI_API_KEY=…" in warning
+    assert "keyring set imbik OPENAI_API_KEY" in warning
+    assert not check(written(API, "teachers.big.base_url=http://127.0.0.1:1/v1")).warnings, "it is asked without one"
+    (warning,) = check(written(API, "teachers.big.key=IMBIK_OWN")).warnings
+    assert "IMBIK_OWN is not set" in warning
 
 
 @pytest.mark.parametrize(
@@ -133,6 +150,31 @@ def test_a_model_folder_that_is_not_there_is_refused_and_a_hub_id_is_not(
     with pytest.raises(RecipeError, match="not a file"):
         check(named("rows.csv"))
     check(named("owner/a-name-1b"))
+
+
+def test_a_served_teacher_that_reasons_writes_more_than_a_class(written: Callable[..., Recipe]) -> None:
+    rows, text = Rows(train=100, answer_tokens=1.0, known=True), API.replace("kind: math", "kind: classification")
+    chain = estimate(written(text, "generate.reasoning=steps", "generate.max_tokens=512"), rows)
+    assert chain.output_tokens == 80 * chain.teacher_calls
+    assert estimate(written(text, "generate.max_tokens=50"), rows).output_tokens == 50 * chain.teacher_calls
+    assert estimate(written(text, "generate.reasoning=none"), rows).output_tokens == chain.teacher_calls
+    priced = estimate(written(text, "teachers.big.price={input: 1, output: 10}"), rows)
+    alone = estimate(written(text, "teachers.big.price={input: 1, output: 10}", "generate.reasoning=none"), rows)
+    assert priced.money is not None
+    assert alone.money is not None
+    assert priced.money - alone.money == 79 * 100 * 10 / Decimal(1_000_000)
+    assert chain.seconds["train"] == alone.seconds["train"], "the student learns the class alone"
+
+
+def test_a_bar_on_a_figure_that_is_not_computed_is_refused(written: Callable[..., Recipe]) -> None:
+    for name, said in (("acuracy", "did you mean 'accuracy'"), ("foo", "known names: retention, accuracy, agreement")):
+        with pytest.raises(RecipeError, match=f"no figure '{name}'.*{said}") as raised:
+            check(written(API, f"evaluate.require.{name}='>= 0.9'"))
+        assert raised.value.where == "evaluate.require"
+    with pytest.raises(RecipeError, match="no figure 'token_f1'"):
+        check(written(API, "evaluate.require={token_f1@B.low: '>= 0.9'}"))
+    check(written(API, "evaluate.require={token_f1@B.low: '>= 0.9'}", "evaluate.metrics=[token_f1]"))
+    check(written(API, "evaluate.require={retention@B: '0.9', accuracy.low: '0.5'}"))
 
 
 def test_a_forecast_of_some_stages_counts_only_those(written: Callable[..., Recipe]) -> None:

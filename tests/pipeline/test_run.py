@@ -111,6 +111,13 @@ def test_from_redoes_and_until_stops(project: Project) -> None:
         run(recipe, until="refin")
 
 
+def test_from_a_stage_after_until_is_wrong_usage(project: Project) -> None:
+    recipe = project()
+    with pytest.raises(UsageError, match="--from train begins after --until refine ends"):
+        run(recipe, from_stage="train", until="refine")
+    assert not (recipe.parent / "runs").exists()
+
+
 def test_a_dry_run_writes_nothing_and_says_what_would_run(project: Project) -> None:
     recipe = project()
     result = run(recipe, dry_run=True)

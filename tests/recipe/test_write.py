@@ -201,7 +201,7 @@ def test_the_schema_refuses_a_misspelt_key() -> None:
 
 def keys(model: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:
     """All dotted keys of a recipe."""
-    from imbik.recipe.write import _section_of
+    from imbik.recipe.meaning import _section_of
 
     found = []
     for name, field in model.model_fields.items():
@@ -219,6 +219,33 @@ def test_every_key_is_explained(key: str) -> None:
     first = explain(key).splitlines()[0]
     assert first.startswith(f"{key}: ")
     assert len(first) > len(key) + 8
+
+
+def test_settings_of_plugins_are_explained() -> None:
+    weight = explain("train.losses.0.weight")
+    assert "of cross_entropy: factor of this loss in the weighted sum (default: 1.0)" in weight.splitlines()[1]
+    assert "of forward_kl:" in weight
+    rank = explain("train.method.r")
+    assert "not of full, the default" in rank
+    assert "of lora: rank of the adapters (default: 16)" in rank
+    checks = explain("refine.0")
+    assert all(f"  {name}: " in checks for name in available("refine/checks"))
+    assert "of duplicates:" in explain("refine.0.threshold")
+    assert "of openai:" in explain("teachers.buyuk.base_url")
+    with pytest.raises(UsageError, match=r"known settings are full: nothing to set; lora: r, alpha"):
+        explain("train.method.rnk")
+    with pytest.raises(UsageError, match=r"train\.epochs is one value"):
+        explain("train.epochs.x")
+
+
+def test_a_section_is_explained_with_the_defaults_of_its_keys() -> None:
+    assert "validation: share of rows for validation (10-20% is usual) (default: 0.1)" in explain("tasks.split")
+    assert "answers at most (default: 1)" in explain("generate.samples")
+    told = explain("train")
+    assert "(default: 0.0001)" in told
+    assert "(default: {'use': 'full'})" in told
+    assert "(default: [{'use': 'cross_entropy'}])" in told
+    assert "source: file, folder, hub id, or {use: SOURCE, …} (required)" in explain("tasks")
 
 
 def test_explain_names_default_and_the_key_that_was_meant() -> None:

@@ -70,7 +70,7 @@ def test_columns_of_the_same_name_are_kept(sums: SmallRun, tmp_path: Path) -> No
     assert row["answer"] == "5"
     assert "student_answer" in row
     assert done.columns["answer"] == "student_answer"
-    assert done.sensitivity is Sensitivity.INTERNAL
+    assert (done.of_student, done.of_rows) == (Sensitivity.INTERNAL, Sensitivity.CONFIDENTIAL)
     assert (tmp_path / "out.csv").stat().st_mode & 0o077 == 0
 
 
@@ -124,4 +124,45 @@ def test_what_cannot_work_is_refused_before_the_model_is_loaded(colours: SmallRu
         predict(colours.run, tmp_path / "nothing.csv", tmp_path / "out.csv")
     with pytest.raises(RunFolderError, match="not a run folder"):
         predict(RunFolder(tmp_path), tmp_path / "in.csv", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_unmarked_rows_are_confidential_until_said_otherwise(colours: SmallRun, sums: SmallRun, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("text\nmavi top\n", encoding="utf-8")
+    (tmp_path / "sums.csv").write_text("question\n2 elma ile 3 armut?\n", encoding="utf-8")
+    out = tmp_path / "out.csv"
+    done = predict(colours.run, tmp_path / "in.csv", out)
+    assert (done.sensitivity, done.of_student) == (Sensitivity.CONFIDENTIAL, Sensitivity.PUBLIC)
+    said = predict(colours.run, tmp_path / "in.csv", out, sensitivity=Sensitivity.PUBLIC)
+    assert said.sensitivity is Sensitivity.PUBLIC
+    assert predict(sums.run, tmp_path / "sums.csv", out, sensitivity=Sensitivity.PUBLIC).sensitivity == "internal"
+
+
+def test_rows_that_the_recipes_column_marks_raise_the_level(colours: SmallRun, tmp_path: Path) -> None:
+    recipe = colours.run.path / "recipe.yaml"
+    text = recipe.read_text(encoding="utf-8")
+    (tmp_path / "in.csv").write_text("text,gizlilik\nmavi top,public\nyeşil top,special\n", encoding="utf-8")
+    recipe.write_text(text.replace("sensitivity: public", "sensitivity: gizlilik"), encoding="utf-8")
+    try:
+        done = predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv", sensitivity=Sensitivity.PUBLIC)
+    finally:
+        recipe.write_text(text, encoding="utf-8")
+    assert done.sensitivity is Sensitivity.SPECIAL
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("mavi top nerede\n", "there are no rows to answer"),
+        ("colour,n\nmavi,1\nyeşil,2\n", "no row can be answered; the first: no question found.*colour, n"),
+    ],
+)
+def test_a_file_without_a_question_is_refused_before_work_begins(
+    colours: SmallRun, tmp_path: Path, rows: str, said: str
+) -> None:
+    (tmp_path / "in.csv").write_text(rows, encoding="utf-8")
+    told: list[int] = []
+    with pytest.raises(InputError, match=said):
+        predict(colours.run, tmp_path / "in.csv", tmp_path / "out.csv", told.append)
+    assert told == []
     assert not (tmp_path / "out.csv").exists()

@@ -11,9 +11,10 @@ from difflib import get_close_matches
 from pydantic import BaseModel
 
 from imbik.core.errors import UsageError
-from imbik.core.plugins import GROUPS, PluginInfo, available, closest, load_plugin
+from imbik.core.plugins import GROUPS, PluginInfo, available, closest
 from imbik.recipe import Recipe
 from imbik.recipe import explain as explain_key
+from imbik.recipe.meaning import settings_of, told_default
 
 
 def explain(key: str) -> str:
@@ -67,9 +68,7 @@ def _names(info: PluginInfo) -> set[str]:
 
 
 def _plugin(info: PluginInfo) -> str:
-    settings: type[BaseModel] = load_plugin(info.group, info.name).Settings
     lines = [f"{info.name} ({info.group}): {info.summary}"]
-    for name, field in settings.model_fields.items():
-        default = "required" if field.is_required() else f"default: {field.get_default(call_default_factory=True)!r}"
-        lines.append(f"  {field.alias or name}: {field.description or ''} ({default})")
-    return "\n".join(lines)
+    settings = settings_of(info)
+    lines += [f"  {name}: {field.description or ''} ({told_default(field)})" for name, field in settings.items()]
+    return "\n".join(lines if settings else [*lines, "  nothing to set"])

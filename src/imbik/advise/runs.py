@@ -30,7 +30,7 @@ FOLDERS = {
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of `imbik ls`: a run, the last stage it finished, its result and size, or why it cannot be read."""
+    """One line of `imbik ls`: a run, the last stage it finished ('': none), its result, or why it cannot be read."""
 
     name: str
     finished: str
@@ -88,7 +88,7 @@ def _listed(run: RunFolder) -> Listed:
     except RunFolderError as error:
         return Listed(run.name, "", "", "", error.what)
     if not done:
-        return Listed(run.name, "", "nothing yet", "")
+        return Listed(run.name, "", "", "")
     last = max(done.values(), key=lambda manifest: manifest.finished)
     return Listed(run.name, last.finished[:16].replace("T", " "), list(done)[-1], result_of(scores))
 

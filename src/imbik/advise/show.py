@@ -1,24 +1,26 @@
-"""Looking into a run: the funnel of rows stage by stage, and rows as they are.
+"""Looking into a run: the funnel of rows stage by stage, rows as they are, and what later stages made of them.
 
 Enters: a run folder, perhaps a stage. Leaves: lines of the funnel and sample rows, with all that a terminal might obey
-written out. Sample rows are the first of the stage and, after refine and review, rejected ones with their reason.
+written out. Sample rows are the first of the stage and those that got no further, with at least one of each reason.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import filterfalse, islice, zip_longest
 from pathlib import Path
 from typing import TypeVar
 
+from imbik.advise import results
 from imbik.advise.runs import FOLDERS, manifests
-from imbik.advise.terminal import safe
+from imbik.advise.shown import Shown, shown
 from imbik.core.errors import RunFolderError, UsageError
 from imbik.core.files import read_lines
 from imbik.core.plugins import closest
 from imbik.core.runfolder import RunFolder, read_parts
-from imbik.core.types import Books, Sample, Task
+from imbik.core.types import Books, Outcome, Sample, Task
 from imbik.tasks.read import read_quarantine, read_sets
 
 R = TypeVar("R")
@@ -33,15 +35,6 @@ class FunnelLine:
     seconds: float
     sensitivity: str
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One row for a person: its id with a mark (kept, rejected …) and named texts, all safe to print."""
-
-    id: str
-    mark: str
-    texts: dict[str, str]
 
 
 def funnel(run: RunFolder) -> list[FunnelLine]:
@@ -64,9 +57,9 @@ def stage_folder(name: str) -> str:
 
 
 def sample_rows(run: RunFolder, stage: str, count: int) -> list[Shown]:
-    """The first `count` rows of a stage, and as many that it turned away.
+    """The first `count` rows of a stage and as many that it turned away; of train and export all that was made.
 
-    Raises: RunFolderError when the stage has not run or keeps no rows.
+    Raises: RunFolderError when the stage has not run.
     """
     folder = stage_folder(stage)
     path = run.stage(folder)
@@ -76,11 +69,11 @@ def sample_rows(run: RunFolder, stage: str, count: int) -> list[Shown]:
         return _tasks(run, count)
     if folder in {FOLDERS["generate"], FOLDERS["refine"], FOLDERS["review"]}:
         return _samples(path, count)
-    raise RunFolderError(
-        f"stage {folder} keeps no rows of text",
-        where=str(path),
-        next="look at stages tasks, generate, refine or review",
-    )
+    if folder == FOLDERS["capture"]:
+        return results.captured(run, count)
+    if folder == FOLDERS["evaluate"]:
+        return results.answered(run, count)
+    return results.trained(run) if folder == FOLDERS["train"] else results.exported(run)
 
 
 def newest_rows(run: RunFolder, count: int) -> list[Shown]:
@@ -94,23 +87,41 @@ def newest_rows(run: RunFolder, count: int) -> list[Shown]:
 def _tasks(run: RunFolder, count: int) -> list[Shown]:
     path = run.stage(FOLDERS["tasks"])
     sets = read_sets(run) if (path / "splits.jsonl").exists() else {}
-    shown = [_task(task, sets.get(task.id, "")) for task in islice(read_parts(path, Task), count)]
+    found = [_task(task, sets.get(task.id, "")) for task in islice(read_parts(path, Task), count)]
     if (path / "quarantine.jsonl").exists():
-        shown += [Shown("", "quarantine", {"reason": safe(str(bad))}) for bad in islice(read_quarantine(run), count)]
-    return shown
+        found += [shown("", "quarantine", {"reason": str(bad)}) for bad in islice(read_quarantine(run), count)]
+    return found
 
 
 def _task(task: Task, set_name: str) -> Shown:
     texts: dict[str, str] = {message.role: message.content for message in task.messages}
     if task.reference is not None:
         texts |= {"known reasoning": task.reference.reasoning, "known answer": task.reference.text}
-    return _safe(task.id, f"{set_name} {task.sensitivity.value}".strip(), texts)
+    return shown(task.id, f"{set_name} {task.sensitivity.value}".strip(), texts)
 
 
 def _samples(path: Path, count: int) -> list[Shown]:
-    kept = [_sample(sample, "") for sample in islice(read_parts(path, Sample), count)]
-    turned_away = [_sample(sample, "rejected") for sample in islice(_rejected(path), count)]
-    return kept + turned_away
+    """The first rows that went on, and others with at least one of each reason that kept some from it."""
+    kept = [_sample(sample, "") for sample in islice(filter(_answered, read_parts(path, Sample)), count)]
+    lost = [_sample(sample, "") for sample in _of_each(filterfalse(_answered, read_parts(path, Sample)), count)]
+    turned_away = [_sample(sample, "rejected") for sample in _of_each(_rejected(path), count)]
+    return kept + lost + turned_away
+
+
+def _answered(sample: Sample) -> bool:
+    return sample.completion.outcome is Outcome.ANSWERED
+
+
+def _of_each(samples: Iterator[Sample], count: int) -> list[Sample]:
+    """`count` samples, taking turns among the reasons they were not kept for, and one of each where there are more."""
+    found: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples if count else ():
+        refusing = (verdict.by for verdict in sample.verdicts if not verdict.keep)
+        alike = found[next(refusing, sample.completion.outcome.value)]
+        if len(alike) < count:
+            alike.append(sample)
+    turns = [sample for turn in zip_longest(*found.values()) for sample in turn if sample is not None]
+    return turns[: max(count, len(found))]
 
 
 def _rejected(path: Path) -> Iterator[Sample]:
@@ -123,8 +134,4 @@ def _sample(sample: Sample, mark: str) -> Shown:
     texts |= {"reasoning": sample.reasoning, "answer": sample.answer or sample.completion.answer}
     refused = [f"{v.by}: {v.reason}" for v in sample.verdicts if not v.keep]
     texts |= {"reason": "; ".join(refused) or sample.completion.reason}
-    return _safe(sample.id, mark or sample.completion.outcome.value, texts)
-
-
-def _safe(row: str, mark: str, texts: dict[str, str]) -> Shown:
-    return Shown(safe(row, keep_lines=False), mark, {name: safe(text) for name, text in texts.items() if text})
+    return shown(sample.id, mark or sample.completion.outcome.value, texts)

@@ -67,6 +67,8 @@ def system_table(scores: Scores) -> tuple[list[str], list[list[str]]]:
 def estimate_lines(found: Estimate) -> list[str]:
     """What a dry run says: calls, tokens, money, time, memory, disk."""
     lines = [f"rows: {found.rows:,}" if found.rows else "rows: not known before stage 1 has run"]
+    if found.held_back:
+        lines.append(f"held back: about {found.held_back:,} of the rows, which no teacher may see")
     if found.teacher_calls:
         tokens = f"about {found.input_tokens:,} tokens in, {found.output_tokens:,} out"
         lines.append(f"teacher calls: at most {found.teacher_calls:,} ({tokens})")

@@ -152,7 +152,8 @@ class AskEngine:
     def _guard(self) -> Gate:
         if self._gate is None:
             self._audit = Audit(self._run.path)
-            self._gate = Gate(self._operator, self._audit)
+            tasks = self._recipe.tasks
+            self._gate = Gate(self._operator, self._audit, column="" if tasks.level else tasks.sensitivity)
         return self._gate
 
     def _answers(self) -> AnswerStore:

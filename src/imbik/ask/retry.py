@@ -79,10 +79,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def refused(name: str, url: str, status: int, reason: str, key_name: str) -> ImbikError:
     """The error for a teacher that will not answer anybody."""
+    keyless = (
+        f"no key was sent, for the recipe names none: write `key: IMBIK_MY_KEY` under teachers.{name} and "
+        "export IMBIK_MY_KEY=… (any name that begins with IMBIK_), then run again"
+    )
     advice = {
-        401: f"check the key: export {key_name or 'IMBIK_MY_KEY'}=… (and name it under `key:`), then run again",
+        401: f"check the key: export {key_name}=…, then run again" if key_name else keyless,
         402: "add credit to the account, then type the same command again",
-        403: f"check what the key {key_name or ''} may do, then type the same command again".replace("  ", " "),
+        403: f"check what the key {key_name} may do, then type the same command again" if key_name else keyless,
         404: "check `base_url` (it usually ends in /v1) and `model`",
         405: "check `base_url` (it usually ends in /v1)",
         429: "add credit to the account, then type the same command again",

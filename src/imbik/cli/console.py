@@ -49,7 +49,22 @@ def summary(result: RunResult, *, quiet: bool) -> None:
 
 
 def finish(result: RunResult, *, dry_run: bool, quiet: bool) -> None:
-    """The end of `imbik run` and `imbik demo`."""
+    """The end of `imbik run` and `imbik demo`.
+
+    Raises: BlockedError after all is said, where the privacy gate held rows back.
+    """
+    _tell(result, dry_run=dry_run, quiet=quiet)
+    if result.held_back and not dry_run:
+        from imbik.core.errors import BlockedError
+
+        raise BlockedError(
+            f"the privacy gate held {result.held_back:,} answers back; the stages finished without them stay finished",
+            where=result.run.name,
+            next=f"`imbik show {shown(result.run)} generate` shows some, with the reason and what opens the way",
+        )
+
+
+def _tell(result: RunResult, *, dry_run: bool, quiet: bool) -> None:
     if dry_run:
         _forecast(result)
     elif not result.changed:
@@ -106,13 +121,21 @@ def print_reply(reply: Reply) -> None:
 
 @contextmanager
 def progress_for(label: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Progress of work outside a run; yields a function that is told how many more rows are done."""
+    """Progress of work outside a run; yields a function that is told how many more rows are done, 0 to begin."""
     from imbik.core.progress import Progress
 
-    progress = Progress(reporter(quiet=quiet))
-    progress.begin(label)
+    progress, begun = Progress(reporter(quiet=quiet)), False
+
+    def advance(rows: int) -> None:
+        nonlocal begun
+        if not begun:
+            progress.begin(label)
+            begun = True
+        progress.advance(label, rows)
+
     try:
-        yield lambda rows: progress.advance(label, rows)
-        progress.end(label)
+        yield advance
+        if begun:
+            progress.end(label)
     finally:
         progress.close()

@@ -17,5 +17,10 @@ def ls(runs: Runs = None) -> None:
     if not found:
         print(f"no runs under {home}; imbik demo makes one")
         return
-    rows = [[safe(run.name), run.last_stage, run.finished, run.result or run.problem] for run in found]
-    table(["run", "last stage", "finished (UTC)", "result"], rows)
+    begun = [run for run in found if run.last_stage or run.problem]
+    rows = [[safe(run.name), run.last_stage, run.finished, run.result or run.problem] for run in begun]
+    if rows:
+        table(["run", "last stage", "finished (UTC)", "result"], rows)
+    unfinished = ", ".join(safe(run.name) for run in found if run not in begun)
+    if unfinished:
+        print(f"no stage has finished yet in: {unfinished} (imbik run RUN goes on, or says what stops it)")

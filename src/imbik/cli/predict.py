@@ -14,6 +14,9 @@ def predict(
     run: RunName,
     file: Annotated[Path, typer.Argument(help="Your rows: CSV, JSON, JSON lines or Parquet, columns as in training.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the answers go: .csv, .tsv or .jsonl.")],
+    sensitivity: Annotated[
+        str, typer.Option(metavar="LEVEL", help="How private your rows are: public, internal, confidential or special.")
+    ] = "confidential",
     runs: Runs = None,
     quiet: Quiet = False,
 ) -> None:
@@ -21,15 +24,21 @@ def predict(
     from imbik.advise.runs import find_run
     from imbik.cli.console import progress_for
     from imbik.core.errors import InputError
+    from imbik.privacy.sensitivity import parse
     from imbik.serve.predict import predict as answer
 
     if not file.exists():
         raise InputError("there is no such file", where=str(file), next="check the path")
+    level = parse(sensitivity, where="--sensitivity")
     with progress_for("predict", quiet=quiet) as advance:
-        done = answer(find_run(run, runs), file, output, advance)
+        done = answer(find_run(run, runs), file, output, advance, level)
     for note in done.notes:
         print(f"! {note}")
     problems = (
         f", {done.problems:,} with a problem (column `{done.columns['problem']}` says which)" if done.problems else ""
     )
-    print(f"{output}: {done.rows:,} rows{problems}; the answers are {done.sensitivity.value}, as the student is")
+    rows = f"{done.rows:,} row{'' if done.rows == 1 else 's'}"
+    print(
+        f"{output}: {rows}{problems}; the answers are {done.sensitivity.value} (the student is "
+        f"{done.of_student.value}, your rows are {done.of_rows.value}: --sensitivity says how private they are)"
+    )

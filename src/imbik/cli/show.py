@@ -12,7 +12,7 @@ from imbik.cli.options import RunName, Runs
 def show(
     run: RunName,
     stage: Annotated[
-        str, typer.Argument(metavar="[STAGE]", help="tasks, generate, refine or review.", show_default=False)
+        str, typer.Argument(metavar="[STAGE]", help="tasks, generate, refine … evaluate.", show_default=False)
     ] = "",
     rows: Annotated[int, typer.Option("--rows", "-n", min=0, help="Sample rows to show.")] = 3,
     runs: Runs = None,

@@ -130,7 +130,7 @@ def available(group: str) -> dict[str, PluginInfo]:
 def closest(name: str, known: list[str]) -> str:
     """`did you mean X?` or the list of what exists."""
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known names: {', '.join(known)}"
+    return f"did you mean '{near[0]}'?" if near else f"known names: {', '.join(known) or 'none'}"
 
 
 @cache
@@ -170,7 +170,11 @@ def typed_settings(group: str, block: PluginBlock) -> PluginSettings:
     try:
         return settings.model_validate(block.raw)
     except ValidationError as error:
-        raise PluginError(explain_validation(error, settings), where=block.where or block.use) from None
+        raise PluginError(
+            f"plug-in '{block.use}': {explain_validation(error, settings)}",
+            where=block.where or block.use,
+            next=f"imbik explain {block.use} says what it can be told",
+        ) from None
 
 
 def explain_validation(error: ValidationError, model: type[BaseModel]) -> str:

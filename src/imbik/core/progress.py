@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 PLAIN_EVERY_SECONDS = 10.0
+ETA_AFTER = 20  # until so many are done, or a tenth where that is less, the time left would be a guess
 
 
 class Reporter(Protocol):
@@ -62,7 +63,8 @@ class PlainReporter:
         self._last = now
         rate = done / max(now - self._began[label], 1e-9)
         total = self._totals[label]
-        eta = f", {_clock((total - done) / rate)} left" if total and rate else ""
+        known = total and done >= min(ETA_AFTER, max(total // 10, 1))
+        eta = f", {_clock((total - done) / rate)} left" if known else ""
         extra = f", {note}" if note else ""
         print(f"{label}: {done:,}{f' of {total:,}' if total else ''}, {rate:,.1f}/s{eta}{extra}", flush=True)
 

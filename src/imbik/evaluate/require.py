@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from imbik.core.errors import BarNotMetError, RecipeError
-from imbik.core.plugins import closest
+from imbik.core.plugins import closest, load_plugin
 from imbik.core.types import Record
 from imbik.evaluate.findings import Bar
 from imbik.evaluate.scores import Interval, MetricScore, Scores
 from imbik.recipe import Recipe
 
+AGREEMENT = "agreement"  # with the teacher: what is measured where no row has a known answer
 SYSTEMS = ("teacher", "student", "baseline", "answers_only", "text_only", "tfidf")
 _KEY = re.compile(r"^(?P<name>\w+)(?P<set>@[\w.-]+?)?(?:\.(?P<end>low|high|value))?$")
 _WANTED = re.compile(r"^\s*(?P<sign>>=|<=|>|<|==)?\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<percent>%)?\s*$")
@@ -69,10 +70,25 @@ def check(recipe: Recipe) -> None:
 
     Raises: RecipeError naming the key and what was meant.
     """
-    parse(recipe.evaluate.require)
+    known = ["retention", *metric_names(recipe), AGREEMENT]
+    for bar in parse(recipe.evaluate.require):
+        name = bar.name.partition("@")[0]
+        if name not in known:
+            raise RecipeError(
+                f"there is no figure '{name}' to hold a bar against; {closest(name, known)}",
+                where="evaluate.require",
+                next="a bar is on `retention` or on a metric of the student; evaluate.metrics says which are computed",
+            )
     for name in recipe.evaluate.against:
         if name not in SYSTEMS:
             raise RecipeError(f"there is no system '{name}'; {closest(name, list(SYSTEMS))}", where="evaluate.against")
+
+
+def metric_names(recipe: Recipe) -> list[str]:
+    """The recipe's metrics, else those that fit its kind; the first is the one quoted."""
+    return [block.use for block in recipe.evaluate.metrics] or list(
+        load_plugin("tasks/kinds", recipe.tasks.kind.use).metrics
+    )
 
 
 def judge(require: Mapping[str, str], scores: Scores, metric: str) -> list[Bar]:

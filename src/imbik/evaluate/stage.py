@@ -29,6 +29,7 @@ from imbik.evaluate.compare import Comparison, compare
 from imbik.evaluate.findings import Findings, SampleRow
 from imbik.evaluate.metrics import Metric
 from imbik.evaluate.pages import HTML, hold_against, write_report
+from imbik.evaluate.require import AGREEMENT
 from imbik.evaluate.roster import roster
 from imbik.evaluate.scores import FOLDER, Scores
 from imbik.evaluate.systems import System
@@ -36,7 +37,6 @@ from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
 from imbik.tasks.kinds import Kind
 
-AGREEMENT = "agreement"
 _NEVER_QUOTED = ("train", "validation")
 
 

@@ -65,7 +65,7 @@ class GenerateStage:
         context.progress.begin(self.name, self._expected(context))
         write_parts(context.folder, self._watched(context, tally, leaves))
         context.progress.end(self.name)
-        tally.refuse_nothing(str(context.folder))
+        tally.refuse_nothing(context.recipe, str(context.folder))
         recorded = bool(known_answers(context.recipe))
         return StageResult(tally.books(), leaves, tally.sensitivity, warnings=tally.warnings(context.recipe, recorded))
 

@@ -6,6 +6,7 @@ Enters: every sample as it is written. Leaves: counts by outcome with a telling 
 from __future__ import annotations
 
 from collections import Counter
+from textwrap import shorten
 
 from imbik.core.errors import BlockedError, ImbikError
 from imbik.core.types import Books, Outcome, Sample, Sensitivity
@@ -18,22 +19,32 @@ _ADVICE = {
     Outcome.FILTERED: "the provider's filter stopped them; another teacher may do better",
     Outcome.MALFORMED: "look at them with `imbik show RUN generate`",
     Outcome.FAILED: "run again with --from generate to ask those rows once more",
-    Outcome.BLOCKED: "see `imbik privacy`; afterwards run again with --from generate",
     Outcome.PENDING: "run the same command again",
 }
-SENSITIVITY_ADVICE = (
+_SENSITIVITY_ADVICE = (
     "where these rows hold nothing private, set `tasks.sensitivity: public` (it means: any teacher may read them, and "
     "the student may be given to anybody); otherwise name a teacher that runs here, or have the operator's file allow "
     "this one"
 )
+_LOCAL_ADVICE = (
+    "let a teacher that runs here (in_process, run) answer such rows: generate.teacher: {public: A, otherwise: B}; or "
+    "have the operator's file allow this one"
+)
+_LONGEST_REASON = 200
+
+
+def held_back_advice(recipe: Recipe) -> str:
+    """What opens the way for rows that the gate held back; rows that a column marks are not all alike."""
+    return _SENSITIVITY_ADVICE if recipe.tasks.level else _LOCAL_ADVICE
 
 
 class Tally:
-    """Counts samples by outcome."""
+    """Counts samples by outcome, and those held back by the sensitivity of their rows."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
         self.reasons: Counter[tuple[Outcome, str]] = Counter()
+        self.held_back: Counter[Sensitivity] = Counter()
         self.unread = 0
         self.sensitivity = Sensitivity.PUBLIC
 
@@ -42,7 +53,9 @@ class Tally:
         outcome = sample.completion.outcome
         self.outcomes[outcome] += 1
         if outcome is not Outcome.ANSWERED:
-            self.reasons[outcome, sample.completion.reason[:200]] += 1
+            blocked, reason = outcome is Outcome.BLOCKED, sample.completion.reason
+            self.reasons[outcome, reason if blocked else shorten(reason, _LONGEST_REASON, placeholder=" …")] += 1
+            self.held_back[sample.task.sensitivity] += blocked
         elif not sample.answer:
             self.unread += 1
         self.sensitivity = max(self.sensitivity, sample.sensitivity, key=lambda level: level.rank)
@@ -61,7 +74,7 @@ class Tally:
             reasons={found.value: count for found, count in self.outcomes.items() if found is not Outcome.ANSWERED},
         )  # fmt: skip
 
-    def refuse_nothing(self, where: str) -> None:
+    def refuse_nothing(self, recipe: Recipe, where: str) -> None:
         """Raise where no sample was answered.
 
         Raises: BlockedError when the privacy gate held every row back, else ImbikError with the commonest reason.
@@ -76,9 +89,9 @@ class Tally:
             raise BlockedError(
                 f"all {self.total} rows were held back: {self._reason(Outcome.BLOCKED)}",
                 where="tasks.sensitivity",
-                next=SENSITIVITY_ADVICE,
+                next=held_back_advice(recipe),
             )
-        worst = self.outcomes.most_common(1)[0][0]
+        worst = next(outcome for outcome, _ in self.outcomes.most_common() if outcome is not Outcome.BLOCKED)
         counts = ", ".join(f"{count} {outcome.value}" for outcome, count in self.outcomes.most_common())
         raise ImbikError(
             f"none of {self.total} questions was answered ({counts}); most often: {self._reason(worst)}",
@@ -93,6 +106,9 @@ class Tally:
             if outcome is Outcome.ANSWERED:
                 continue
             much = "more than half: " if count > _MANY * self.total else ""
+            if outcome is Outcome.BLOCKED:
+                found.append(f"{much}{self._held_back(recipe)}")
+                continue
             reason = self._reason(outcome)
             found.append(f"{much}{count} of {self.total} ended {outcome.value} ({reason}); {_ADVICE[outcome]}")
         if self.unread > _MANY * self.outcomes[Outcome.ANSWERED]:
@@ -104,6 +120,16 @@ class Tally:
         if generate.source == "teacher" and not recorded and generate.samples.max > 1 and not generate.temperature:
             found.append("several samples at temperature 0 are the same answer again; set generate.temperature: 0.7")
         return found
+
+    def _held_back(self, recipe: Recipe) -> str:
+        """How many were held back, of which sensitivity and why, and what opens the way."""
+        levels = ", ".join(f"{count} {level.value}" for level, count in self.held_back.most_common() if count)
+        marked = "" if recipe.tasks.level else f" by column '{recipe.tasks.sensitivity}'"
+        reason = self._reason(Outcome.BLOCKED).partition(". ")[0]
+        return (
+            f"{self.outcomes[Outcome.BLOCKED]} of {self.total} were held back ({levels}{marked}): {reason}; to have "
+            f"them answered, {held_back_advice(recipe)}; then run again with --from generate"
+        )
 
     def _reason(self, outcome: Outcome) -> str:
         """The commonest reason of an outcome."""

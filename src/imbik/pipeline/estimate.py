@@ -27,6 +27,7 @@ ASK_SECONDS, ASK_FLOOR = 110e-6, 30e-6  # seconds a generated token for each mil
 SERVED_SECONDS, SERVED_AT_ONCE = 4.0, 32  # an API's answer, and how many are open at once
 OPTIMIZER_BYTES = 16  # weights, gradients and two moments in fp32
 STARTUP = 6.0  # seconds until torch and transformers are loaded, in the first stage that needs them
+REASONING = 80.0  # tokens of a chain of thought and its answer, where the rows show none
 _UNKNOWN = Size(1_000_000, True)
 Sizes = Mapping[str, Size]
 
@@ -47,6 +48,7 @@ class Estimate:
     memory_bytes: int = 0
     disk_bytes: int = 0
     evaluation_calls: int = 0  # those of teacher_calls that only the report needs
+    held_back: int = 0  # those of the rows that no teacher may see
 
     def of(self, stages: Collection[str]) -> Estimate:
         """The calls, tokens, money and seconds of these stages alone."""
@@ -75,7 +77,7 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
     student = student_size(recipe, runs) or Size(1_000_000_000, True, 2048, 16, 128_000)
     teachers = {name: teacher_size(recipe, name, runs) or _UNKNOWN for name in recipe.answering_teachers()}
     calls = teacher_calls(recipe, rows)
-    inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _answer_tokens(recipe, rows))
+    inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _asked_tokens(recipe, rows))
     return Estimate(
         rows=rows.total,
         teacher_calls=calls,
@@ -86,6 +88,7 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
         memory_bytes=memory_bytes(recipe, student, rows),
         disk_bytes=disk_bytes(recipe, student, rows),
         evaluation_calls=_evaluation_calls(recipe, rows),
+        held_back=round(rows.total * rows.held_back),
     )
 
 
@@ -93,14 +96,18 @@ def teacher_calls(recipe: Recipe, rows: Rows) -> int:
     """Questions to teachers at most: tasks times samples, and the test rows once for the report."""
     if recipe.generate.source == "reference":
         return 0
-    asked = (rows.train + rows.validation) * recipe.generate.samples.max
-    return asked + _evaluation_calls(recipe, rows)
+    return _generated(recipe, rows) + _evaluation_calls(recipe, rows)
+
+
+def _generated(recipe: Recipe, rows: Rows) -> int:
+    """Answers to training and validation rows at most: those that no teacher may see get none."""
+    return round((rows.train + rows.validation) * recipe.generate.samples.max * (1 - rows.held_back))
 
 
 def _evaluation_calls(recipe: Recipe, rows: Rows) -> int:
     """Questions that only the report asks: the test rows, where the teacher is compared."""
     asks = recipe.generate.source == "teacher" and "teacher" in recipe.evaluate.against
-    return _test_rows(recipe, rows) if asks else 0
+    return round(_test_rows(recipe, rows) * (1 - rows.held_back)) if asks else 0
 
 
 def variants(recipe: Recipe) -> int:
@@ -111,7 +118,8 @@ def variants(recipe: Recipe) -> int:
 def training_tokens(recipe: Recipe, rows: Rows) -> float:
     """Non-padding tokens that one variant sees."""
     train = recipe.train
-    kept = rows.train * (recipe.generate.samples.max if recipe.generate.source == "teacher" else 1)
+    each = recipe.generate.samples.max * (1 - rows.held_back) if recipe.generate.source == "teacher" else 1
+    kept = rows.train * each
     seen = train.steps * train.batch_size if train.steps else kept * train.epochs
     return seen * (rows.prompt_tokens + _answer_tokens(recipe, rows))
 
@@ -138,7 +146,7 @@ def disk_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
 def _seconds(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> dict[str, float]:
     """Forecast by stage; a stage the recipe has not is left out."""
     slow = 1 / machine_speed()
-    kept = (rows.train + rows.validation) * recipe.generate.samples.max
+    kept = _generated(recipe, rows)
     here = any(recipe.teachers[name].use in {"in_process", "run"} for name in teachers)
     found = {
         "tasks": 0.5 + 60e-6 * rows.total * slow,
@@ -182,7 +190,8 @@ def _evaluating(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> f
     systems = 1 + sum(name in recipe.evaluate.against for name in ("baseline", *recipe.train.controls))
     own = test * systems * len(recipe.train.seeds) * _answering(student, tokens)
     alone = 2 * recipe.evaluate.latency_rows * (tokens + 1) * 2.5e-3
-    asked = _asking(recipe, rows, test, teachers) if "teacher" in recipe.evaluate.against else 0.0
+    asked = _asking(recipe, rows, round(test * (1 - rows.held_back)), teachers)
+    asked *= "teacher" in recipe.evaluate.against
     return own + alone + asked + 3.0
 
 
@@ -196,7 +205,19 @@ def _answer_tokens(recipe: Recipe, rows: Rows) -> float:
     longest = float(recipe.generate.max_tokens)
     if recipe.generate.source == "reference" or rows.answer_tokens >= 20 or recipe.tasks.kind.use == "classification":
         return min(max(rows.answer_tokens, 1.0), longest)
-    return min(80.0 if recipe.generate.reasoning == "steps" else rows.answer_tokens or 20.0, longest)
+    return min(REASONING if recipe.generate.reasoning == "steps" else rows.answer_tokens or 20.0, longest)
+
+
+def _asked_tokens(recipe: Recipe, rows: Rows) -> float:
+    """Tokens that a teacher writes: as `_answer_tokens`, but a served one also writes how it came to a class.
+
+    A model in this process chooses among the classes at once, and the student learns the class alone.
+    """
+    told = _answer_tokens(recipe, rows)
+    here = all(recipe.teachers[name].use in {"in_process", "run", "recorded"} for name in recipe.answering_teachers())
+    if here or recipe.tasks.kind.use != "classification" or recipe.generate.reasoning != "steps":
+        return told
+    return min(max(told, REASONING), float(recipe.generate.max_tokens))
 
 
 def _test_rows(recipe: Recipe, rows: Rows) -> int:

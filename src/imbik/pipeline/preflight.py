@@ -7,21 +7,23 @@ recipe's line and the key. Nothing here loads a model or opens a connection.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from imbik.core.errors import ModelError, RecipeError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.runfolder import RunFolder
+from imbik.core.types import Sensitivity
 from imbik.evaluate import require
+from imbik.generate.tally import held_back_advice
 from imbik.models.folder import check_folder
 from imbik.models.load import may_be_on_hub, resolve
 from imbik.pipeline import rules
 from imbik.pipeline.estimate import Estimate, estimate
-from imbik.pipeline.reach import refuse_unreachable
-from imbik.pipeline.rows import look
+from imbik.pipeline.reach import kept_from, keys_missing, refuse_unreachable
+from imbik.pipeline.rows import Rows, look
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
@@ -46,9 +48,14 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
     """
     refuse(recipe)
     rows, runs = look(recipe, run), run.path.parent
+    kept = {level: why for level in rows.levels if (why := kept_from(recipe, level))}
+    rows = replace(rows, held_back=sum(rows.levels[level] for level in kept))
     forecast = estimate(recipe, rows, runs)
     said = rules.warnings(recipe, rows.train if rows.known else 0, runs)
-    return Preflight((*_untrusted(recipe), *said, *_tight(forecast, run.path)), forecast)
+    return Preflight(
+        (*_untrusted(recipe), *_kept(recipe, rows, kept), *keys_missing(recipe), *said, *_tight(forecast, run.path)),
+        forecast,
+    )
 
 
 def refuse(recipe: Recipe) -> None:
@@ -68,6 +75,15 @@ def _untrusted(recipe: Recipe) -> Iterator[str]:
     ignored = load_operator(recipe.base).ignored if recipe.teachers else ""
     if ignored:
         yield f"{ignored} is not trusted and was ignored: read it, then imbik privacy trust {ignored}"
+
+
+def _kept(recipe: Recipe, rows: Rows, kept: Mapping[Sensitivity, str]) -> Iterator[str]:
+    """Rows that a column marks too secret for their teacher stay unanswered, and that is said before."""
+    for level, why in kept.items():
+        yield (
+            f"about {rows.total * rows.levels[level]:,.0f} of {rows.total:,} rows will be held back: column "
+            f"'{recipe.tasks.sensitivity}' makes them {level.value}, and {why}; {held_back_advice(recipe)}"
+        )
 
 
 def check_plugins(recipe: Recipe) -> None:

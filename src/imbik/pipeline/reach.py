@@ -6,16 +6,19 @@ decides for every question, with the address it really connects to; this only re
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from imbik.core.errors import BlockedError, RecipeError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
-from imbik.core.types import Sensitivity
+from imbik.core.types import Question, Sensitivity
 from imbik.privacy.addresses import Endpoint, endpoint, network
+from imbik.privacy.keys import is_set
 from imbik.privacy.operator import Operator, load_operator
 from imbik.recipe import Recipe
 from imbik.teachers import ServedTeacher, TeacherContext
 
+_NOTHING = Question(messages=(), row="", sensitivity=Sensitivity.PUBLIC)  # a request is made, and never sent
 HERE = ("in_process", "run", "recorded")
 
 
@@ -42,11 +45,44 @@ def refuse_unreachable(recipe: Recipe) -> None:
         raise _blocked(recipe, operator, level, name, served)
 
 
+def kept_from(recipe: Recipe, level: Sensitivity) -> str:
+    """Why rows of this level can never reach their teacher; '' where they may, or nobody is asked."""
+    if recipe.generate.source == "reference":
+        return ""
+    name = recipe.teacher_for(level)
+    if not name:
+        return f"generate.teacher names none for {level.value} rows"
+    block = recipe.teachers[name]
+    served = None if block.use in HERE else served_endpoint(name, block, recipe)
+    if served is None or may_ever(load_operator(recipe.base), level, served):
+        return ""
+    return f"{level.value} rows may not go to teacher '{name}' at {served}"
+
+
 def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint | None:
     """Where a served teacher's questions go, or None for one that is no ServedTeacher."""
+    teacher = _served(name, block, recipe)
+    return endpoint(teacher.url) if teacher else None
+
+
+def keys_missing(recipe: Recipe) -> Iterator[str]:
+    """Teachers that will be asked with a key which is not set, in words that say how to set it."""
+    for name in recipe.answering_teachers():
+        block = recipe.teachers[name]
+        teacher = None if block.use in HERE else _served(name, block, recipe)
+        key = teacher.request(_NOTHING).key_name if teacher else ""
+        if key and not is_set(key):
+            yield (
+                f"teachers.{name}: the key {key} is not set, and without it only stored answers can be used: "
+                f"export {key}=…   or keep it with: keyring set imbik {key}"
+            )
+
+
+def _served(name: str, block: PluginBlock, recipe: Recipe) -> ServedTeacher | None:
+    """A teacher of the recipe that is asked over HTTP, else None."""
     context = TeacherContext(name=name, base=recipe.base, runs=Path("runs"))
     teacher = load_plugin("teachers", block.use)(typed_settings("teachers", block), context)
-    return endpoint(teacher.url) if isinstance(teacher, ServedTeacher) else None
+    return teacher if isinstance(teacher, ServedTeacher) else None
 
 
 def may_ever(operator: Operator, level: Sensitivity, served: Endpoint) -> bool:

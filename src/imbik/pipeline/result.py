@@ -38,6 +38,7 @@ class RunResult:
     warnings: Sequence[str] = ()
     children: Sequence[RunResult] = field(default_factory=tuple)
     estimate: Estimate | None = None
+    held_back: int = 0  # answers that the privacy gate held back, here and in recipes that train a teacher
 
     @property
     def report(self) -> Path:

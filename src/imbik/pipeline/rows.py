@@ -6,27 +6,38 @@ Enters: a recipe and its run folder. Leaves: `Rows`, exact when stage 1 has run,
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 import msgspec
 
+from imbik.core.errors import ImbikError
 from imbik.core.plugins import PluginBlock
-from imbik.core.runfolder import RunFolder
-from imbik.core.types import Task
+from imbik.core.runfolder import RunFolder, read_parts
+from imbik.core.types import Sensitivity, Task
 from imbik.recipe import Recipe
+from imbik.tasks.build import marked
+from imbik.tasks.load import open_source
+from imbik.tasks.rows import BadRowError, Row
 from imbik.tasks.selection import parse_selection
 
 CHARACTERS_A_TOKEN = 3.5
 LOOK_BYTES = 4_000_000
 LOOK_ROWS = 300
+MARKED_ROWS = 20_000
 EMBEDDED_TOKENS = (40.0, 33.0)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows by set and their mean lengths in tokens; `known` is False where they were guessed."""
+    """Rows by set and their mean lengths in tokens; `known` is False where they were guessed.
+
+    `levels` are the shares of rows of each sensitivity where a column marks them, {} where they are all alike or not
+    known; `held_back` is the share that no teacher may see.
+    """
 
     train: int = 0
     validation: int = 0
@@ -34,6 +45,8 @@ class Rows:
     prompt_tokens: float = 60.0
     answer_tokens: float = 0.0
     known: bool = False
+    levels: Mapping[Sensitivity, float] = field(default_factory=dict)
+    held_back: float = 0.0
 
     @property
     def total(self) -> int:
@@ -45,10 +58,19 @@ class _Set(msgspec.Struct):
     set: str
 
 
+class _Marked(msgspec.Struct):
+    sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
+
+
 def look(recipe: Recipe, run: RunFolder) -> Rows:
     """Rows of stage 1 if it has run, else of the source."""
     folder = run.stage("1_tasks")
-    return _from_stage(folder) if (folder / "manifest.json").exists() else _from_source(recipe)
+    made = (folder / "manifest.json").exists()
+    rows = _from_stage(folder) if made else _from_source(recipe)
+    if recipe.tasks.level is not None:
+        return rows
+    counted = Counter(item.sensitivity for item in read_parts(folder, _Marked)) if made else _marks(recipe)
+    return replace(rows, levels={level: count / counted.total() for level, count in counted.items()})
 
 
 def _from_stage(folder: Path) -> Rows:
@@ -94,6 +116,25 @@ def _from_source(recipe: Recipe) -> Rows:
         test if test is not None else round(rows * share_test),
         max(characters / CHARACTERS_A_TOKEN, 1.0) if rows else 60.0,
     )
+
+
+def _marks(recipe: Recipe) -> Counter[Sensitivity]:
+    """What a column says of the first rows of a source that lies here; nothing where it cannot be read."""
+    block = recipe.tasks.source
+    path = str(block.raw.get("path", ""))
+    found: Counter[Sensitivity] = Counter()
+    if not path or not recipe.path(path).exists():
+        return found
+    try:
+        source = open_source(block, recipe.base)
+        if source.sensitivity is not None:
+            return found
+        for row in islice(source.rows(recipe.base, ""), MARKED_ROWS):
+            with suppress(BadRowError):  # such a row will stand in quarantine
+                found.update([marked(row.values, recipe.tasks.sensitivity)] if isinstance(row, Row) else [])
+    except ImbikError:  # stage 1 says what is wrong with the file
+        return Counter()
+    return found
 
 
 def _embedded(recipe: Recipe) -> Rows:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from imbik import __version__
 from imbik.ask.engine import AskEngine
-from imbik.core.errors import BooksError, RecipeError
+from imbik.core.errors import BooksError, RecipeError, UsageError
 from imbik.core.executor import Executor, LocalExecutor
 from imbik.core.files import write_text
 from imbik.core.lineage import merkle_root
 from imbik.core.locks import writer_lock
 from imbik.core.progress import Progress, Reporter, SilentReporter
 from imbik.core.runfolder import Manifest, RunFolder, runs_folder
+from imbik.core.types import Outcome
 from imbik.pipeline.plan import Plan, plan_stage, position
 from imbik.pipeline.preflight import Preflight, preflight
 from imbik.pipeline.result import RunResult, StageOutcome, Status
@@ -90,8 +91,12 @@ def _run_teachers(recipe: Recipe, runs: Path, dry_run: bool, reporter: Reporter)
 def _select(recipe: Recipe, from_stage: str, until: str) -> list[Stage]:
     """The stages this recipe has, up to `until`."""
     last = position(until, STAGES, "--until") if until else len(STAGES) - 1
-    if from_stage:
-        position(from_stage, STAGES, "--from")
+    if from_stage and position(from_stage, STAGES, "--from") > last:
+        raise UsageError(
+            f"--from {from_stage} begins after --until {until} ends, so there is nothing to do",
+            where="--from",
+            next=f"--from {until} --until {from_stage}, or leave one of them out",
+        )
     return [stage for stage in STAGES[: last + 1] if stage.needed(recipe)]
 
 
@@ -123,7 +128,8 @@ class _Work:
             finally:
                 progress.close()
         said = (*self.checked.warnings, *warnings)
-        result = RunResult(self.folder.path, outcomes, None, said, self.children, self.checked.estimate)
+        held_back = self._held_back() + sum(child.held_back for child in self.children)
+        result = RunResult(self.folder.path, outcomes, None, said, self.children, self.checked.estimate, held_back)
         return replace(result, scores=_scores(self.folder)) if result.evaluated else result
 
     def foretell(self) -> RunResult:
@@ -156,6 +162,12 @@ class _Work:
                 if isinstance(stage, Concludes):
                     stage.conclude(recipe, folder)
         return outcomes, warnings
+
+    def _held_back(self) -> int:
+        """Answers that the gate held back, now or when they were asked for; 0 where nothing was to be asked."""
+        folder = next((stage.folder for stage in self.selection if stage.name == "generate"), "")
+        manifest = self.folder.manifest(folder) if folder else None
+        return manifest.books.reasons.get(Outcome.BLOCKED.value, 0) if manifest else 0
 
     def _asker(self, executor: Executor, progress: Progress) -> AskEngine:
         operator = load_operator(self.recipe.base)

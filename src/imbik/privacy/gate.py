@@ -60,18 +60,21 @@ class Decision:
 
 
 class Gate:
-    """Decides by the operator's file and writes every decision to the run's audit chain."""
+    """Decides by the operator's file and writes every decision to the run's audit chain.
 
-    def __init__(self, operator: Operator, audit: Audit) -> None:
+    `column` is the one that marks the rows, where the recipe names one: then no word for all of them is advised.
+    """
+
+    def __init__(self, operator: Operator, audit: Audit, column: str = "") -> None:
         self.operator = operator
-        self._audit = audit
+        self._audit, self._column = audit, column
         self._known: dict[tuple[Sensitivity, Place], Decision] = {}  # the operator's file is frozen, so it holds
 
     def foresee(self, sensitivity: Sensitivity, place: Place) -> Decision:
         """What would be decided; nothing is written, so nothing may leave on the strength of it."""
         try:
             if (decision := self._known.get((sensitivity, place))) is None:
-                decision = self._known[sensitivity, place] = _decide(self.operator, sensitivity, place)
+                decision = self._known[sensitivity, place] = _decide(self.operator, sensitivity, place, self._column)
             return decision
         except Exception as error:
             return Decision(False, f"the gate failed ({type(error).__name__}), and what it cannot check stays here")
@@ -132,7 +135,7 @@ class Gate:
         )
 
 
-def _decide(operator: Operator, sensitivity: Sensitivity, place: Place) -> Decision:
+def _decide(operator: Operator, sensitivity: Sensitivity, place: Place, column: str) -> Decision:
     if place.endpoint is None or place.address is None:
         if place.kind == "endpoint":
             return Decision(False, "the address of this endpoint is not known")
@@ -142,29 +145,38 @@ def _decide(operator: Operator, sensitivity: Sensitivity, place: Place) -> Decis
     local = operator.local_for(place.endpoint, place.address)
     if local is not None:
         return Decision(True, f"local: {local.attestation}")
-    return _external(operator, sensitivity, place.endpoint)
+    return _external(operator, sensitivity, place.endpoint, column)
 
 
-def _external(operator: Operator, sensitivity: Sensitivity, endpoint: Endpoint) -> Decision:
+def _external(operator: Operator, sensitivity: Sensitivity, endpoint: Endpoint, column: str) -> Decision:
     """An endpoint that nobody declared local."""
     listed = operator.external_for(endpoint)
     if listed is None and operator.unlisted == "nothing":
         return Decision(False, f"the operator's file does not list {endpoint}, and lets nothing go elsewhere")
     accepts = listed.accepts if listed else Sensitivity.PUBLIC
     if sensitivity.rank > accepts.rank:
-        return Decision(False, _why_blocked(operator, sensitivity, endpoint, accepts), KEY)
+        return Decision(False, _why_blocked(operator, sensitivity, endpoint, accepts, column), KEY)
     if sensitivity is not Sensitivity.PUBLIC and endpoint.scheme != "https":
         return Decision(False, f"{sensitivity.value} rows leave over https only, and {endpoint} is not")
     return Decision(True, f"contract: {listed.contract}" if listed else "public")
 
 
-def _why_blocked(operator: Operator, sensitivity: Sensitivity, endpoint: Endpoint, accepts: Sensitivity) -> str:
-    """The paragraph a person reads: what was held back, which key to set, and what setting it means."""
+def _why_blocked(
+    operator: Operator, sensitivity: Sensitivity, endpoint: Endpoint, accepts: Sensitivity, column: str
+) -> str:
+    """The paragraph a person reads: what was held back, which key to set, and what setting it means.
+
+    Rows that a column marks are not all alike, so for them a teacher that is here takes the place of the key.
+    """
     file = operator.path or "operator.yaml in your configuration folder"
+    way = (
+        f"Column '{column}' marks them so: a teacher that runs here may have them"
+        if column
+        else f"If these rows are public, set {KEY}: public, which lets them leave this machine"
+    )
     text = (
-        f"{sensitivity.value} rows may not go to {endpoint} (it may be sent {accepts.value} rows only). If these "
-        f"rows are public, set {KEY}: public, which lets them leave this machine; if the endpoint is your own, "
-        f"its operator lists it under `local:` in {file}"
+        f"{sensitivity.value} rows may not go to {endpoint} (it may be sent {accepts.value} rows only). {way}; if the "
+        f"endpoint is your own, its operator lists it under `local:` in {file}"
     )
     if operator.ignored:
         text += f". {operator.ignored} is not trusted and was ignored: imbik privacy trust {operator.ignored}"

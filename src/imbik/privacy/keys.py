@@ -30,6 +30,11 @@ _HOMES = {
 }
 
 
+def is_set(name: str) -> bool:
+    """Whether there is a key of this name in the environment or the keyring; its value goes nowhere."""
+    return bool(os.environ.get(name, "").strip() or _from_keyring(name))
+
+
 def find_key(name: str, endpoint: Endpoint, address: Address, operator: Operator) -> str:
     """The key called `name`, for showing to this endpoint.
 

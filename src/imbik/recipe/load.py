@@ -20,6 +20,7 @@ from imbik.core.errors import RecipeError
 from imbik.core.plugins import explain_validation
 from imbik.core.secrets import is_secret_name
 from imbik.core.strict_yaml import YamlError, read_yaml
+from imbik.recipe.meaning import default_at
 from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.sections import WHERE, Recipe
 
@@ -151,12 +152,14 @@ def _override(data: dict[str, Any], text: str) -> tuple[str, ...]:
         shown = key.partition(":")[0] + ("=…" if sign else "")  # what follows may be a key
         raise RecipeError(f"'{shown}' is not KEY=VALUE", where="--set", next="--set train.learning_rate=1e-4")
     current: Any = data
-    for part in parts[:-1]:
+    for depth, part in enumerate(parts[:-1], start=1):
         place: Any = _index(part, current, key) if isinstance(current, list) else part
         inner = current[place] if isinstance(current, list) else current.get(place)
+        if inner is None:
+            inner = default_at(parts[:depth], data)
         if not isinstance(inner, dict | list):
-            inner = current[place] = {"use": inner} if isinstance(inner, str) else {}
-        current = inner
+            inner = {"use": inner} if isinstance(inner, str) and inner else {}
+        current[place] = current = inner
     last: Any = _index(parts[-1], current, key) if isinstance(current, list) else parts[-1]
     current[last] = scalar(value, _SET + key.strip())
     return tuple(parts)
@@ -164,7 +167,12 @@ def _override(data: dict[str, Any], text: str) -> tuple[str, ...]:
 
 def _index(part: str, items: list[Any], key: str) -> int:
     if not part.isdigit() or int(part) >= len(items):
-        raise RecipeError(f"'{key}': '{part}' is no item of a list of {len(items)}", where="--set")
+        named = ", ".join(str(item.get("use") if isinstance(item, dict) else item) for item in items)
+        raise RecipeError(
+            f"'{key}': '{part}' is no item of a list of {len(items)}{f' ({named})' if items else ''}",
+            where="--set",
+            next="items are counted from 0; write the whole list to have more of them",
+        )
     return int(part)
 
 

@@ -1,6 +1,6 @@
-"""A recipe for people and editors: YAML with every default written out, JSON Schema, the meaning of a key.
+"""A recipe for people and editors: YAML with every default written out, JSON Schema.
 
-Enters: a Recipe or a dotted key. Leaves: text. What is written loads again to an equal recipe.
+Enters: a Recipe. Leaves: text. What is written loads again to an equal recipe.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from imbik.core.errors import UsageError
-from imbik.core.plugins import PluginBlock, available, closest, load_plugin, path_keys
+from imbik.core.plugins import PluginBlock, available, load_plugin, path_keys
 from imbik.recipe.sections import Recipe
 
 GROUPS = {
@@ -41,6 +40,11 @@ def to_data(recipe: Recipe) -> dict[str, Any]:
 def to_yaml(recipe: Recipe) -> str:
     """The recipe as it will be kept in the run folder."""
     return str(yaml.safe_dump(to_data(recipe), allow_unicode=True, sort_keys=False, width=110))
+
+
+def plain(value: Any) -> Any:
+    """A section's value as plain data, paths as they are."""
+    return _plain(value, Path(), "")
 
 
 def _plain(value: Any, base: Path, group: str) -> Any:
@@ -92,30 +96,3 @@ def json_schema() -> dict[str, Any]:
         ],
     }
     return {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "imbik recipe"}
-
-
-def explain(key: str) -> str:
-    """What a dotted recipe key does, its type and default.
-
-    Raises: UsageError naming the key that was meant.
-    """
-    model: Any = Recipe
-    field: Any = None
-    for part in key.split("."):
-        fields = {f.alias or n: f for n, f in model.model_fields.items() if not f.exclude} if model else {}
-        if part not in fields:
-            raise UsageError(f"there is no key '{key}'; {closest(part, list(fields))}")
-        field = fields[part]
-        model = _section_of(field.annotation)
-    lines = [f"{key}: {field.description or ''}"]
-    if model is not None and (field.is_required() or field.default_factory or field.default is None):
-        lines += [f"  {f.alias or n}: {f.description or ''}" for n, f in model.model_fields.items() if not f.exclude]
-    elif not field.is_required():
-        lines.append(f"  default: {_plain(field.get_default(call_default_factory=True), Path(), '')!r}")
-    return "\n".join(lines)
-
-
-def _section_of(annotation: Any) -> Any:
-    arms = [annotation, *getattr(annotation, "__args__", ())]
-    models = [arm for arm in arms if isinstance(arm, type) and issubclass(arm, BaseModel) and arm is not PluginBlock]
-    return models[0] if models else None

@@ -93,7 +93,7 @@ class _Work:
     def progress_begin(self) -> None:
         manifest = self.context.run.manifest("2_answers")
         rows = manifest.books.rows_in if manifest else 0
-        self.context.progress.begin("refine", rows * len(self.segments))
+        self.context.progress.begin("refine", rows)
 
     def run(self) -> list[str]:
         """All ways through; returns the leaves of what is kept."""
@@ -119,6 +119,7 @@ class _Work:
         """Samples with an answer; the others are counted as failed."""
         for sample in read_parts(self.context.run.stage("2_answers"), Sample):
             self.rows += 1
+            self.context.progress.advance("refine")
             if sample.completion.outcome is Outcome.ANSWERED:
                 yield sample
             else:
@@ -129,7 +130,6 @@ class _Work:
     ) -> Iterator[Sample]:
         """Apply what a check of the whole set decided."""
         for sample in rows:
-            self.context.progress.advance("refine")
             if decided is None:
                 yield sample
                 continue

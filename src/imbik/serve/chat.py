@@ -137,7 +137,10 @@ class Chat:
         if name == "teacher" and "teacher" not in teachers:
             name = self.recipe.teacher_for(self.sensitivity)
         if name not in teachers:
-            have = closest(name, teachers) if teachers and name else "this run has no teacher to talk to"
+            if not name:
+                lacks = "has no teacher" if not teachers else f"names no teacher for {self.sensitivity.value} text"
+                raise UsageError(f"run '{self.recipe.name}' {lacks}", where="--with", next="imbik chat RUN")
+            have = closest(name, teachers) if teachers else "this run has no teacher"
             raise UsageError(f"there is no teacher '{name}'; {have}", where="--with", next="imbik chat RUN")
         if self.recipe.teachers[name].use == "recorded":
             raise UsageError(

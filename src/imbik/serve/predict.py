@@ -4,7 +4,7 @@ Enters: a file in any format that `tasks` reads. Leaves: CSV, TSV or JSON lines 
 `answer`, `reasoning`, `confidence` (where answers are chosen from classes) and `problem` (why a row has no answer). An
 input column of such a name stays as it is, and the new one has `student_` before it, as often as it takes. Known
 answers in the file are not looked at. The file is written whole or not at all, mode 0600: answers are as sensitive as
-the student.
+the student or the rows, whichever is more; rows are confidential until said otherwise.
 """
 
 from __future__ import annotations
@@ -12,24 +12,28 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import msgspec
 
-from imbik.core.errors import UsageError
+from imbik.core import students
+from imbik.core.errors import InputError, UsageError
 from imbik.core.executor import blocks_of
 from imbik.core.files import atomic_writer
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity, Task
-from imbik.recipe import Recipe
+from imbik.privacy.sensitivity import inherited
+from imbik.recipe import Recipe, load_recipe
 from imbik.recipe.sections import Split
 from imbik.serve.student import Answered, Student
-from imbik.tasks.build import Builder
+from imbik.tasks.build import Builder, marked
 from imbik.tasks.kinds import Kind
+from imbik.tasks.read import kind_of
 from imbik.tasks.recorded import RecordedAnswers
-from imbik.tasks.rows import Quarantined, Row
+from imbik.tasks.rows import BadRowError, Quarantined, Row
 from imbik.tasks.sources.auto import resolve
 
 ADDED = ("answer", "reasoning", "confidence", "problem")
@@ -41,16 +45,22 @@ _LINES = (".jsonl", ".ndjson")
 
 @dataclass(frozen=True)
 class Predicted:
-    """What was done: rows written, rows with a problem, how private the answers are, notes on reading the file.
+    """What was done: rows written, rows with a problem, how private student and rows are, notes on reading the file.
 
     `columns` says under which name each added column stands.
     """
 
     rows: int
     problems: int
-    sensitivity: Sensitivity
+    of_student: Sensitivity
+    of_rows: Sensitivity
     notes: tuple[str, ...]
     columns: Mapping[str, str]
+
+    @property
+    def sensitivity(self) -> Sensitivity:
+        """How private the answers are."""
+        return inherited(self.of_student, self.of_rows)
 
 
 class _Line(Protocol):
@@ -60,18 +70,27 @@ class _Line(Protocol):
 
 
 def predict(
-    run: RunFolder, source: Path, target: Path, advance: Callable[[int], None] = lambda rows: None
+    run: RunFolder,
+    source: Path,
+    target: Path,
+    advance: Callable[[int], None] = lambda rows: None,
+    sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL,
 ) -> Predicted:
-    """Answer every row of `source` and write `target` (.csv, .tsv or .jsonl); `advance` is told of rows done.
+    """Answer every row of `source` and write `target` (.csv, .tsv or .jsonl); rows are `sensitivity` at least.
 
+    `advance` is told of rows done, with 0 when all is checked and work begins.
     Raises: UsageError for another kind of target or a folder that is not there, InputError for a file that cannot be
-    read, RunFolderError when the run has no student yet.
+    read or of which no row can be asked, RunFolderError when the run has no student yet.
     """
     _check_target(source, target)
-    names = _columns_of(source)
-    student = Student(run)
+    run.check()
+    students.best_weights(run)
+    recipe = load_recipe(run.path / "recipe.yaml")
+    names, level = _look(recipe, kind_of(recipe, run), source, sensitivity)
     added = _free_names(names)
-    rows = _Rows(student.recipe, student.kind, source)
+    advance(0)
+    student = Student(run)
+    rows = _Rows(recipe, student.kind, source, level)
     done = problems = 0
     with atomic_writer(target) as stream:
         write = _line_writer(stream, target, [*names, *added.values()])
@@ -81,18 +100,16 @@ def predict(
                 problems += bool(answered.problem)
             done += len(block)
             advance(len(block))
-    level = max(student.sensitivity, rows.level, key=lambda item: item.rank)
-    return Predicted(done, problems, level, (*rows.notes, *_renamed(added)), added)
+    return Predicted(done, problems, student.sensitivity, level, (*rows.notes, *_renamed(added)), added)
 
 
 class _Rows:
     """The file's rows beside the tasks that they make."""
 
-    def __init__(self, recipe: Recipe, kind: Kind, source: Path) -> None:
-        self.level = recipe.tasks.level or Sensitivity.CONFIDENTIAL
+    def __init__(self, recipe: Recipe, kind: Kind, source: Path, level: Sensitivity) -> None:
         settings = recipe.tasks.model_copy(update={"split": Split()})
         nobody = RecordedAnswers(recipe.model_copy(update={"teachers": {}}))
-        self._builder = Builder(settings, kind, nobody, self.level)
+        self._builder = Builder(settings, kind, nobody, level)
         self._reader = resolve(str(source.expanduser().resolve()), Path())
 
     @property
@@ -137,10 +154,31 @@ def _renamed(added: Mapping[str, str]) -> Iterator[str]:
             yield f"the file has a column `{name}` already, which stays; the student's own is `{free}`"
 
 
-def _columns_of(source: Path) -> list[str]:
-    """All columns in the order they first stand in: rows of JSON need not have the same."""
-    rows = resolve(str(source.expanduser().resolve()), Path()).rows(Path(), "")
-    return list(dict.fromkeys(str(name) for row in rows if isinstance(row, Row) for name in row.values))
+def _look(recipe: Recipe, kind: Kind, source: Path, level: Sensitivity) -> tuple[list[str], Sensitivity]:
+    """All columns in the order they first stand in (rows of JSON need not have the same), and how private the rows are:
+    as `level` says, or more where the recipe's column of marks says so.
+
+    Raises: InputError where there is no row, or none that can be asked.
+    """
+    names: dict[str, None] = {}
+    usable, first = False, None
+    for values, task in _Rows(recipe, kind, source, level).read():
+        names |= dict.fromkeys(map(str, values))
+        usable, first = usable or isinstance(task, Task), first or task
+        if recipe.tasks.level is None:
+            with suppress(BadRowError):  # a row without a mark is as private as `level`
+                level = inherited(level, marked(values, recipe.tasks.sensitivity))
+    if first is None:
+        raise InputError(
+            "there are no rows to answer", where=str(source), next="the first line of a CSV names the columns"
+        )
+    if isinstance(first, Quarantined) and not usable:
+        raise InputError(
+            f"no row can be answered; the first: {first.reason} ({first.detail})",
+            where=f"{source}:{first.line}",
+            next="give the columns the names they had in training",
+        )
+    return list(names), level
 
 
 def _answer(

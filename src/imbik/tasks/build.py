@@ -164,15 +164,7 @@ class Builder:
         """The recipe's level or the row's own; an empty cell is confidential."""
         if self.level is not None:
             return self.level
-        column = self.settings.sensitivity
-        levels = ", ".join(level.value for level in Sensitivity)
-        if column not in values and column.split(".")[0] not in values:
-            raise BadRowError("no sensitivity", f"'{column}' is neither a level ({levels}) nor a column")
-        mark = as_text(value_at(values, column), f"column '{column}'").strip().lower()
-        try:
-            return Sensitivity(mark) if mark else Sensitivity.CONFIDENTIAL
-        except ValueError:
-            raise BadRowError("no such sensitivity", f"'{mark[:40]}'; levels are {levels}") from None
+        return marked(values, self.settings.sensitivity)
 
     def _language(self, values: Mapping[str, object]) -> str:
         """The recipe's language, or the row's own when the recipe names a column."""
@@ -184,6 +176,21 @@ class Builder:
         if not _LANGUAGE.match(code):
             raise BadRowError("no language", f"'{code[:40]}' is neither a code such as tr nor a column that holds one")
         return code.lower()
+
+
+def marked(values: Mapping[str, object], column: str) -> Sensitivity:
+    """The sensitivity that a row's column marks it with; an empty cell is confidential.
+
+    Raises: BadRowError where there is no such column or the cell holds another word.
+    """
+    levels = ", ".join(level.value for level in Sensitivity)
+    if column not in values and column.split(".")[0] not in values:
+        raise BadRowError("no sensitivity", f"'{column}' is neither a level ({levels}) nor a column")
+    mark = as_text(value_at(values, column), f"column '{column}'").strip().lower()
+    try:
+        return Sensitivity(mark) if mark else Sensitivity.CONFIDENTIAL
+    except ValueError:
+        raise BadRowError("no such sensitivity", f"'{mark[:40]}'; levels are {levels}") from None
 
 
 def derived_id(messages: tuple[Message, ...], reference: Reference | None, fields: Mapping[str, str]) -> str:
