@@ -64,6 +64,7 @@ def made_findings(*, sensitivity: Sensitivity = Sensitivity.PUBLIC, rows: int = 
         quoted="test",
         rows=rows,
         sets={"test": rows, "B": 500, "C": 500},
+        about_sets={"B": "phrasings never seen <b>", "C": "withheld numbers"},
         curves=[Curve(name, _curve(k)) for k, name in enumerate(("student, seed 1", "text_only, seed 1"))],
         samples=_samples(),
         bars=[Bar("retention.low", ">= 0.95", kept.low, met=False), Bar("accuracy", ">= 0.5", 0.9, met=True)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,15 @@ def test_an_example_keeps_the_contract_of_every_plugin(load: Any, name: str) -> 
     assert all(field.description for field in found.Settings.model_fields.values())
     assert found.__doc__
     assert isinstance(getattr(found, "version", 1), int)
+
+
+@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize("verb", [["check"], ["format", "--check"]], ids=["check", "format"])
+def test_an_example_is_as_clean_as_the_house(name: str, verb: list[str]) -> None:
+    place = f"src/imbik/{FOUND[name]['group']}/{name}.py"
+    command = [sys.executable, "-m", "ruff", *verb, "--no-cache", "--stdin-filename", place, "-"]
+    done = subprocess.run(command, cwd=ROOT, input=FOUND[name]["code"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_check(load: Any) -> None:

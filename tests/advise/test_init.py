@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -30,6 +31,7 @@ from imbik.recipe import load_recipe
 from imbik.recipe.sections import as_block
 from imbik.tasks.inspect import inspect
 from imbik.tasks.load import load_tasks
+from imbik.tasks.sources.folder import Folder
 from imbik.teachers import TeacherContext
 
 
@@ -73,6 +75,30 @@ FILES: dict[str, Callable[[Path], Path]] = {
         ],
     ),
 }
+
+
+@pytest.mark.parametrize("make", FILES.values(), ids=FILES)
+def test_editors_check_what_was_written(
+    make: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = init("my-run", make(tmp_path))
+    written = [made.recipe, *made.recipe.parent.glob("teacher.yaml")]
+    assert len(written) == (2 if "trained here" in made.recipe.read_text().partition("generate:")[0] else 1)
+    for path in written:
+        first, _, rest = path.read_text(encoding="utf-8").partition("\n")
+        schema = json.loads((path.parent / first.removeprefix("# yaml-language-server: $schema=")).read_text())
+        jsonschema.validate(yaml.safe_load(rest), schema)
+        load_recipe(path)
+
+
+def test_a_folder_of_rows_that_holds_the_run_is_read_without_the_schema(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labelled(tmp_path / "a.csv", 120)
+    init("my-run", Path())
+    assert [path.name for path in Folder(Folder.Settings(path=".")).files(tmp_path)] == ["a.csv"]
 
 
 @pytest.mark.parametrize("make", FILES.values(), ids=FILES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from cli.conftest import Imbik
 from imbik.core.errors import ExitCode
 from imbik.core.plugins import GROUPS, available
+from imbik.core.runfolder import RunFolder
 
 
 def test_plugins_lists_every_plugin_with_one_line(imbik: Imbik) -> None:
@@ -54,6 +57,44 @@ def test_the_schema_is_printed_or_written(imbik: Imbik, tmp_path: Path) -> None:
 
 def test_ls_of_nothing_says_how_to_begin(imbik: Imbik) -> None:
     assert "imbik demo makes one" in imbik("ls").out
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "code", "gone"),
+    [
+        ((), None, ExitCode.USAGE, False),
+        ((), "", ExitCode.DONE, False),
+        ((), "n\n", ExitCode.DONE, False),
+        ((), "y\n", ExitCode.DONE, True),
+        (("--yes",), None, ExitCode.DONE, True),
+        (("one",), None, ExitCode.DONE, True),
+        (("--dry-run",), None, ExitCode.DONE, False),
+    ],
+)
+def test_gc_of_all_runs_asks_first(
+    words: tuple[str, ...],
+    typed: str | None,
+    code: ExitCode,
+    gone: bool,
+    imbik: Imbik,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("one", "two"):
+        run = RunFolder(tmp_path / "runs" / name)
+        run.create()
+        (run.path / "recipe.yaml").write_text("")
+        (run.path / "old" / "1_tasks-20261101-101010").mkdir(parents=True)
+        (run.path / "old" / "1_tasks-20261101-101010" / "part").write_bytes(b"x" * 1500)
+    screen = io.StringIO(typed or "")
+    monkeypatch.setattr(screen, "isatty", lambda: typed is not None, raising=False)
+    monkeypatch.setattr(sys, "stdin", screen)
+    ended = imbik("gc", *words)
+    assert ended.code == code
+    assert "one: 1 old outputs, 1.5 kB" in ended.out
+    assert (tmp_path / "runs" / "one" / "old").exists() != gone
+    assert (tmp_path / "runs" / "two" / "old").exists() != (gone and words != ("one",))
+    assert ("freed" in ended.out) == (gone or words == ("--dry-run",))
 
 
 def test_gc_of_nothing(imbik: Imbik) -> None:

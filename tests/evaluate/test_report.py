@@ -131,6 +131,14 @@ def test_markdown_says_the_same(found: Findings, part: str) -> None:
     assert "](http" not in text.replace("\\[link](http", "").replace("\\[i](http", "")
 
 
+def test_other_test_sets_are_explained_beside_their_figures(found: Findings, html: str) -> None:
+    said = "@B, phrasings never seen {}; @C, withheld numbers."
+    assert said.format("&lt;b&gt;") in html
+    assert "without @, the rows of set test; " in html
+    assert said.format("<b>") in markdown_page(found)
+    assert "measured on:" not in markdown_page(replace(found, sets={"test": 1000}))
+
+
 def test_no_control_is_said_with_the_recipe_that_trains_one(found: Findings) -> None:
     systems = {name: system for name, system in found.scores.systems.items() if not name.endswith("_only")}
     bare = replace(found, scores=msgspec.structs.replace(found.scores, systems=systems))

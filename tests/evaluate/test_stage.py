@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,11 +16,11 @@ from imbik.evaluate.answers import Answer
 from imbik.evaluate.pages import hold_against
 from imbik.evaluate.require import check
 from imbik.evaluate.scores import Scores, read_scores
-from imbik.evaluate.stage import EvaluateStage
+from imbik.evaluate.stage import EvaluateStage, _about_sets
 from imbik.evaluate.timing import cache_bytes
 from imbik.export.stage import ExportStage
 from imbik.models.load import load
-from imbik.recipe import Recipe
+from imbik.recipe import Recipe, build
 from small_runs import SmallRun
 
 QUICK = "evaluate: {latency_rows: 1, resamples: 100, against: [teacher, baseline, text_only, tfidf]}"
@@ -271,3 +272,18 @@ def test_cache_bytes_have_their_closed_form(finished: SmallRun) -> None:
     assert cache_bytes(model, 10) == 2 * 2 * 2 * 16 * 10 * 4
     student = scores_of(finished).systems["student"]
     assert student.weights_bytes == 4 * (student.parameters or 0)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "known"),
+    [
+        ({"source": "embedded"}, {"test", "B", "C"}),
+        ({"source": {"use": "embedded", "B": 9}}, {"test", "B", "C"}),
+        ({"source": {"use": "embedded"}, "test_source": "mine.csv"}, {"B", "C"}),
+        ({"source": "mine.csv"}, set()),
+    ],
+)
+def test_a_source_says_what_its_sets_are(tasks: dict[str, Any], known: set[str]) -> None:
+    recipe = build({"name": "a", "tasks": {"kind": "math", **tasks}, "generate": {"from": "reference"},
+                    "student": {"architecture": "llama"}})  # fmt: skip
+    assert set(_about_sets(recipe)) == known

@@ -13,6 +13,7 @@ from imbik.core.files import file_digest, read_json
 from imbik.core.plugins import PluginBlock, available, make
 from imbik.core.types import Sensitivity
 from imbik.export import stage as export_stage
+from imbik.export.card import model_card
 from imbik.export.formats import Format
 from imbik.export.formats.safetensors import SafetensorsFormat
 from imbik.export.parity import Parity, compare, prompts_of, prove_tokenizer, student_logits
@@ -20,7 +21,8 @@ from imbik.export.stage import ExportStage, model_digest
 from imbik.models.load import load
 from imbik.models.model import LanguageModel
 from imbik.models.save import save
-from small_runs import SmallRun
+from imbik.recipe import load_recipe
+from small_runs import RECIPE, TEACHERS, SmallRun
 
 BOTH = "export: [safetensors, {use: safetensors, precision: bfloat16}]"
 
@@ -101,6 +103,31 @@ def test_the_card_says_what_the_model_is(exported: SmallRun) -> None:
     for part in ("Sensitivity: public", manifest.hash, "answers kept by the checks | 36", "Licence", "Intended use",
                  "AutoModelForCausalLM", "allowed 1.00e-04"):  # fmt: skip
         assert part in card
+
+
+STUDENTS = {
+    "{model: 'embedded:base'}": ("derive from `embedded:base`, which imbik carries", "Apache-2.0"),
+    "{model: usta/kucuk-1b}": ("derive from `usta/kucuk-1b`: its licence goes on to them", "base_model: usta/kucuk-1b"),
+    "{model: benim/model}": ("derive from the model in the folder `benim/model`",),
+    "{architecture: llama}": ("derive from no other model's weights",),
+    "{architecture: llama, tokenizer: teacher}": ("no other model's weights", "The tokenizer is the teacher's"),
+}
+
+
+@pytest.mark.parametrize(("student", "said"), STUDENTS.items(), ids=STUDENTS)
+def test_the_card_says_whose_weights_these_were(tmp_path: Path, student: str, said: tuple[str, ...]) -> None:
+    (tmp_path / "benim" / "model").mkdir(parents=True)
+    (tmp_path / "recipe.yaml").write_text(RECIPE.format(kind="qa", sensitivity="public", teachers=TEACHERS,
+                                                        student=student, extra=""))  # fmt: skip
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    form = make("export/formats", recipe.export[0])
+    parity = Parity(positions=1, deviation=0.0, tolerance=1.0, same_first=1.0)
+    card = model_card(recipe, {}, form, parity, Sensitivity.PUBLIC, 1000)
+    for part in said:
+        assert part in card
+    derived = "derive from no other" not in card
+    assert derived == (recipe.student.model != "")
+    assert ("base_model" in card) == (recipe.student.model == "usta/kucuk-1b")
 
 
 @pytest.mark.parametrize("level", [Sensitivity.CONFIDENTIAL, Sensitivity.SPECIAL])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from imbik.advise.summary import estimate_lines
 from imbik.core.errors import BlockedError, ExitCode, ImbikError, ModelError, PluginError, RecipeError
 from imbik.core.plugins import PluginBlock
 from imbik.core.runfolder import RunFolder
@@ -299,6 +300,32 @@ class TestEstimate:
         plain = estimate(written(API, *base), rows).memory_bytes
         for mend in ("train.micro_batch=2", "train.gradient_checkpointing=true", "train.method=lora"):
             assert estimate(written(API, *base, mend), rows).memory_bytes < plain
+
+    def test_recorded_answers_are_no_calls(self, written: Callable[..., Recipe]) -> None:
+        recipe = written(API, "teachers.big={use: recorded, answers: {a: x, b: y, c: z}}")
+        found = estimate(recipe, Rows(80, 20, 30))
+        assert found.teacher_calls == found.of(["evaluate"]).teacher_calls == found.input_tokens == 0
+        assert found.recorded_answers == found.of(["generate"]).recorded_answers == 300
+        assert found.of(["evaluate"]).recorded_answers == 0
+        once = estimate(written(API, "teachers.big={use: recorded, answers: {a: x}}"), Rows(80, 20, 30))
+        assert found.seconds["refine"] > once.seconds["refine"]
+        said = "\n".join(estimate_lines(found))
+        assert "calls" not in said
+        assert "recorded answers: at most 300" in said
+
+    def test_a_size_that_is_guessed_is_called_so_with_its_key(
+        self, written: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+        text = API.replace("architecture: llama", "model: owner/name-3b")
+        found = estimate(written(text, "teachers.big={use: in_process, model: owner/other}"), Rows(100))
+        assert found.guessed == {"student.model": 3_000_000_000, "teachers.big.model": 1_000_000}
+        (said, _) = [line for line in estimate_lines(found) if line.startswith("size guessed")]
+        assert "student.model is not on this machine and was taken for 3 G parameters" in said
+        assert "--set student.model=FOLDER" in said
+        make_model(tmp_path / "here")
+        assert estimate(written(text, "student.model=here"), Rows(100)).guessed == {}
+        assert estimate(written(API), Rows(100)).guessed == {}
 
 
 class TestRows:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import subprocess
 import sys
 import time
@@ -54,6 +56,18 @@ def test_a_run_goes_from_tasks_to_report_and_its_books_balance(project: Project)
         manifest = folder.manifest(FOLDERS[stage.name])
         assert manifest is not None
         assert manifest.books.balanced
+
+
+def test_what_a_run_writes_only_its_owner_reads(project: Project) -> None:
+    previous = os.umask(0)
+    try:
+        folder = run(project()).run
+    finally:
+        os.umask(previous)
+    assert {path.name for path in folder.rglob("events.out.tfevents*")}, "what libraries write is looked at too"
+    modes = {str(path): stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
+    assert {path for path, mode in modes.items() if mode != 0o600} == set()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_the_same_command_again_does_nothing_and_reads_no_torch(project: Project) -> None:

@@ -1,13 +1,11 @@
-"""What is written loads again to an equal recipe; the schema accepts what loading accepts; every key is explained."""
+"""What is written loads again to an equal recipe; every key is explained."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +16,7 @@ from imbik.core.errors import UsageError
 from imbik.core.plugins import GROUPS as PLUGIN_GROUPS
 from imbik.core.plugins import PluginBlock, _arms, _is_model, available, load_plugin, path_keys
 from imbik.pipeline.preflight import blocks
-from imbik.recipe import Recipe, build, explain, json_schema, load_recipe, to_yaml
+from imbik.recipe import Recipe, build, explain, load_recipe, to_yaml
 from imbik.recipe.sections import Student, Tasks, Train
 from imbik.recipe.write import GROUPS
 
@@ -178,25 +176,6 @@ def test_every_default_is_written_out() -> None:
     assert written["train"]["learning_rate"] == 1e-4
     assert written["tasks"]["split"] == {"validation": 0.1, "test": 0.1, "stratify": True, "by": "", "seed": 0}
     assert "base" not in written
-
-
-def test_the_schema_accepts_what_loading_accepts() -> None:
-    schema = json_schema()
-    jsonschema.Draft202012Validator.check_schema(schema)
-    for data in (
-        MINIMAL,
-        {**MINIMAL, "generate": {"from": "reference", "samples": 3}},
-        {**MINIMAL, "refine": ["answer", {"use": "agreement", "at_least": 0.75}]},
-        {**MINIMAL, "train": {"method": {"use": "lora", "r": 16}, "losses": ["cross_entropy"]}},
-        yaml.safe_load(to_yaml(build(MINIMAL))),
-    ):
-        build(json.loads(json.dumps(data)))
-        jsonschema.validate(data, schema)
-
-
-def test_the_schema_refuses_a_misspelt_key() -> None:
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({**MINIMAL, "trian": {}}, json_schema())
 
 
 def keys(model: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:

@@ -1,7 +1,7 @@
 """`imbik init NAME --from FILE`: look at a file, propose, write a commented recipe that has passed preflight.
 
-Enters: a name and the user's file. Leaves: NAME/recipe.yaml (and NAME/teacher.yaml), and lines that say what was seen
-and decided. Asks nothing it can see; overwrites nothing.
+Enters: a name and the user's file. Leaves: NAME/recipe.yaml (and NAME/teacher.yaml) with the schema that editors check
+them by, and lines that say what was seen and decided. Asks nothing it can see; overwrites no recipe.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from imbik.core.files import write_text
 from imbik.core.plugins import available, closest
 from imbik.pipeline import run
 from imbik.pipeline.rules import parameters
+from imbik.recipe import schema_text
+from imbik.recipe.schema import FIRST_LINE, SCHEMA_FILE
 from imbik.tasks.inspect import Inspection, inspect
 from imbik.tasks.sources.auto import resolve
 
@@ -59,8 +61,9 @@ def init(
     held_out = _written(test.resolve(), folder) if test else ""
     folder.mkdir(parents=True, exist_ok=True)
     if proposal.teacher is not None:
-        write_text(folder / "teacher.yaml", teacher_text(folder.name, place, held_out, found, proposal))
-    write_text(recipe, recipe_text(folder.name, place, held_out, found, proposal))
+        write_text(folder / "teacher.yaml", FIRST_LINE + teacher_text(folder.name, place, held_out, found, proposal))
+    write_text(folder / SCHEMA_FILE, schema_text())
+    write_text(recipe, FIRST_LINE + recipe_text(folder.name, place, held_out, found, proposal))
     unfinished = proposal.way == "a teacher is needed"
     seconds, warnings = (proposal.seconds, ()) if unfinished else _tried(recipe)
     first = f"name a teacher in {recipe} (its comments say how), then: " if unfinished else ""

@@ -73,8 +73,15 @@ def estimate_lines(found: Estimate) -> list[str]:
         tokens = f"about {found.input_tokens:,} tokens in, {found.output_tokens:,} out"
         lines.append(f"teacher calls: at most {found.teacher_calls:,} ({tokens})")
         lines.append(f"money: {_money(found)}")
+    if found.recorded_answers:
+        lines.append(f"recorded answers: at most {found.recorded_answers:,} are read; nobody is asked, nothing is paid")
     lines.append(f"time: about {clock(found.total_seconds)}")
     lines.append(f"memory: about {size(found.memory_bytes)}; disk: about {size(found.disk_bytes)}")
+    for key, count in found.guessed.items():
+        lines.append(
+            f"size guessed: {key} is not on this machine and was taken for {parameters(count)} parameters, from which "
+            f"time, memory and disk follow; for better figures name a folder that is here: --set {key}=FOLDER"
+        )
     return lines
 
 

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imbik.cli.options import Runs
+
+if TYPE_CHECKING:
+    from imbik.advise.gc import Cleared
 
 
 def gc(
     run: Annotated[str, typer.Argument(metavar="[RUN]", help="One run; without it all runs.", show_default=False)] = "",
     runs: Runs = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before all runs are cleared.")] = False,
 ) -> None:
-    """Remove what changed recipes replaced (`old/` of a run), and say how much that was. Nothing else is touched."""
+    """Remove what changed recipes replaced (`old/` of a run), and say how much that was. Nothing else is touched.
+
+    Without RUN it says what would go from all runs, and asks first.
+    """
     from imbik.advise.gc import collect
     from imbik.advise.runs import find_run, run_paths
     from imbik.core.runfolder import RunFolder, runs_folder
     from imbik.pipeline.preflight import size
 
     chosen = [find_run(run, runs)] if run else [RunFolder(path) for path in run_paths(runs_folder(runs))]
-    cleared = collect(chosen, only_say=dry_run)
-    for item in cleared:
+    found = collect(chosen, only_say=True)
+    for item in found:
         print(f"{item.run}: {item.outputs} old outputs, {size(item.bytes)}")
-    verb = "would be freed" if dry_run else "freed"
-    print(f"{size(sum(item.bytes for item in cleared))} {verb}" if cleared else "nothing to remove")
+    if not found:
+        print("nothing to remove")
+    elif dry_run:
+        print(f"{_total(found)} would be freed")
+    elif run or yes or _agreed(_total(found)):
+        print(f"{_total(collect(chosen))} freed")
+    else:
+        print("nothing was removed")
+
+
+def _total(found: list[Cleared]) -> str:
+    from imbik.pipeline.preflight import size
+
+    return size(sum(item.bytes for item in found))
+
+
+def _agreed(total: str) -> bool:
+    """Whether the person at the terminal wants it.
+
+    Raises: UsageError where nobody can be asked.
+    """
+    from imbik.core.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{total} of all runs would be removed, and nobody is there to be asked",
+            next="imbik gc --yes, or one run: imbik gc RUN",
+        )
+    try:
+        return input(f"remove {total}? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False

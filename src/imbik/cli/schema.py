@@ -12,12 +12,10 @@ def schema(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
 ) -> None:
     """Print the JSON Schema of a recipe, so that editors complete and check it."""
-    import json
-
     from imbik.core.files import write_text
-    from imbik.recipe import json_schema
+    from imbik.recipe import schema_text
 
-    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    text = schema_text()
     if output is None:
         print(text, end="")
     else:

@@ -114,6 +114,13 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_private(folder: Path) -> None:
+    """Give what a library wrote into a folder the modes of our own files: 0600, and 0700 for folders."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
 @contextmanager
 def atomic_writer(path: Path) -> Iterator[BinaryIO]:
     """A binary stream that becomes `path` only when the block ends well: write, fsync, rename, fsync the folder."""

@@ -66,6 +66,7 @@ class Findings:
     quoted: str
     rows: int
     sets: Mapping[str, int] = field(default_factory=dict)
+    about_sets: Mapping[str, str] = field(default_factory=dict)
     has_teacher: bool = True
     curves: Sequence[Curve] = ()
     samples: Sequence[SampleRow] = ()

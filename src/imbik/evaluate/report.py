@@ -84,6 +84,7 @@ def _render(template: str, found: Findings, drawn: Sequence[plots.Plot]) -> str:
         subline=words.subline(found),
         notes=words.notes(found),
         held_out=words.held_out(found),
+        sets=words.sets(found),
         plots=shown,
         version=__version__,
     )

@@ -182,6 +182,14 @@ def _agreeing(answer: Answer, teacher: str, own: str) -> Answer:
     return msgspec.structs.replace(answer, scores={AGREEMENT: float(own == teacher)} if teacher else {})
 
 
+def _about_sets(recipe: Recipe) -> Mapping[str, str]:
+    """What the source says of its own held-out sets; rows of `test_source` are of another source."""
+    source = recipe.tasks.source
+    plain = source.use == "auto" and source.raw.get("path") == "embedded"
+    about: Mapping[str, str] = getattr(load_plugin("tasks/sources", "embedded" if plain else source.use), "sets", {})
+    return {name: words for name, words in about.items() if name != "test" or recipe.tasks.test_source is None}
+
+
 @dataclass(frozen=True)
 class _Measured:
     """All that was measured: answers and costs of every system on the held-out rows, and what they show together."""
@@ -215,6 +223,7 @@ class _Measured:
             quoted=self.quoted,
             rows=counts[self.quoted],
             sets=dict(counts),
+            about_sets=_about_sets(recipe),
             has_teacher=bool(recipe.answering_teachers()),
             curves=curves.read_curves(run),
             samples=self._samples() if shown else (),

@@ -158,6 +158,17 @@ def held_out(found: Findings) -> str:
     return f"Held out for this report, and never trained on: {sets}." if sets else ""
 
 
+def sets(found: Findings) -> str:
+    """What the figures of other test sets are measured on, where a table shows any."""
+    if len(found.sets) < 2:
+        return ""
+    told = [
+        (f"@{name}" if name != found.quoted else "without @", found.about_sets.get(name, f"the rows of set {name}"))
+        for name in found.sets
+    ]
+    return f"What a figure was measured on: {'; '.join(f'{mark}, {about}' for mark, about in told)}."
+
+
 def control_reading(name: str, score: Interval) -> str:
     """What a paired difference `student-X` says, in words."""
     other = name.removeprefix("student-")

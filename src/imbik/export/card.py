@@ -13,6 +13,7 @@ from imbik.core.runfolder import Manifest
 from imbik.core.types import Sensitivity
 from imbik.export.formats import Format
 from imbik.export.parity import Parity
+from imbik.models.load import EMBEDDED
 from imbik.recipe import Recipe
 
 _HANDLING = {
@@ -67,7 +68,7 @@ def _front_matter(recipe: Recipe) -> str:
     """What model hubs read; only facts that are known."""
     lines = ["---", "library_name: transformers", "pipeline_tag: text-generation", f"language: {recipe.tasks.language}"]
     base = recipe.student.model
-    if base and not base.startswith("embedded:") and base.count("/") == 1 and not base.startswith((".", "/", "~")):
+    if base.count("/") == 1 and not base.startswith((".", "/", "~")) and not _is_folder(recipe):
         lines.append(f"base_model: {base}")
     return "\n".join([*lines, "tags: [distillation, imbik]", "---"])
 
@@ -75,10 +76,7 @@ def _front_matter(recipe: Recipe) -> str:
 def _origin(recipe: Recipe, parameters: int) -> str:
     student = recipe.student
     start = f"started from `{student.model}`" if student.model else f"a {student.architecture} made from random weights"
-    teachers = ", ".join(
-        f"`{recipe.teachers[name].raw.get('model') or recipe.teachers[name].raw.get('recipe') or name}`"
-        for name in recipe.answering_teachers()
-    )
+    teachers = ", ".join(_teacher(recipe, name) for name in recipe.answering_teachers())
     taught = f"taught by {teachers}" if teachers else "fine-tuned on the rows' own answers, without a teacher"
     return f"A language model of {parameters:,} parameters, {start}, {taught}."
 
@@ -107,16 +105,39 @@ def _proof(parity: Parity) -> str:
 
 
 def _licence(recipe: Recipe) -> str:
-    base = recipe.student.model
-    own = (
-        f"The weights derive from `{base}`: its licence goes on to them."
-        if base and not base.startswith("embedded:")
-        else "The weights derive from no one else's weights."
-    )
     return (
-        f"{own} The training rows keep their own licence, and a teacher behind an API may forbid training other models "
-        "on its answers or ask that its name be given: whoever hands this model on checks both. imbik claims nothing."
+        f"{_descent(recipe)} The training rows keep their own licence, and a teacher behind an API may forbid training "
+        "other models on its answers or ask that its name be given: whoever hands this model on checks both. imbik "
+        "claims nothing."
     )
+
+
+def _descent(recipe: Recipe) -> str:
+    """Whose weights and whose tokenizer these were, for each way in which a student begins."""
+    base = recipe.student.model
+    if not base:
+        origin = "The weights began as random numbers and derive from no other model's weights."
+    elif base.startswith(EMBEDDED):
+        origin = (
+            f"The weights derive from `{base}`, which imbik carries and hands on under its own licence, Apache-2.0."
+        )
+    elif _is_folder(recipe):
+        origin = f"The weights derive from the model in the folder `{base}`: whatever licence that has goes on to them."
+    else:
+        origin = f"The weights derive from `{base}`: its licence goes on to them."
+    taken = recipe.student.tokenizer == "teacher"
+    return f"{origin} The tokenizer is the teacher's, and so is its licence." if taken else origin
+
+
+def _is_folder(recipe: Recipe) -> bool:
+    """Whether the student began as a model of this machine, and not of a hub."""
+    return recipe.path(recipe.student.model).is_dir()
+
+
+def _teacher(recipe: Recipe, name: str) -> str:
+    """A teacher as the card names it."""
+    raw = recipe.teachers[name].raw
+    return f"`{raw.get('model') or raw.get('recipe') or raw.get('run') or name}`"
 
 
 def _lineage(manifests: Mapping[str, Manifest]) -> str:

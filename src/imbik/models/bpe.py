@@ -1,8 +1,8 @@
 """Byte-pair merges learned so that every token has been seen in enough tasks.
 
 Enters: for each distinct word, how often it occurs and in which tasks. Leaves: merges in order. A pair is merged only
-while it stands in words of at least `min_tasks` tasks, so no token can spell out what only a few people wrote (DESIGN
-section 5: erasure). Ties are broken by the pair's spelling, so the same text gives the same tokenizer.
+while it stands in words of at least `min_tasks` tasks, so no token can spell out what only a few people wrote and
+outlive the erasure of their rows. Ties are broken by the pair's spelling, so the same text gives the same tokenizer.
 Source: Sennrich et al. 2016, with the count over tasks added.
 """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from imbik.core.errors import ModelError
-from imbik.core.files import disk_errors, fsync_folder, remove, write_json
+from imbik.core.files import disk_errors, fsync_folder, make_private, remove, write_json
 from imbik.models.folder import ABOUT, ADAPTER, BASE, About, BaseOf
 from imbik.models.load import quiet
 from imbik.models.model import LanguageModel
@@ -50,9 +50,9 @@ def _write(model: LanguageModel, folder: Path, base: str | None, lineage: dict[s
         model.tokenizer.chat_template = plain_template(model.tokenizer)
     model.tokenizer.save_pretrained(folder)
     write_json(folder / ABOUT, About(sensitivity=model.sensitivity, classes=tuple(model.class_tokens), lineage=lineage))
+    make_private(folder)
     for path in folder.rglob("*"):
         if path.is_file():
-            path.chmod(0o600)
             _fsync(path)
 
 

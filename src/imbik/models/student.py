@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from imbik.core.errors import ModelError, RecipeError
-from imbik.core.files import digest, digest_value, fsync_folder, read_json, read_lines, remove, write_json
+from imbik.core.files import (
+    digest,
+    digest_value,
+    fsync_folder,
+    make_private,
+    read_json,
+    read_lines,
+    remove,
+    write_json,
+)
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Record, Sample, Sensitivity
 from imbik.models.folder import ABOUT, About
@@ -191,6 +200,7 @@ def _replace(folder: Path, write: Callable[[Path], None], made: _Made) -> None:
     remove(temporary)
     temporary.mkdir(parents=True, mode=0o700)
     write(temporary)
+    make_private(temporary)
     write_json(temporary / ".made.json", made)
     remove(folder)
     temporary.replace(folder)

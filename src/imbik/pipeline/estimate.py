@@ -17,8 +17,9 @@ from functools import cache
 from pathlib import Path
 
 from imbik.pipeline.rows import Rows
-from imbik.pipeline.sizes import Size, student_size, teacher_size
+from imbik.pipeline.sizes import Size, folder_here, student_size, teacher_size
 from imbik.recipe import Recipe
+from imbik.tasks.questions import voices_of
 
 REFERENCE_GFLOPS = 90.0
 TRAIN_FLOPS, TRAIN_FLOOR = 69e9, 18e-6  # useful FLOP/s, and seconds a token that no size avoids
@@ -49,6 +50,10 @@ class Estimate:
     disk_bytes: int = 0
     evaluation_calls: int = 0  # those of teacher_calls that only the report needs
     held_back: int = 0  # those of the rows that no teacher may see
+    recorded_answers: int = 0  # answers that are read for training and asked of nobody
+    guessed: Mapping[str, int] = field(
+        default_factory=dict
+    )  # key of a model that is not here: parameters it is taken for
 
     def of(self, stages: Collection[str]) -> Estimate:
         """The calls, tokens, money and seconds of these stages alone."""
@@ -60,6 +65,7 @@ class Estimate:
             self,
             teacher_calls=calls,
             evaluation_calls=asked["evaluate"] if "evaluate" in stages else 0,
+            recorded_answers=self.recorded_answers if "generate" in stages else 0,
             input_tokens=round(self.input_tokens * share),
             output_tokens=round(self.output_tokens * share),
             money=money,
@@ -89,24 +95,54 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
         disk_bytes=disk_bytes(recipe, student, rows),
         evaluation_calls=_evaluation_calls(recipe, rows),
         held_back=round(rows.total * rows.held_back),
+        recorded_answers=_answers(recipe, rows) if only_recorded(recipe) else 0,
+        guessed=_guessed(recipe, student, teachers),
     )
 
 
-def teacher_calls(recipe: Recipe, rows: Rows) -> int:
-    """Questions to teachers at most: tasks times samples, and the test rows once for the report."""
+def _guessed(recipe: Recipe, student: Size, teachers: Sizes) -> dict[str, int]:
+    """Models that this machine would have to fetch first: what they are taken for, by the key that names them."""
+    named = {"student.model": (recipe.student.model, student)} if recipe.student.model else {}
+    for name, size in teachers.items():
+        if recipe.teachers[name].use == "in_process":
+            named[f"teachers.{name}.model"] = (str(recipe.teachers[name].raw.get("model", "")), size)
+    return {key: size.parameters for key, (model, size) in named.items() if folder_here(model, recipe.base) is None}
+
+
+def only_recorded(recipe: Recipe) -> bool:
+    """Whether every answer is there already, so that nobody is asked anything."""
+    names = recipe.answering_teachers()
+    return bool(names) and all(recipe.teachers[name].use == "recorded" for name in names)
+
+
+def samples(recipe: Recipe) -> int:
+    """Answers to a task at most: as many as are asked for, or as somebody recorded."""
     if recipe.generate.source == "reference":
+        return 1
+    if not only_recorded(recipe):
+        return recipe.generate.samples.max
+    found = [voices_of(recipe, name) for name in recipe.answering_teachers()]
+    return max(len(voices.names) if voices and voices.names else 1 for voices in found)
+
+
+def _answers(recipe: Recipe, rows: Rows) -> int:
+    """Answers to training and validation tasks at most: rows that no teacher may see get none."""
+    return round((rows.train + rows.validation) * samples(recipe) * (1 - rows.held_back))
+
+
+def teacher_calls(recipe: Recipe, rows: Rows) -> int:
+    """Questions to teachers at most: tasks times samples, and the test rows once for the report.
+
+    Recorded answers are no calls.
+    """
+    if recipe.generate.source == "reference" or only_recorded(recipe):
         return 0
-    return _generated(recipe, rows) + _evaluation_calls(recipe, rows)
-
-
-def _generated(recipe: Recipe, rows: Rows) -> int:
-    """Answers to training and validation rows at most: those that no teacher may see get none."""
-    return round((rows.train + rows.validation) * recipe.generate.samples.max * (1 - rows.held_back))
+    return _answers(recipe, rows) + _evaluation_calls(recipe, rows)
 
 
 def _evaluation_calls(recipe: Recipe, rows: Rows) -> int:
     """Questions that only the report asks: the test rows, where the teacher is compared."""
-    asks = recipe.generate.source == "teacher" and "teacher" in recipe.evaluate.against
+    asks = recipe.generate.source == "teacher" and "teacher" in recipe.evaluate.against and not only_recorded(recipe)
     return round(_test_rows(recipe, rows) * (1 - rows.held_back)) if asks else 0
 
 
@@ -118,8 +154,7 @@ def variants(recipe: Recipe) -> int:
 def training_tokens(recipe: Recipe, rows: Rows) -> float:
     """Non-padding tokens that one variant sees."""
     train = recipe.train
-    each = recipe.generate.samples.max * (1 - rows.held_back) if recipe.generate.source == "teacher" else 1
-    kept = rows.train * each
+    kept = rows.train * samples(recipe) * (1 - rows.held_back)
     seen = train.steps * train.batch_size if train.steps else kept * train.epochs
     return seen * (rows.prompt_tokens + _answer_tokens(recipe, rows))
 
@@ -138,7 +173,7 @@ def disk_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
     """Weights, two checkpoints with optimiser and the export for every variant; rows and logits."""
     saved = student.parameters * (0.1 * 4 if recipe.train.method.use != "full" else 4 + 2 * 12) * variants(recipe)
     exported = student.parameters * 4 * max(len(recipe.export), 1)
-    tokens = rows.train * (rows.prompt_tokens + _answer_tokens(recipe, rows)) * recipe.generate.samples.max
+    tokens = rows.train * (rows.prompt_tokens + _answer_tokens(recipe, rows)) * samples(recipe)
     logits = tokens * recipe.capture.top_k * 8 if recipe.capture else 0
     return round(saved + exported + logits + 12 * tokens + 5e6)
 
@@ -146,7 +181,7 @@ def disk_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
 def _seconds(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> dict[str, float]:
     """Forecast by stage; a stage the recipe has not is left out."""
     slow = 1 / machine_speed()
-    kept = _generated(recipe, rows)
+    kept = _answers(recipe, rows)
     here = any(recipe.teachers[name].use in {"in_process", "run"} for name in teachers)
     found = {
         "tasks": 0.5 + 60e-6 * rows.total * slow,

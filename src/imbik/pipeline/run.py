@@ -48,7 +48,7 @@ def run(
     reporter: Reporter | None = None,
     executor: Executor | None = None,
 ) -> RunResult:
-    """Run a recipe from tasks to report; see DESIGN for the laws it keeps.
+    """Run a recipe from tasks to report; docs/architecture.md has the laws it keeps.
 
     Raises: any ImbikError; what was finished before stays finished.
     """

@@ -6,7 +6,8 @@ default written out. Knows nothing of what plug-ins do.
 
 from imbik.recipe.load import build, load_recipe
 from imbik.recipe.meaning import explain
+from imbik.recipe.schema import json_schema, schema_text
 from imbik.recipe.sections import Recipe
-from imbik.recipe.write import json_schema, to_yaml
+from imbik.recipe.write import to_yaml
 
-__all__ = ["Recipe", "build", "explain", "json_schema", "load_recipe", "to_yaml"]
+__all__ = ["Recipe", "build", "explain", "json_schema", "load_recipe", "schema_text", "to_yaml"]

@@ -1,4 +1,4 @@
-"""A recipe for people and editors: YAML with every default written out, JSON Schema.
+"""A recipe for people: YAML with every default written out.
 
 Enters: a Recipe. Leaves: text. What is written loads again to an equal recipe.
 """
@@ -81,18 +81,3 @@ def _absolute(value: Any, base: Path) -> Any:
         return value
     path = base / Path(value).expanduser()
     return str(path.resolve()) if path.exists() else value
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of a recipe as people write it (`use: NAME` blocks, `from:`)."""
-    schema = Recipe.model_json_schema(by_alias=True)
-    schema["properties"].pop("base", None)
-    schema["$defs"]["Samples"] = {"anyOf": [{"type": "integer", "minimum": 1}, schema["$defs"]["Samples"]]}
-    schema["$defs"]["PluginBlock"] = {
-        "title": "plug-in",
-        "anyOf": [
-            {"type": "string"},
-            {"type": "object", "properties": {"use": {"type": "string"}}, "required": ["use"]},
-        ],
-    }
-    return {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "imbik recipe"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from imbik.core.files import make_private
 from imbik.train.course import Point
 
 
@@ -26,6 +27,7 @@ class Board:
 
             purge = self.begun + 1 if self.begun else None
             self._writer = SummaryWriter(str(self.folder), purge_step=purge)
+            make_private(self.folder)
         self._writer.add_scalar("loss/train", point.train_loss, point.step)
         if point.validation_loss is not None:
             self._writer.add_scalar("loss/validation", point.validation_loss, point.step)

@@ -9,6 +9,8 @@ import pytest
 
 from imbik.core.errors import InputError
 from imbik.core.types import NumberReference, Sensitivity
+from imbik.tasks.problems.generator import WITHHELD
+from imbik.tasks.sources.embedded import Embedded
 
 
 def test_sets_are_what_was_asked_for(load: Any) -> None:
@@ -20,6 +22,12 @@ def test_sets_are_what_was_asked_for(load: Any) -> None:
     assert len({task.category for task in tasks}) >= 8
     assert len({task.id for task in tasks}) == len({task.text for task in tasks}) == 95
     assert load(wanted, kind="math").tasks[:60] == load({**wanted, "test": 0}, kind="math").tasks[:60]
+
+
+def test_every_held_out_set_is_explained() -> None:
+    named = Embedded.Settings.model_fields.keys() - {"pool", "seed"}
+    assert Embedded.sets.keys() == named
+    assert f"({WITHHELD[0]} to {WITHHELD[-1]})" in Embedded.sets["C"]
 
 
 def test_parts_by_name(read: Any) -> None:

@@ -46,7 +46,8 @@ class TextSettings(PathSettings):
 class RowSource(Protocol):
     """The contract of a source; built as `Source(settings)`.
 
-    `version` is raised when the same files would give other rows; `sensitivity` overrules the recipe.
+    `version` is raised when the same files would give other rows; `sensitivity` overrules the recipe. A source with
+    held-out sets of its own may say in `sets`, name to words, what each of them is; the report repeats it.
     """
 
     version: int

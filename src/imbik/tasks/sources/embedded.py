@@ -6,7 +6,7 @@ Enters: how many of each set. Leaves: pool rows (free for the recipe's `split:`)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -33,6 +33,11 @@ class Embedded:
 
     version = GENERATOR_VERSION
     sensitivity: Sensitivity | None = Sensitivity.PUBLIC
+    sets: Mapping[str, str] = {
+        "test": "set A: phrasings as in training; names, things and combinations of numbers that training never had",
+        "B": "phrasings that training never had",
+        "C": "phrasings as in training; numbers from an interval (41 to 46) that training never had",
+    }
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from imbik.core.errors import InputError
 from imbik.core.types import Sensitivity
+from imbik.recipe.schema import SCHEMA_FILE
 from imbik.tasks.rows import Quarantined, Row
 from imbik.tasks.sources import SETS, PathSettings, located
 
@@ -19,7 +20,7 @@ _PART = re.compile(rf"^({'|'.join(SETS)})(?![a-z])", re.IGNORECASE)
 
 
 class Folder:
-    """Rows of all data files in a folder and below; hidden files are passed over."""
+    """Rows of all data files in a folder and below; hidden files and a recipe's schema are passed over."""
 
     version = 1
     sensitivity: Sensitivity | None = None
@@ -42,7 +43,7 @@ class Folder:
                 next="correct the path in the recipe; paths are relative to the recipe's folder",
             )
         every = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _hidden(path, folder)]
-        found = [path for path in every if path.suffix.lower() in SUFFIXES]
+        found = [path for path in every if path.suffix.lower() in SUFFIXES and path.name != SCHEMA_FILE]
         if not found:
             raise InputError(
                 f"this folder holds no data files ({', '.join(SUFFIXES)})",
