@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -85,12 +85,14 @@ class Inspection:
 
 @dataclass(frozen=True)
 class _Found:
-    """The kind that fits, where its roles stand, and what of it was judged from values."""
+    """The kind that fits, where its roles stand, what of it was judged from values, and how rows are marked."""
 
     kind: str
     plan: Plan
     guessed: Sequence[str] = ()
     notes: Sequence[str] = ()
+    language: str = ""
+    sensitivity: str = ""
 
 
 def inspect(
@@ -113,9 +115,27 @@ def inspect(
     if not asks(found.plan):
         raise _undecided(path, rows)
     language = guess_language([question_text(row, found.plan) for row in rows[:300]], list(rows[0].values))
-    counted = _count(chain(start, stream), _builder(path, kind or found.kind, found.plan, language, marks))
+    found = replace(found, kind=kind or found.kind, language=language, sensitivity=marks)
+    counted = _count(chain(start, stream), _builder(path, found))
     if not counted.used:
         raise _none_usable(path, counted.bad[0])
+    return _described(path, base, source, found, counted)
+
+
+def question_text(row: Row, plan: Plan) -> str:
+    """The text of a row's question, '' where it has none."""
+    try:
+        if "messages" in plan:
+            turns = parse_messages(value_at(row.values, plan["messages"]))
+            return "\n".join(turn.content for turn in turns)
+        roles = ("instruction", "passage", "prompt", "document", "premise", "hypothesis")
+        return "\n\n".join(_text(row, plan, role) for role in roles if role in plan).strip()
+    except BadRowError:
+        return ""
+
+
+def _described(path: str | Path, base: Path, source: RowSource, found: _Found, counted: _Counted) -> Inspection:
+    """All that was found, with the figures of the usable rows."""
     rows = counted.used
     questions = [text for row in rows if (text := question_text(row, found.plan))]
     answers = [text for row in rows if (text := _answer(row, found.plan))]
@@ -130,10 +150,10 @@ def inspect(
         bad_rows=counted.bad_rows,
         columns=_columns(rows, found.plan),
         roles=found.plan,
-        kind=kind or found.kind,
-        labels=dict(Counter(answers).most_common()) if (kind or found.kind) == "classification" else {},
+        kind=found.kind,
+        labels=dict(Counter(answers).most_common()) if found.kind == "classification" else {},
         answered=counted.answered,
-        language=language,
+        language=found.language,
         median_length=sizes[len(sizes) // 2],
         longest=sizes[-1],
         sets=counted.sets,
@@ -141,20 +161,8 @@ def inspect(
         notes=(*source.notes, *found.notes),
         bad_examples=tuple(counted.bad),
         guessed=found.guessed,
-        sensitivity=marks,
+        sensitivity=found.sensitivity,
     )
-
-
-def question_text(row: Row, plan: Plan) -> str:
-    """The text of a row's question, '' where it has none."""
-    try:
-        if "messages" in plan:
-            turns = parse_messages(value_at(row.values, plan["messages"]))
-            return "\n".join(turn.content for turn in turns)
-        roles = ("instruction", "passage", "prompt", "document", "premise", "hypothesis")
-        return "\n\n".join(_text(row, plan, role) for role in roles if role in plan).strip()
-    except BadRowError:
-        return ""
 
 
 @dataclass
@@ -186,10 +194,10 @@ def _count(stream: Iterator[Row | Quarantined], builder: Builder) -> _Counted:
     return counted
 
 
-def _builder(path: str | Path, kind: str, plan: Plan, language: str, sensitivity: str) -> Builder:
+def _builder(path: str | Path, found: _Found) -> Builder:
     """What makes tasks of the rows under the recipe that would be proposed."""
-    tasks = {"source": str(path), "kind": kind, "columns": dict(plan), "language": language}
-    tasks |= {"sensitivity": sensitivity} if sensitivity else {}
+    tasks = {"source": str(path), "kind": found.kind, "columns": dict(found.plan), "language": found.language}
+    tasks |= {"sensitivity": found.sensitivity} if found.sensitivity else {}
     student = {"architecture": "llama"}
     recipe = build({"name": "look", "tasks": tasks, "generate": {"from": "reference"}, "student": student})
     return Builder(recipe.tasks, make("tasks/kinds", recipe.tasks.kind), RecordedAnswers(recipe))
