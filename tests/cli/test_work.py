@@ -166,7 +166,7 @@ def test_gc_removes_what_was_replaced(trained: Path, imbik: Imbik, monkeypatch: 
     monkeypatch.chdir(trained)
     ended = imbik("run", "runs/my-run", "-q", "--from", "evaluate")
     assert ended.code == ExitCode.DONE
-    assert "1 old outputs" in imbik("gc", "--dry-run").out
+    assert "1 old output," in imbik("gc", "--dry-run").out
     assert "freed" in imbik("gc", "my-run").out
     assert imbik("gc").out == "nothing to remove\n"
 

@@ -17,7 +17,7 @@ import yaml
 
 from imbik.advise.propose import Proposal, propose, size_of
 from imbik.advise.recipe_text import recipe_text, teacher_text
-from imbik.advise.summary import clock
+from imbik.advise.summary import clock, counted
 from imbik.advise.terminal import safe
 from imbik.core.errors import InputError, UsageError
 from imbik.core.files import write_text
@@ -138,7 +138,7 @@ def _words(found: Inspection, proposal: Proposal, seconds: float) -> Iterator[st
     """What was seen and decided, for a person."""
     encoding = f", {found.encoding}" if found.encoding else ""
     bad = f", {found.bad_rows:,} of them unusable (they go to quarantine with the reason)" if found.bad_rows else ""
-    yield f"{safe(found.path)}: {found.format}{encoding}, {found.rows:,} rows{bad}, language {found.language}"
+    yield f"{safe(found.path)}: {found.format}{encoding}, {counted(found.rows, 'row')}{bad}, language {found.language}"
     roles = ", ".join(f"{safe(column)} is the {role}" for role, column in found.roles.items())
     yield f"kind: {found.kind}; {roles or 'columns as they are'}" + _how_many_labels(found)
     if found.guessed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imbik.advise.runs import recipe_of
+from imbik.advise.summary import counted
 from imbik.core.errors import UsageError
 from imbik.core.runfolder import RunFolder
 from imbik.recipe.sections import Review
@@ -23,7 +24,8 @@ def standing(run: RunFolder) -> str:
     if not found.shown:
         return f"{run.name}: no rows are shown to experts yet; imbik run chooses them when stage refine is done"
     given = found.wanted - found.missing
-    words = f"{run.name}: {found.shown:,} rows shown ({shown_path(run)}), {given:,} of {found.wanted:,} verdicts there"
+    shown = f"{counted(found.shown, 'row')} shown ({shown_path(run)})"
+    words = f"{run.name}: {shown}, {given:,} of {found.wanted:,} verdicts there"
     if found.newer:
         words += f"; {found.newer:,} are newer than the run has used: imbik run RECIPE --with-reviews includes them"
     return words

@@ -26,6 +26,11 @@ def clock(seconds: float) -> str:
     return f"{hours} h {minutes:02d} m" if hours else f"{minutes} m {rest:02d} s" if minutes else f"{rest} s"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `1,200 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def stage_rows(result: RunResult) -> list[tuple[str, ...]]:
     """One row a stage, and the total of what was done now."""
     rows: list[tuple[str, ...]] = []

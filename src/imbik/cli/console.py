@@ -55,10 +55,12 @@ def finish(result: RunResult, *, dry_run: bool, quiet: bool) -> None:
     """
     _tell(result, dry_run=dry_run, quiet=quiet)
     if result.held_back and not dry_run:
+        from imbik.advise.summary import counted
         from imbik.core.errors import BlockedError
 
         raise BlockedError(
-            f"the privacy gate held {result.held_back:,} answers back; the stages finished without them stay finished",
+            f"the privacy gate held {counted(result.held_back, 'answer')} back; the stages finished without "
+            "them stay finished",
             where=result.run.name,
             next=f"`imbik show {shown(result.run)} generate` shows some, with the reason and what opens the way",
         )

@@ -25,13 +25,14 @@ def gc(
     """
     from imbik.advise.gc import collect
     from imbik.advise.runs import find_run, run_paths
+    from imbik.advise.summary import counted
     from imbik.core.runfolder import RunFolder, runs_folder
     from imbik.pipeline.preflight import size
 
     chosen = [find_run(run, runs)] if run else [RunFolder(path) for path in run_paths(runs_folder(runs))]
     found = collect(chosen, only_say=True)
     for item in found:
-        print(f"{item.run}: {item.outputs} old outputs, {size(item.bytes)}")
+        print(f"{item.run}: {counted(item.outputs, 'old output')}, {size(item.bytes)}")
     if not found:
         print("nothing to remove")
     elif dry_run:

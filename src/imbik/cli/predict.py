@@ -22,6 +22,7 @@ def predict(
 ) -> None:
     """Answer your own rows with the student of a run."""
     from imbik.advise.runs import find_run
+    from imbik.advise.summary import counted
     from imbik.cli.console import progress_for
     from imbik.core.errors import InputError
     from imbik.privacy.sensitivity import parse
@@ -37,8 +38,7 @@ def predict(
     problems = (
         f", {done.problems:,} with a problem (column `{done.columns['problem']}` says which)" if done.problems else ""
     )
-    rows = f"{done.rows:,} row{'' if done.rows == 1 else 's'}"
     print(
-        f"{output}: {rows}{problems}; the answers are {done.sensitivity.value} (the student is "
+        f"{output}: {counted(done.rows, 'row')}{problems}; the answers are {done.sensitivity.value} (the student is "
         f"{done.of_student.value}, your rows are {done.of_rows.value}: --sensitivity says how private they are)"
     )
