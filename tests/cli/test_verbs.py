@@ -91,7 +91,7 @@ def test_gc_of_all_runs_asks_first(
     monkeypatch.setattr(sys, "stdin", screen)
     ended = imbik("gc", *words)
     assert ended.code == code
-    assert "one: 1 old outputs, 1.5 kB" in ended.out
+    assert "one: 1 old output, 1.5 kB" in ended.out
     assert (tmp_path / "runs" / "one" / "old").exists() != gone
     assert (tmp_path / "runs" / "two" / "old").exists() != (gone and words != ("one",))
     assert ("freed" in ended.out) == (gone or words == ("--dry-run",))
