@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-import yaml
-
 from imbik.advise.propose import Proposal, propose, size_of
 from imbik.advise.recipe_text import recipe_text, teacher_text
 from imbik.advise.summary import clock, counted
@@ -22,6 +20,7 @@ from imbik.advise.terminal import safe
 from imbik.core.errors import InputError, UsageError
 from imbik.core.files import write_text
 from imbik.core.plugins import available, closest
+from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.pipeline import run
 from imbik.pipeline.rules import parameters
 from imbik.recipe import schema_text
@@ -77,8 +76,8 @@ def read_columns(text: str) -> dict[str, str]:
     Raises: UsageError for what is none.
     """
     try:
-        found = yaml.safe_load(text if text.lstrip().startswith("{") else f"{{{text}}}")
-    except yaml.YAMLError:
+        found, _ = read_yaml(text if text.lstrip().startswith("{") else f"{{{text}}}")
+    except YamlError:
         found = None
     if not isinstance(found, dict) or not all(isinstance(item, str) for pair in found.items() for item in pair):
         raise UsageError(

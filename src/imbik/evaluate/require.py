@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from imbik.core.errors import BarNotMetError, RecipeError
-from imbik.core.plugins import closest, load_plugin
+from imbik.core.plugins import PluginBlock, closest, load_plugin
 from imbik.core.types import Record
 from imbik.evaluate.findings import Bar
 from imbik.evaluate.scores import Interval, MetricScore, Scores
@@ -70,7 +70,7 @@ def check(recipe: Recipe) -> None:
 
     Raises: RecipeError naming the key and what was meant.
     """
-    known = ["retention", *metric_names(recipe), AGREEMENT]
+    known = ["retention", *(block.use for block in metric_blocks(recipe)), AGREEMENT]
     for bar in parse(recipe.evaluate.require):
         name = bar.name.partition("@")[0]
         if name not in known:
@@ -84,11 +84,10 @@ def check(recipe: Recipe) -> None:
             raise RecipeError(f"there is no system '{name}'; {closest(name, list(SYSTEMS))}", where="evaluate.against")
 
 
-def metric_names(recipe: Recipe) -> list[str]:
+def metric_blocks(recipe: Recipe) -> list[PluginBlock]:
     """The recipe's metrics, else those that fit its kind; the first is the one quoted."""
-    return [block.use for block in recipe.evaluate.metrics] or list(
-        load_plugin("tasks/kinds", recipe.tasks.kind.use).metrics
-    )
+    kind = load_plugin("tasks/kinds", recipe.tasks.kind.use)
+    return recipe.evaluate.metrics or [PluginBlock(use=name) for name in kind.metrics]
 
 
 def judge(require: Mapping[str, str], scores: Scores, metric: str) -> list[Bar]:

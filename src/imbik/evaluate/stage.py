@@ -19,7 +19,7 @@ from imbik.core import students
 from imbik.core.errors import InputError
 from imbik.core.files import digest
 from imbik.core.lineage import leaf
-from imbik.core.plugins import PluginBlock, identity, load_plugin, make
+from imbik.core.plugins import identity, load_plugin, make
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Books, Outcome, Sensitivity
 from imbik.evaluate import curves, require, samples, trail
@@ -29,7 +29,7 @@ from imbik.evaluate.compare import Comparison, compare
 from imbik.evaluate.findings import Findings, SampleRow
 from imbik.evaluate.metrics import Metric
 from imbik.evaluate.pages import HTML, hold_against, write_report
-from imbik.evaluate.require import AGREEMENT
+from imbik.evaluate.require import AGREEMENT, metric_blocks
 from imbik.evaluate.roster import roster
 from imbik.evaluate.scores import FOLDER, Scores
 from imbik.evaluate.systems import System
@@ -64,7 +64,7 @@ class EvaluateStage:
         measured = recipe.evaluate.model_dump(mode="json", exclude={"metrics", "batch_size", "require"})
         return {
             "evaluate": measured,  # bars are judged in `conclude`
-            "metrics": [identity("evaluate/metrics", block) for block in _metric_blocks(recipe)],
+            "metrics": [identity("evaluate/metrics", block) for block in metric_blocks(recipe)],
             "kind": identity("tasks/kinds", recipe.tasks.kind),
             "teachers": {name: [asker.identity(name), asker.sensitivity(name).value] for name in teachers},
             "generate": generate if teachers else {"max_tokens": recipe.generate.max_tokens},
@@ -130,12 +130,7 @@ def held_rows(recipe: Recipe, run: RunFolder) -> tuple[str, list[Held]]:
 
 def metrics_of(recipe: Recipe) -> dict[str, Metric]:
     """The recipe's metrics by name, else those that fit the kind; the first is the one quoted."""
-    return {block.use: cast(Metric, make("evaluate/metrics", block)) for block in _metric_blocks(recipe)}
-
-
-def _metric_blocks(recipe: Recipe) -> list[PluginBlock]:
-    kind = load_plugin("tasks/kinds", recipe.tasks.kind.use)
-    return recipe.evaluate.metrics or [PluginBlock(use=name) for name in kind.metrics]
+    return {block.use: cast(Metric, make("evaluate/metrics", block)) for block in metric_blocks(recipe)}
 
 
 def _ask(

@@ -28,13 +28,8 @@ class Plan:
     current: Manifest | None
 
 
-def input_roots(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[Stage]) -> dict[str, str]:
-    """Root of each input's output, by stage name (every input has run by now), and the state of inputs from outside."""
-    roots = {name: manifest.root for name, manifest in _manifests(stage, recipe, run, stages).items()}
-    return roots | dict(stage.outside(run)) if isinstance(stage, ReadsOutside) else roots
-
-
-def _manifests(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[Stage]) -> dict[str, Manifest]:
+def _input_manifests(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[Stage]) -> dict[str, Manifest]:
+    """The manifest of each input, by stage name (every input has run by now)."""
     folders = {item.name: item.folder for item in stages}
     found = {}
     for name in stage.inputs(recipe):
@@ -51,8 +46,11 @@ def _manifests(stage: Stage, recipe: Recipe, run: RunFolder, stages: Sequence[St
 
 def plan_stage(stage: Stage, recipe: Recipe, run: RunFolder, asker: Asker, stages: Sequence[Stage]) -> Plan:
     """What this stage would be made of now, and whether what lies there is that already."""
-    inputs = input_roots(stage, recipe, run, stages)
-    levels = {name: made.sensitivity.value for name, made in _manifests(stage, recipe, run, stages).items()}
+    made = _input_manifests(stage, recipe, run, stages)
+    inputs = {name: manifest.root for name, manifest in made.items()}
+    if isinstance(stage, ReadsOutside):
+        inputs |= stage.outside(run)
+    levels = {name: manifest.sensitivity.value for name, manifest in made.items()}
     settings = {"own": stage.settings(recipe, asker), "sensitivity of inputs": levels}
     wanted = stage_hash(stage.name, stage.version, settings, inputs)
     manifest = run.manifest(stage.folder)

@@ -32,7 +32,7 @@ _HOMES = {
 
 def is_set(name: str) -> bool:
     """Whether there is a key of this name in the environment or the keyring; its value goes nowhere."""
-    return bool(os.environ.get(name, "").strip() or _from_keyring(name))
+    return bool(_value(name))
 
 
 def find_key(name: str, endpoint: Endpoint, address: Address, operator: Operator) -> str:
@@ -69,7 +69,7 @@ def _not_there(name: str, endpoint: Endpoint) -> UsageError:
 
 
 def _read(name: str) -> str:
-    key = os.environ.get(name, "").strip() or _from_keyring(name)
+    key = _value(name)
     if not key:
         raise UsageError(
             f"the key {name} is not set", next=f"export {name}=…   or keep it with: keyring set imbik {name}"
@@ -77,6 +77,11 @@ def _read(name: str) -> str:
     if not key.isascii() or not key.isprintable() or " " in key:
         raise UsageError(f"the key {name} holds characters that no key has", next="copy it again")
     return key
+
+
+def _value(name: str) -> str:
+    """What the environment holds, else the keyring; '' where neither does."""
+    return os.environ.get(name, "").strip() or _from_keyring(name)
 
 
 def _from_keyring(name: str) -> str:

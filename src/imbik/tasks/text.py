@@ -122,15 +122,19 @@ def _named(path: Path, encoding: str) -> TextFile:
 
 def _decode_all(path: Path, codec: str) -> None:
     """Decode a whole file: its first bytes without mercy where characters are wide, the rest as it will be read."""
-    make = codecs.getincrementaldecoder(codec)
-    decoder = make(_errors(codec))
+    decoder = codecs.getincrementaldecoder(codec)(_errors(codec))
     with path.open("rb") as stream:
         if _errors(codec) == "replace":
-            make().decode(stream.read(_START))
+            _decode_start(stream.read(_START), codec)
             stream.seek(0)
         while chunk := stream.read(_CHUNK):
             decoder.decode(chunk)
     decoder.decode(b"", final=True)
+
+
+def _decode_start(start: bytes, codec: str) -> None:
+    """Decode the first bytes of a file; a letter that the cut went through is no error."""
+    codecs.getincrementaldecoder(codec)().decode(start)
 
 
 def _check_wide(path: Path, start: bytes, codec: str, name: str) -> None:
@@ -141,7 +145,7 @@ def _check_wide(path: Path, start: bytes, codec: str, name: str) -> None:
     if codec == "utf-8-sig":
         return
     try:
-        codecs.getincrementaldecoder(codec)().decode(start)
+        _decode_start(start, codec)
     except UnicodeDecodeError as error:
         raise InputError(
             f"begins like {name}, but its bytes from {error.start} on cannot be decoded as that: is this a text file?",
