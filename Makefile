@@ -10,7 +10,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS ?= train,data,dev
+EXTRAS ?= train,data,pdf,serving,dev
 JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 

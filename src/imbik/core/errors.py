@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     USAGE = 2  # the command, recipe or input is wrong
     BAR_NOT_MET = 3  # `evaluate.require` was not reached
     WAITING = 4  # waiting for people
-    BUDGET_SPENT = 5  # kept for budgets: the money or token budget is spent
+    BUDGET_SPENT = 5  # the budget is spent
     BLOCKED = 6  # the privacy gate held rows back
     LOCKED = 7  # another process writes this run
     UNREACHABLE = 8  # a teacher could not be reached
@@ -88,6 +88,12 @@ class TeacherUnreachableError(ImbikError):
     """A teacher's endpoint did not answer, or refused the key."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class BudgetSpentError(ImbikError):
+    """The recipe's budget does not cover the next question; what was answered is stored."""
+
+    exit_code = ExitCode.BUDGET_SPENT
 
 
 class LockedError(ImbikError):

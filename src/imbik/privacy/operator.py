@@ -8,8 +8,12 @@ Leaves: a frozen Operator that the gate asks. Without any file, only public rows
       - {host: 10.0.0.0/24, port: 8000, attestation: "our own GPU room, KVKK inventory no 12"}
       - {host: llm.sirket.lan, addresses: [10.0.1.7], ports: [443], attestation: "same"}
     external:
-      - {host: api.example.com, contract: "standard contract notified on 2026-01-05", accepts: internal,
-         keys: [EXAMPLE_API_KEY]}
+      - {host: api.example.com, contract: "standard contract notified on 2026-01-05", country: IE, accepts: internal,
+         accepts_cleaned: confidential, keys: [EXAMPLE_API_KEY]}
+    controller: "Örnek A.Ş., VERBİS 1234567"
+    declassifiers: [ayse, mehmet]
+    retention: {confidential: 365, special: 90}
+    anchors: [ed25519:…]
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ from imbik.privacy.trust import config_folder, fingerprint, pinned
 SYSTEM_FILE = Path("/etc/imbik/operator.yaml")
 FILE_NAME = "operator.yaml"
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
-_WRITTEN = ("local", "external", "unlisted")  # what an operator may write; the other fields say which file it was
+_NOT_WRITTEN = {"path", "hash", "ignored"}  # fields that say which file it was; an operator writes all others
 _KEYS = "names of keys that may be shown there, beside the provider's own and those that begin with IMBIK_"
 
 
@@ -84,18 +88,38 @@ class ExternalEndpoint(_Part):
     host: str = Field(min_length=1, description="host name as in the URL")
     ports: tuple[int, ...] = Field((443,), min_length=1, description="the ports allowed")
     contract: str = Field(min_length=1, description="what makes the transfer lawful (KVKK art. 9)")
+    country: str = Field("", pattern=r"^([A-Z]{2})?$", description="where it is (ISO 3166-1, such as IE)")
+    region: str = Field("", description="the provider's name for the place, such as swedencentral")
     accepts: Sensitivity = Field(Sensitivity.PUBLIC, description="highest sensitivity of rows as they are")
+    accepts_cleaned: Sensitivity = Field(
+        Sensitivity.PUBLIC, description="the same for pseudonymised or redacted rows, where higher than `accepts`"
+    )
     keys: tuple[KeyName, ...] = Field((), description=_KEYS)
 
     @model_validator(mode="after")
     def _never_special(self) -> ExternalEndpoint:
-        if self.accepts is Sensitivity.SPECIAL:
-            raise ValueError("special rows (KVKK art. 6) never leave: accept confidential at most")
+        if Sensitivity.SPECIAL in {self.accepts, self.accepts_cleaned}:
+            raise ValueError("special rows (KVKK art. 6) never leave, cleaned or not: accept confidential at most")
         return self
 
     def covers(self, endpoint: Endpoint) -> bool:
         """Whether this line speaks of the endpoint."""
         return self.host.lower() == endpoint.host and endpoint.port in self.ports
+
+
+class Detectors(_Part):
+    """Which detectors of personal data look at rows: all that ship with imbik, unless the operator says otherwise."""
+
+    add: tuple[str, ...] = Field((), description="further detector plug-ins, such as presidio")
+    leave_out: tuple[str, ...] = Field((), description="detectors that do not raise a row's sensitivity here")
+
+
+class Retention(_Part):
+    """After how many days rows of a level are destroyed (`imbik privacy retain`); unset levels are kept."""
+
+    internal: int | None = Field(None, ge=1, description="days")
+    confidential: int | None = Field(None, ge=1, description="days")
+    special: int | None = Field(None, ge=1, description="days")
 
 
 class Operator(_Part):
@@ -104,6 +128,11 @@ class Operator(_Part):
     local: tuple[LocalEndpoint, ...] = ()
     external: tuple[ExternalEndpoint, ...] = ()
     unlisted: Literal["public", "nothing"] = "public"
+    controller: str = Field("", description="who answers for the data (veri sorumlusu), for the certificate")
+    declassifiers: tuple[str, ...] = Field((), description="people of whom two together may lower a row's sensitivity")
+    detectors: Detectors = Field(default_factory=Detectors, description="which detectors look at rows")
+    retention: Retention = Field(default_factory=Retention, description="after how many days rows are destroyed")
+    anchors: tuple[str, ...] = Field((), description="public keys (ed25519:BASE64) that may sign the audit's head")
     path: Path | None = None
     hash: str = ""
     ignored: str = Field("", description="an operator's file that lies beside the recipe and was not trusted")
@@ -166,8 +195,9 @@ def _typed(content: Any, path: Path, sha: str) -> Operator:
     """The file's content as an Operator; a key that nothing here reads is refused: it would seem to act."""
     if not isinstance(content, dict):
         raise OperatorFileError("an operator's file is a mapping (local, external, …)", where=str(path))
-    if unknown := [str(key) for key in content if key not in _WRITTEN]:
-        raise OperatorFileError(f"unknown key '{unknown[0]}'; {closest(unknown[0], list(_WRITTEN))}", where=str(path))
+    known = [key for key in Operator.model_fields if key not in _NOT_WRITTEN]
+    if unknown := [str(key) for key in content if key not in known]:
+        raise OperatorFileError(f"unknown key '{unknown[0]}'; {closest(unknown[0], known)}", where=str(path))
     try:
         return Operator.model_validate({**content, "path": path, "hash": sha})
     except ValidationError as error:
