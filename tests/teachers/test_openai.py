@@ -93,7 +93,7 @@ def test_a_key_in_the_place_of_its_name_is_refused_and_not_repeated(key: object)
 
 def test_identity_is_what_shapes_answers_and_nothing_else() -> None:
     same = made().identity
-    assert made(concurrency=1, timeout=9, price={"input": 1}, key="A_API_KEY").identity == same
+    assert made(concurrency=1, timeout=9, price={"input": 1, "output": 2}, key="A_API_KEY").identity == same
     for changed in ({"model": "b"}, {"base_url": "http://127.0.0.1:8001/v1"}, {"extra": {"a": 1}}, {"sampling": False}):
         assert made(**changed).identity != same
     here = made(served_as="llama-3-70b fp8")
@@ -109,7 +109,7 @@ def test_identity_is_what_shapes_answers_and_nothing_else() -> None:
         ({"extra": {"messages": []}}, "'messages' is set by imbik"),
         ({"modell": "a"}, "did you mean 'model'"),
         ({"concurrency": 0}, "concurrency"),
-        ({"price": {"input": 1, "currency": "EUR"}}, "unknown key 'price.currency'"),
+        ({"price": {"input": 1, "output": 2, "currency": "EUR"}}, "unknown key 'price.currency'"),
     ],
 )
 def test_wrong_settings_are_said(settings: dict[str, Any], what: str) -> None:
@@ -244,8 +244,26 @@ def test_cost_is_exact() -> None:
     teacher = made(price={"input": "2.5", "output": "10"})
     message = reply({"content": "a"}, usage={"prompt_tokens": 3, "completion_tokens": 7})
     assert teacher.read(message).cost == Decimal("0.0000775")
+    cached = {"prompt_tokens": 3, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 2}}
+    found = teacher.read(reply({"content": "a"}, usage=cached))
+    assert (found.usage.cached_tokens, found.cost) == (2, Decimal("0.0000775"))
+    hit = {"prompt_tokens": 3, "completion_tokens": 7, "prompt_cache_hit_tokens": 99}
+    assert teacher.read(reply({"content": "a"}, usage=hit)).usage.cached_tokens == 3
     odd = reply({"content": "a"}, usage={"prompt_tokens": None, "completion_tokens": "7"})
     assert teacher.read(odd).cost == 0
+
+
+def test_a_price_is_the_recipes_else_the_list_price_else_unknown() -> None:
+    assert made().price is None
+    assert made().cost_at_most(QUESTION) is None
+    home = {"base_url": "https://api.openai.com/v1", "model": "gpt-4o"}
+    listed, own = made(**home), made(**home, price={"input": 1, "output": 2})
+    assert listed.price is not None
+    assert own.price is not None
+    assert (listed.price.output, own.price.output) == (10, 2)
+    most = own.cost_at_most(QUESTION)
+    assert most is not None
+    assert most > 2 * Decimal(1024) / 1_000_000
 
 
 def test_log_probabilities_are_kept() -> None:

@@ -157,10 +157,15 @@ class Outcome(StrEnum):
 
 
 class Usage(Record, frozen=True, kw_only=True):
-    """Tokens read and written, as the teacher counted them."""
+    """Tokens read and written, as the teacher counted them.
+
+    Of the tokens read, `cached_tokens` came from the provider's cache and `written_tokens` went into it.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    written_tokens: int = 0
 
 
 class TokenLogprob(Record, frozen=True, kw_only=True):

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from imbik.core.plugins import PluginBlock, typed_settings
 from imbik.core.types import Completion, Question, Sensitivity
+from imbik.teachers.catalogue.prices import Price
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,13 @@ class WireResponse:
 
 @runtime_checkable
 class ServedTeacher(Protocol):
-    """A teacher behind an HTTP endpoint."""
+    """A teacher behind an HTTP endpoint. `price` is None where it is not known, which is not the same as free."""
 
     identity: str
     url: str
     concurrency: int
     timeout: float
+    price: Price | None
 
     def request(self, question: Question) -> WireRequest:
         """The question in the wire format."""
@@ -67,6 +70,10 @@ class ServedTeacher(Protocol):
 
     def read(self, response: WireResponse) -> Completion:
         """The completion in the response; anything that is not a good answer becomes a typed outcome, never a raise."""
+        ...
+
+    def cost_at_most(self, question: Question) -> Decimal | None:
+        """The most that one request for this question can cost, in USD; None where the price is not known."""
         ...
 
 

@@ -22,6 +22,7 @@ from imbik.core.types import Completion, Outcome, Question, TokenLogprob, Usage
 from imbik.privacy.addresses import endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
 from imbik.teachers._thinking import split_thinking
+from imbik.teachers.catalogue.prices import Price, price_of
 
 _HOME = "https://api.openai.com/v1"
 _OWN_FIELDS = {
@@ -40,13 +41,6 @@ _KEY_LIKE = re.compile(r"(sk-|Bearer\s+)\S+")
 _HEADERS = {"Content-Type": "application/json"}
 
 
-class Price(PluginSettings):
-    """What a million tokens cost in US dollars; exact decimals."""
-
-    input: Decimal = Field(Decimal(0), ge=0, description="USD per million tokens read")
-    output: Decimal = Field(Decimal(0), ge=0, description="USD per million tokens written")
-
-
 class OpenAITeacher:
     """A served teacher behind a chat-completions endpoint; see the module's docstring."""
 
@@ -62,7 +56,9 @@ class OpenAITeacher:
         concurrency: int = Field(64, ge=1, le=4096, description="requests at a time at most; fewer when it refuses")
         timeout: float = Field(300.0, gt=0, description="seconds for one request")
         extra: dict[str, Any] = Field({}, description="further fields of the request's body")
-        price: Price | None = Field(None, description="price of a million tokens in USD, for the spend shown")
+        price: Price | None = Field(
+            None, description="price of a million tokens in USD (default: the list price where it is known)"
+        )
         top_logprobs: int = Field(0, ge=0, le=20, description="alternatives to ask for at each token (0: none)")
         sampling: bool = Field(True, description="send temperature, top_p and seed (some reasoning models refuse them)")
         limit: Literal["", "max_tokens", "max_completion_tokens"] = Field(
@@ -83,6 +79,7 @@ class OpenAITeacher:
         self.concurrency, self.timeout = settings.concurrency, settings.timeout
         self._key = settings.key or ("OPENAI_API_KEY" if home else "")
         self._limit = settings.limit or ("max_completion_tokens" if home else "max_tokens")
+        self.price = settings.price or price_of(self._endpoint.host, settings.model)
         self.identity = self._identity()
 
     def request(self, question: Question) -> WireRequest:
@@ -122,6 +119,10 @@ class OpenAITeacher:
             return _malformed("the reply holds no message")
         return self._completion(choices[0], message, _usage(body))
 
+    def cost_at_most(self, question: Question) -> Decimal | None:
+        """The most that one request can cost, in USD."""
+        return self.price.at_most(question) if self.price else None
+
     def _completion(self, choice: dict[str, Any], message: dict[str, Any], usage: Usage) -> Completion:
         thought = split_thinking(_text(message.get("content")))
         outside = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
@@ -133,15 +134,9 @@ class OpenAITeacher:
             outcome=outcome,
             reason=reason,
             usage=usage,
-            cost=self._cost(usage),
+            cost=self.price.cost(usage) if self.price else Decimal(0),
             logprobs=_logprobs(choice.get("logprobs")),
         )
-
-    def _cost(self, usage: Usage) -> Decimal:
-        price = self.settings.price
-        if price is None:
-            return Decimal(0)
-        return (usage.input_tokens * price.input + usage.output_tokens * price.output) / 1_000_000
 
     def _identity(self) -> str:
         """Who answers, and how: provider and model (or what the operator says is served), and the extra fields."""
@@ -212,7 +207,10 @@ def _usage(body: dict[str, Any]) -> Usage:
     usage = body.get("usage")
     if not isinstance(usage, dict):
         return Usage()
-    return Usage(input_tokens=_count(usage.get("prompt_tokens")), output_tokens=_count(usage.get("completion_tokens")))
+    read, details = _count(usage.get("prompt_tokens")), usage.get("prompt_tokens_details")
+    kept = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
+    kept = kept or _count(usage.get("prompt_cache_hit_tokens"))
+    return Usage(input_tokens=read, output_tokens=_count(usage.get("completion_tokens")), cached_tokens=min(kept, read))
 
 
 def _count(value: object) -> int:
