@@ -35,7 +35,12 @@ _encoder = msgspec.json.Encoder()
 
 
 class AuditLine(Record, frozen=True, kw_only=True):
-    """One line. `rows` are keyed ids; `torn` is set only where this line names a torn one before it."""
+    """One line. `rows` are keyed ids; `torn` is set only where this line names a torn one before it.
+
+    `cleaned` says how the rows were made sendable (`pseudonymised` or `redacted`). `detectors` names those that looked,
+    with their versions (`iban 1, tckn 2`), once for all lines that follow: a line of event `detectors` holds it.
+    Later fields are only ever added, and a line leaves out what is empty, so a chain written before still verifies.
+    """
 
     n: int
     time: str
@@ -50,6 +55,8 @@ class AuditLine(Record, frozen=True, kw_only=True):
     rows: tuple[str, ...] = ()
     operator: str = ""
     torn: str = ""
+    cleaned: str = ""
+    detectors: str = ""
 
 
 class Entry(NamedTuple):
@@ -64,6 +71,8 @@ class Entry(NamedTuple):
     rows: tuple[str, ...]
     operator: str
     event: str = "decision"
+    cleaned: str = ""
+    detectors: str = ""
 
 
 class Head(Record, frozen=True, kw_only=True):
@@ -126,6 +135,8 @@ class Audit:
             reason=entry.reason,
             rows=tuple(self.keyed(row) for row in entry.rows),
             operator=entry.operator,
+            cleaned=entry.cleaned,
+            detectors=entry.detectors,
         )
 
     @contextmanager
