@@ -39,6 +39,8 @@ class AuditLine(Record, frozen=True, kw_only=True):
 
     `cleaned` says how the rows were made sendable (`pseudonymised` or `redacted`). `detectors` names those that looked,
     with their versions (`iban 1, tckn 2`), once for all lines that follow: a line of event `detectors` holds it.
+    `found` are the detectors by which the rows rose above `marked`, the level their owner gave them; `declassified` is
+    set where two people decided that what was found may go.
     Later fields are only ever added, and a line leaves out what is empty, so a chain written before still verifies.
     """
 
@@ -57,6 +59,9 @@ class AuditLine(Record, frozen=True, kw_only=True):
     torn: str = ""
     cleaned: str = ""
     detectors: str = ""
+    marked: str = ""
+    found: tuple[str, ...] = ()
+    declassified: bool = False
 
 
 class Entry(NamedTuple):
@@ -73,6 +78,9 @@ class Entry(NamedTuple):
     event: str = "decision"
     cleaned: str = ""
     detectors: str = ""
+    marked: str = ""
+    found: tuple[str, ...] = ()
+    declassified: bool = False
 
 
 class Head(Record, frozen=True, kw_only=True):
@@ -137,6 +145,9 @@ class Audit:
             operator=entry.operator,
             cleaned=entry.cleaned,
             detectors=entry.detectors,
+            marked=entry.marked,
+            found=entry.found,
+            declassified=entry.declassified,
         )
 
     @contextmanager
