@@ -35,6 +35,22 @@ class Even:
 '''
 
 
+PRESETS = """
+[four]
+use = "even"
+summary = "Four at least."
+date = 2026-01-01
+docs = "https://example.org"
+settings = { at_least = 4 }
+[wrong]
+use = "even"
+summary = "Wrong."
+date = 2026-01-01
+docs = "https://example.org"
+settings = { at_most = 4 }
+"""
+
+
 @pytest.fixture
 def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A group of plug-ins of its own, in a package `imbik_probe`."""
@@ -43,14 +59,16 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (folder / "even.py").write_text(PLUGIN)
     (folder / "two.py").write_text(PLUGIN + "\n\nclass Odd(Even):\n    pass\n")
     (folder / "_hidden.py").write_text("raise RuntimeError")
+    (folder / "presets.toml").write_text(PRESETS)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(plugins, "_package", lambda group: f"imbik_probe.{group}")
     monkeypatch.setattr(plugins, "files", lambda _: tmp_path / "imbik_probe")
-    available.cache_clear()
-    load_plugin.cache_clear()
+    caches = (available, load_plugin, plugins.presets)
+    for cached in caches:
+        cached.cache_clear()
     yield "checks"
-    available.cache_clear()
-    load_plugin.cache_clear()
+    for cached in caches:
+        cached.cache_clear()
     for name in [name for name in sys.modules if name.startswith("imbik_probe")]:
         del sys.modules[name]
 
@@ -58,7 +76,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_listing_reads_the_first_line_and_imports_nothing(group: str) -> None:
     found = available(group)
     assert found["even"].summary == "Keeps even numbers."
-    assert set(found) == {"even", "two"}
+    assert set(found) == {"even", "two", "four", "wrong"}
     assert "imbik_probe.checks.even" not in sys.modules
 
 
@@ -70,8 +88,22 @@ def test_a_plugin_is_built_with_its_settings(group: str) -> None:
 def test_a_misspelt_name_is_answered_with_what_exists(group: str) -> None:
     with pytest.raises(PluginError, match="did you mean 'even'"):
         load_plugin(group, "evn")
-    with pytest.raises(PluginError, match="known names: even, two"):
+    with pytest.raises(PluginError, match="known names: even, two, four, wrong"):
         load_plugin(group, "zzzzzz")
+
+
+def test_a_preset_is_a_plugin_with_other_defaults(group: str) -> None:
+    four = make(group, PluginBlock(use="four"))
+    assert (four.settings.at_least, make(group, PluginBlock(use="even")).settings.at_least) == (4, 2)
+    assert make(group, PluginBlock(use="four", raw={"at_least": 6})).settings.at_least == 6
+    assert available(group)["four"].summary == "Four at least."
+    with pytest.raises(PluginError, match="did you mean 'at_least'"):
+        make(group, PluginBlock(use="four", raw={"at_lest": 6}))
+
+
+def test_a_preset_that_sets_what_its_plugin_does_not_know_is_our_mistake(group: str) -> None:
+    with pytest.raises(ValueError, match="sets 'at_most', which even does not know"):
+        load_plugin(group, "wrong")
 
 
 def test_a_file_with_two_plugins_is_refused(group: str) -> None:

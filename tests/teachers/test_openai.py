@@ -93,6 +93,7 @@ def test_a_key_in_the_place_of_its_name_is_refused_and_not_repeated(key: object)
 
 def test_identity_is_what_shapes_answers_and_nothing_else() -> None:
     same = made().identity
+    assert same == "openai http://127.0.0.1:8000/v1 sahte"
     assert made(concurrency=1, timeout=9, price={"input": 1, "output": 2}, key="A_API_KEY").identity == same
     for changed in ({"model": "b"}, {"base_url": "http://127.0.0.1:8001/v1"}, {"extra": {"a": 1}}, {"sampling": False}):
         assert made(**changed).identity != same
@@ -132,6 +133,16 @@ def test_a_good_answer() -> None:
         {"content": "<think>2+2 dört eder</think>\n\nDört."},
         {"content": "<thinking>\n2+2 dört eder\n</thinking>Dört."},
         {"content": "2+2 dört eder</think>Dört."},
+        {"reasoning_content": "2+2 dört eder", "reasoning": "2+2 dört eder", "content": "Dört."},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "2+2 dört eder"}], "content": "Dört."},
+        {"reasoning_details": [{"type": "reasoning.summary", "summary": "2+2 dört eder"}], "content": "Dört."},
+        {"content": "<thought>2+2 dört eder</thought>Dört.", "extra_content": {"google": {"thought": True}}},
+        {
+            "content": [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "2+2 dört eder"}]},
+                {"type": "text", "text": "Dört."},
+            ]
+        },
         {"content": [{"type": "text", "text": "<think>2+2 dört eder</think>"}, {"type": "text", "text": "Dört."}]},
     ],
 )
@@ -264,6 +275,28 @@ def test_a_price_is_the_recipes_else_the_list_price_else_unknown() -> None:
     most = own.cost_at_most(QUESTION)
     assert most is not None
     assert most > 2 * Decimal(1024) / 1_000_000
+
+
+def test_reasoning_that_only_the_total_counts_is_paid_too() -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 110}
+    assert read({"content": "a"}, usage=usage).usage.output_tokens == 107
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict"),
+    [
+        ('{"type":"object","properties":{"n":{}},"required":["n"],"additionalProperties":false}', True),
+        ('{"type":"object","properties":{"n":{}},"required":["n"]}', False),
+        ('{"type":"object","properties":{"n":{}},"additionalProperties":false}', False),
+        ('{"type":"array","items":{"type":"object","properties":{}}}', False),
+        ("no schema at all", True),
+    ],
+)
+def test_a_schema_is_sent_as_the_response_format(schema: str, strict: bool) -> None:
+    sent = body(msgspec.structs.replace(QUESTION, schema=schema), structured="response_format")
+    form = sent["response_format"]["json_schema"]
+    assert (form["name"], form["strict"]) == ("answer", strict)
+    assert sent["messages"][-1]["content"] == "İki artı iki?"
 
 
 def test_log_probabilities_are_kept() -> None:

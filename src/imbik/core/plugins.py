@@ -2,7 +2,8 @@
 
 Enters: a group such as `refine/checks` and a name. Leaves: the file's one public class with a `Settings` model, typed
 settings, or an error that names what exists. Listing reads docstrings without importing, so it stays instant. Packages
-from elsewhere join through entry points of the group `imbik.GROUP` with dots (`imbik.refine.checks`).
+from elsewhere join through entry points of the group `imbik.GROUP` with dots (`imbik.refine.checks`). A preset (see
+`core.presets`) is a name too: another plug-in with other defaults.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from imbik.core.errors import PluginError
+from imbik.core.presets import Preset, read_presets, with_defaults
 from imbik.core.secrets import KEY_NAMES, is_key_name
 
 GROUPS = (
@@ -110,6 +112,13 @@ def _package(group: str) -> str:
 
 
 @cache
+def presets(group: str) -> dict[str, Preset]:
+    """The names of a group that are one of its plug-ins with other defaults."""
+    folder = files("imbik").joinpath(*group.split("/"))
+    return read_presets(folder) if folder.is_dir() else {}
+
+
+@cache
 def available(group: str) -> dict[str, PluginInfo]:
     """All plug-ins of a group by name, found by listing files; nothing is imported."""
     found: dict[str, PluginInfo] = {}
@@ -122,6 +131,8 @@ def available(group: str) -> dict[str, PluginInfo]:
         name = entry.name.removesuffix(".py")
         doc = ast.get_docstring(ast.parse(entry.read_text(encoding="utf-8"))) or ""
         found[name] = PluginInfo(group, name, doc.split("\n")[0], f"{_package(group)}.{name}")
+    for preset in presets(group).values():
+        found[preset.name] = PluginInfo(group, preset.name, preset.summary, f"{_package(group)}.{preset.use}")
     for point in entry_points(group=_package(group)):
         found.setdefault(point.name, PluginInfo(group, point.name, f"from {point.value}", point.value))
     return found
@@ -135,10 +146,12 @@ def closest(name: str, known: list[str]) -> str:
 
 @cache
 def load_plugin(group: str, name: str) -> type[Any]:
-    """Import the one public class of a plug-in file.
+    """Import the one public class of a plug-in file; of a preset, that class with the preset's defaults.
 
     Raises: PluginError when no plug-in of that name exists in the group.
     """
+    if preset := presets(group).get(name):
+        return with_defaults(load_plugin(group, preset.use), preset)
     known = available(group)
     if name not in known:
         raise PluginError(

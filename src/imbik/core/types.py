@@ -132,7 +132,10 @@ class Sampling(Record, frozen=True, kw_only=True):
 
 
 class Question(Record, frozen=True, kw_only=True):
-    """What is put to a teacher or judge: messages, how to draw, which of several samples, and for which row."""
+    """What is put to a teacher or judge: messages, how to draw, which of several samples, and for which row.
+
+    `schema` is the text of a JSON schema that the answer has to fit; empty where any text will do.
+    """
 
     messages: tuple[Message, ...]
     row: str
@@ -141,6 +144,7 @@ class Question(Record, frozen=True, kw_only=True):
     sample: int = 0
     choices: tuple[str, ...] = ()
     recorded: tuple[Recorded, ...] = ()
+    schema: str = ""
 
 
 class Outcome(StrEnum):

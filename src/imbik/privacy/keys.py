@@ -9,25 +9,36 @@ only where the operator's file lists the endpoint with that name. No key goes ov
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from functools import cache
 
 from imbik.core.errors import UsageError
+from imbik.core.plugins import presets
 from imbik.core.secrets import KEY_NAMES, is_key_name
 from imbik.privacy.addresses import Address, Endpoint
+from imbik.privacy.addresses import endpoint as endpoint_of
 from imbik.privacy.operator import Operator
 
 _OWN = "IMBIK_"
-_HOMES = {
-    "OPENAI_API_KEY": "api.openai.com",
-    "ANTHROPIC_API_KEY": "api.anthropic.com",
-    "DEEPSEEK_API_KEY": "api.deepseek.com",
-    "FIREWORKS_API_KEY": "api.fireworks.ai",
-    "GEMINI_API_KEY": "generativelanguage.googleapis.com",
-    "MISTRAL_API_KEY": "api.mistral.ai",
-    "OPENROUTER_API_KEY": "openrouter.ai",
-    "GROQ_API_KEY": "api.groq.com",
-    "TOGETHER_API_KEY": "api.together.xyz",
-    "XAI_API_KEY": "api.x.ai",
+_FORMATS: Mapping[str, tuple[str, ...]] = {
+    "OPENAI_API_KEY": ("api.openai.com",),
+    "ANTHROPIC_API_KEY": ("api.anthropic.com",),
+    "AZURE_OPENAI_API_KEY": (".openai.azure.com",),
 }
+
+
+@cache
+def homes() -> Mapping[str, tuple[str, ...]]:
+    """Key name -> the hosts of the provider whose key it is (`.name`: all hosts below it).
+
+    Those of the wire formats, and those of the teachers' presets, which ship with imbik: no recipe adds to them.
+    """
+    found = {**_FORMATS}
+    for preset in presets("teachers").values():
+        if name := preset.settings.get("key"):
+            address = preset.settings.get("base_url")
+            found[name] = preset.hosts or ((endpoint_of(address).host,) if address else ())
+    return found
 
 
 def is_set(name: str) -> bool:
@@ -47,7 +58,7 @@ def find_key(name: str, endpoint: Endpoint, address: Address, operator: Operator
         )
     local, listed = operator.local_for(endpoint, address), operator.external_for(endpoint)
     named = any(name in line.keys for line in (local, listed) if line is not None)
-    if not (name.startswith(_OWN) or named or _HOMES.get(name) == endpoint.host):
+    if not (name.startswith(_OWN) or named or _at_home(name, endpoint)):
         raise _not_there(name, endpoint)
     if endpoint.scheme != "https" and local is None and not address.is_loopback:
         raise UsageError(
@@ -57,10 +68,22 @@ def find_key(name: str, endpoint: Endpoint, address: Address, operator: Operator
     return _read(name)
 
 
+def _at_home(name: str, endpoint: Endpoint) -> bool:
+    """Whether the endpoint is the provider's whose key this is."""
+    return any(
+        endpoint.host.endswith(host) if host.startswith(".") else endpoint.host == host
+        for host in homes().get(name, ())
+    )
+
+
 def _not_there(name: str, endpoint: Endpoint) -> UsageError:
     """A recipe alone cannot send this key there."""
-    home = _HOMES.get(name)
-    what = f"{name} belongs to {home} and" if home else f"{name} is a key of somebody imbik does not know, which"
+    home = homes().get(name)
+    what = (
+        f"{name} belongs to {' and '.join(home)} and"
+        if home
+        else f"{name} is a key of somebody imbik does not know, which"
+    )
     return UsageError(
         f"{what} is not sent to {endpoint} on a recipe's word",
         next=f"export IMBIK_{name}=… with the key for this endpoint and write key: IMBIK_{name}, or let the operator's "

@@ -2,30 +2,39 @@
 
 Enters: a Question. Leaves: a request as data, and from the reply a Completion with reasoning and answer apart, a
 typed outcome, tokens, cost and log-probabilities. Does no I/O and holds no key. Wire format: OpenAI API reference,
-"Create chat completion"; `reasoning_content` as DeepSeek and vLLM send it, `reasoning` as OpenRouter does.
+"Create chat completion". `presets.toml` names endpoints that differ in a few fields.
 """
 
 from __future__ import annotations
 
-import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 from pydantic import Field
 
-from imbik.core.errors import PluginError, UsageError
+from imbik.core.errors import PluginError
 from imbik.core.files import digest_value
-from imbik.core.plugins import KeyName, PluginSettings
-from imbik.core.secrets import masked
-from imbik.core.types import Completion, Outcome, Question, TokenLogprob, Usage
-from imbik.privacy.addresses import endpoint
+from imbik.core.types import Completion, Question
+from imbik.privacy.addresses import Endpoint, endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
-from imbik.teachers._thinking import split_thinking
-from imbik.teachers.catalogue.prices import Price, price_of
+from imbik.teachers._chat import read_chat
+from imbik.teachers._wire import (
+    JSON_HEADERS,
+    WireSettings,
+    at_most,
+    checked_endpoint,
+    price_for,
+    refuse_taken,
+    schema_of,
+    served_name,
+    with_schema_told,
+)
+from imbik.teachers.catalogue.quirks import refuses_sampling
 
 _HOME = "https://api.openai.com/v1"
-_OWN_FIELDS = {
+_OWN_FIELDS = (
     "model",
     "messages",
     "max_tokens",
@@ -35,203 +44,128 @@ _OWN_FIELDS = {
     "seed",
     "stream",
     "n",
-}
-_FILTER_CODES = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "data_inspection_failed"}
-_KEY_LIKE = re.compile(r"(sk-|Bearer\s+)\S+")
-_HEADERS = {"Content-Type": "application/json"}
+)
+Structured = Literal["", "response_format", "guided_json", "json_schema", "json_object", "none"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where requests go, and with which key under which header."""
+
+    endpoint: Endpoint
+    base_url: str
+    url: str
+    key_name: str
+    key_header: str = "Authorization"
+    key_prefix: str = "Bearer "
 
 
 class OpenAITeacher:
     """A served teacher behind a chat-completions endpoint; see the module's docstring."""
 
-    class Settings(PluginSettings):
+    class Settings(WireSettings):
         """What the recipe may say."""
 
-        model: str = Field(min_length=1, description="the model's name at the endpoint")
         base_url: str = Field(_HOME, description="address of the API, usually ending in /v1")
-        key: KeyName = Field(
-            "", description="name of the key in the environment or keyring (default: OPENAI_API_KEY there)"
-        )
-        served_as: str = Field("", description="what is really served there, when the address may change")
-        concurrency: int = Field(64, ge=1, le=4096, description="requests at a time at most; fewer when it refuses")
-        timeout: float = Field(300.0, gt=0, description="seconds for one request")
-        extra: dict[str, Any] = Field({}, description="further fields of the request's body")
-        price: Price | None = Field(
-            None, description="price of a million tokens in USD (default: the list price where it is known)"
-        )
         top_logprobs: int = Field(0, ge=0, le=20, description="alternatives to ask for at each token (0: none)")
-        sampling: bool = Field(True, description="send temperature, top_p and seed (some reasoning models refuse them)")
+        logprobs: int = Field(20, ge=0, le=20, description="the most alternatives that the endpoint gives (0: none)")
+        seed: str = Field("seed", description="the field for a seed ('': the endpoint takes none)")
         limit: Literal["", "max_tokens", "max_completion_tokens"] = Field(
             "", description="the field for the length limit (default: what the endpoint takes)"
         )
+        structured: Structured = Field(
+            "",
+            description="how a JSON schema is sent: response_format, guided_json (vLLM before 0.12), json_schema "
+            "(llama.cpp), json_object and none (told in words) (default: response_format at OpenAI, elsewhere none)",
+        )
 
     def __init__(self, settings: Settings, context: TeacherContext) -> None:
-        where = f"teachers.{context.name}"
-        try:
-            self._endpoint = endpoint(settings.base_url)
-        except UsageError as error:
-            raise PluginError(f"base_url: {error.what}", where=where, next=error.next) from None
-        if taken := sorted(_OWN_FIELDS & set(settings.extra)):
-            raise PluginError(f"extra: '{taken[0]}' is set by imbik itself", where=where)
-        home = self._endpoint == endpoint(_HOME)
-        self.settings = settings
-        self.url = settings.base_url.rstrip("/") + "/chat/completions"
-        self.concurrency, self.timeout = settings.concurrency, settings.timeout
-        self._key = settings.key or ("OPENAI_API_KEY" if home else "")
+        refuse_taken(settings.extra, (*_OWN_FIELDS, settings.seed), context.name)
+        if settings.top_logprobs > settings.logprobs:
+            gives = f"at most {settings.logprobs} alternatives" if settings.logprobs else "no log-probabilities"
+            raise PluginError(f"top_logprobs: this endpoint gives {gives}", where=f"teachers.{context.name}")
+        self.settings, self._place = settings, self.place(settings, context.name)
+        here = self._place.endpoint
+        self.url, self.concurrency, self.timeout = self._place.url, settings.concurrency, settings.timeout
+        home = here == endpoint(_HOME)
         self._limit = settings.limit or ("max_completion_tokens" if home else "max_tokens")
-        self.price = settings.price or price_of(self._endpoint.host, settings.model)
+        self._structured = settings.structured or ("response_format" if home else "none")
+        known = refuses_sampling(here.host, settings.served_as or settings.model)
+        self._sampling = not known if settings.sampling is None else settings.sampling
+        self.price = price_for(settings, here.host)
         self.identity = self._identity()
+
+    @staticmethod
+    def place(settings: Any, name: str) -> Place:
+        """Where a teacher of these settings is asked.
+
+        Raises: PluginError for an address that is none.
+        """
+        where = checked_endpoint(settings.base_url, name)
+        base_url = settings.base_url.rstrip("/")
+        key = settings.key or ("OPENAI_API_KEY" if where == endpoint(_HOME) else "")
+        return Place(where, base_url, base_url + "/chat/completions", key)
 
     def request(self, question: Question) -> WireRequest:
         """The question in the wire format."""
-        settings, sampling = self.settings, question.sampling
+        settings, sampling, place = self.settings, question.sampling, self._place
+        told = question.schema and self._structured in {"json_object", "none"}
+        messages = with_schema_told(question) if told else question.messages
         body: dict[str, Any] = {
             "model": settings.model,
-            "messages": [{"role": item.role, "content": item.content} for item in question.messages],
+            "messages": [{"role": item.role, "content": item.content} for item in messages],
             self._limit: sampling.max_tokens,
             **settings.extra,
         }
-        if settings.sampling:
+        if self._sampling:
             body["temperature"] = sampling.temperature
             if sampling.top_p < 1:
                 body["top_p"] = sampling.top_p
-            if sampling.seed is not None:
-                body["seed"] = sampling.seed
+            if sampling.seed is not None and settings.seed:
+                body[settings.seed] = sampling.seed
         if settings.top_logprobs:
             body |= {"logprobs": True, "top_logprobs": settings.top_logprobs}
-        return WireRequest(self.url, msgspec.json.encode(body), _HEADERS, self._key)
+        if question.schema:
+            body |= _shaped(self._structured, schema_of(question))
+        data = msgspec.json.encode(body)
+        return WireRequest(place.url, data, JSON_HEADERS, place.key_name, place.key_header, place.key_prefix)
 
     def read(self, response: WireResponse) -> Completion:
         """The completion in a reply; whatever is not a good answer becomes a typed outcome."""
-        try:
-            body = msgspec.json.decode(response.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            body = None
-        if not 200 <= response.status < 300:
-            return _refusal(response.status, body)
-        if not isinstance(body, dict):
-            return _malformed("the reply is no JSON object")
-        choices = body.get("choices")
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-            return _malformed(_error_text(body) or "the reply holds no choices")
-        message = choices[0].get("message")
-        if not isinstance(message, dict):
-            return _malformed("the reply holds no message")
-        return self._completion(choices[0], message, _usage(body))
+        found = read_chat(response)
+        return msgspec.structs.replace(found, cost=self.price.cost(found.usage)) if self.price else found
 
     def cost_at_most(self, question: Question) -> Decimal | None:
         """The most that one request can cost, in USD."""
-        return self.price.at_most(question) if self.price else None
-
-    def _completion(self, choice: dict[str, Any], message: dict[str, Any], usage: Usage) -> Completion:
-        thought = split_thinking(_text(message.get("content")))
-        outside = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
-        refusal = _text(message.get("refusal"))
-        outcome, reason = _outcome(choice, message, refusal, thought.answer, closed=thought.closed)
-        return Completion(
-            answer=thought.answer,
-            reasoning="\n".join(part for part in (outside.strip(), thought.reasoning) if part),
-            outcome=outcome,
-            reason=reason,
-            usage=usage,
-            cost=self.price.cost(usage) if self.price else Decimal(0),
-            logprobs=_logprobs(choice.get("logprobs")),
-        )
+        return at_most(self.price, question)
 
     def _identity(self) -> str:
         """Who answers, and how: provider and model (or what the operator says is served), and the extra fields."""
         settings = self.settings
-        path = settings.base_url.rstrip("/").partition("://")[2].partition("/")[2]
-        served = settings.served_as or f"{self._endpoint}/{path} {settings.model}"
-        shaping = {"extra": settings.extra, "sampling": settings.sampling, "top_logprobs": settings.top_logprobs}
+        served = served_name(settings, self._place.endpoint, self._place.base_url)
+        shaping = {"extra": settings.extra, "sampling": self._sampling, "top_logprobs": settings.top_logprobs}
         usual = shaping == {"extra": {}, "sampling": True, "top_logprobs": 0}
         return f"openai {served}" + ("" if usual else f" {digest_value(shaping)[:16]}")
 
 
-def _outcome(
-    choice: dict[str, Any], message: dict[str, Any], refusal: str, answer: str, *, closed: bool
-) -> tuple[Outcome, str]:
-    """How asking ended, and why when not well."""
-    finish = choice.get("finish_reason")
-    if finish == "content_filter":
-        return Outcome.FILTERED, "the provider's filter ended the answer"
-    if refusal:
-        return Outcome.REFUSED, refusal[:500]
-    if finish == "length":
-        return Outcome.TRUNCATED, "the length limit ended the answer"
-    if finish == "error" or choice.get("error"):
-        return Outcome.MALFORMED, _error_text(choice) or "the provider reports an error inside the answer"
-    if not closed:
-        return Outcome.MALFORMED, "the reasoning never ended"
-    if not answer.strip():
-        called = bool(message.get("tool_calls") or message.get("function_call"))
-        return Outcome.MALFORMED, "a tool was called instead of answering" if called else "the answer is empty"
-    return Outcome.ANSWERED, ""
+def _shaped(how: str, wanted: object) -> dict[str, Any]:
+    """The fields by which an endpoint is held to a schema."""
+    if how == "response_format":
+        form = {"name": "answer", "schema": wanted, "strict": _is_strict(wanted)}
+        return {"response_format": {"type": "json_schema", "json_schema": form}}
+    if how == "json_object":
+        return {"response_format": {"type": "json_object"}}
+    return {} if how == "none" else {how: wanted}
 
 
-def _refusal(status: int, body: object) -> Completion:
-    """An error status: the provider's content filter is an outcome of its own."""
-    error = body.get("error") if isinstance(body, dict) else None
-    details = error if isinstance(error, dict) else {}
-    inner = details.get("innererror")
-    codes = {str(details.get("code")).lower(), str(details.get("type")).lower()}
-    codes |= {str(inner.get("code")).lower()} if isinstance(inner, dict) else set()
-    text = f"HTTP {status}" + (f": {message}" if (message := _error_text(body)) else "")
-    return Completion(outcome=Outcome.FILTERED if codes & _FILTER_CODES else Outcome.FAILED, reason=text)
-
-
-def _error_text(body: object) -> str:
-    """The error message in a body, in whichever of the usual places, without anything that looks like a key."""
-    if not isinstance(body, dict):
-        return ""
-    error = body.get("error") or body.get("detail") or body.get("message")
-    if isinstance(error, dict):
-        error = error.get("message") or error.get("code")
-    return masked(_KEY_LIKE.sub(r"\1…", str(error)))[:300] if error else ""
-
-
-def _malformed(reason: str) -> Completion:
-    return Completion(outcome=Outcome.MALFORMED, reason=reason)
-
-
-def _text(value: object) -> str:
-    """Content as text: a string, or a list of parts that hold text."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "".join(str(part.get("text") or "") for part in value if isinstance(part, dict))
-    return ""
-
-
-def _usage(body: dict[str, Any]) -> Usage:
-    usage = body.get("usage")
-    if not isinstance(usage, dict):
-        return Usage()
-    read, details = _count(usage.get("prompt_tokens")), usage.get("prompt_tokens_details")
-    kept = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
-    kept = kept or _count(usage.get("prompt_cache_hit_tokens"))
-    return Usage(input_tokens=read, output_tokens=_count(usage.get("completion_tokens")), cached_tokens=min(kept, read))
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _logprobs(value: object) -> tuple[TokenLogprob, ...]:
-    """Tokens with their log-probabilities (nats) and alternatives; entries without a number are left out."""
-    content = value.get("content") if isinstance(value, dict) else None
-    found = []
-    for item in content if isinstance(content, list) else []:
-        pair = _pair(item)
-        if pair is not None:
-            others = item.get("top_logprobs")
-            top = [_pair(other) for other in others] if isinstance(others, list) else []
-            found.append(TokenLogprob(token=pair[0], logprob=pair[1], top=tuple(other for other in top if other)))
-    return tuple(found)
-
-
-def _pair(item: object) -> tuple[str, float] | None:
-    if not isinstance(item, dict) or not isinstance(item.get("token"), str):
-        return None
-    value = item.get("logprob")
-    return (item["token"], float(value)) if isinstance(value, int | float) else None
+def _is_strict(schema: object) -> bool:
+    """Whether OpenAI's strict mode takes a schema: every object closed, and every property of it required."""
+    if isinstance(schema, list):
+        return all(_is_strict(item) for item in schema)
+    if not isinstance(schema, dict):
+        return True
+    if schema.get("type") == "object" or "properties" in schema:
+        closed = schema.get("additionalProperties") is False
+        if not closed or set(schema.get("required", ())) != set(schema.get("properties", ())):
+            return False
+    return all(_is_strict(item) for item in schema.values())

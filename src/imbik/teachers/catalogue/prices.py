@@ -83,8 +83,12 @@ class ListPrice(NamedTuple):
 
 def tokens_at_most(question: Question) -> int:
     """More tokens than any tokenizer makes of a question: its bytes, with room for what templates add."""
-    text = sum(len(message.content.encode("utf-8", "surrogatepass")) for message in question.messages)
-    return text + _PER_MESSAGE * len(question.messages) + _PER_QUESTION
+    texts = (question.schema, *(message.content for message in question.messages))
+    return (
+        sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+        + _PER_MESSAGE * len(question.messages)
+        + _PER_QUESTION
+    )
 
 
 def list_price(host: str, model: str) -> ListPrice | None:

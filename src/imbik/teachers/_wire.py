@@ -1,0 +1,149 @@
+"""What wire formats share: settings of a served teacher, and reading replies that anybody may have written.
+
+Enters: settings, a reply as data. Leaves: small parts of a request, or a Completion for what is no answer. Nothing
+here raises over what a server sends, and no error text repeats a key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from pydantic import Field
+
+from imbik.core.errors import PluginError, UsageError
+from imbik.core.plugins import KeyName, PluginSettings
+from imbik.core.secrets import masked
+from imbik.core.types import Completion, Message, Outcome, Question
+from imbik.privacy.addresses import Endpoint, endpoint
+from imbik.teachers import WireResponse
+from imbik.teachers.catalogue.prices import FREE, Price, price_of
+
+JSON_HEADERS = {"Content-Type": "application/json"}
+_KEY_LIKE = re.compile(r"(sk-|Bearer\s+)\S+")
+_SCHEMA_FIRST = "Answer with JSON that fits this JSON Schema, and with nothing else:"
+
+
+class WireSettings(PluginSettings):
+    """What the recipe may say of any teacher behind HTTP."""
+
+    model: str = Field(min_length=1, description="the model's name at the endpoint")
+    key: KeyName = Field("", description="name of the key in the environment or keyring (default: the provider's own)")
+    served_as: str = Field("", description="what is really served there, when the address may change")
+    concurrency: int = Field(64, ge=1, le=4096, description="requests at a time at most; fewer when it refuses")
+    timeout: float = Field(300.0, gt=0, description="seconds for one request")
+    extra: dict[str, Any] = Field({}, description="further fields of the request's body")
+    price: Price | None = Field(
+        None, description="price of a million tokens in USD (default: the list price where it is known)"
+    )
+    own: bool = Field(False, description="a server of one's own: nobody is paid per token, the price is 0")
+    sampling: bool | None = Field(
+        None, description="send temperature, top_p and seed (default: unless the model is known to refuse them)"
+    )
+
+
+def checked_endpoint(base_url: str, name: str) -> Endpoint:
+    """The endpoint of a `base_url`.
+
+    Raises: PluginError naming the recipe's teacher.
+    """
+    try:
+        return endpoint(base_url)
+    except UsageError as error:
+        raise PluginError(f"base_url: {error.what}", where=f"teachers.{name}", next=error.next) from None
+
+
+def refuse_taken(extra: Mapping[str, Any], taken: Collection[str], name: str) -> None:
+    """`extra` may not set what a question sets.
+
+    Raises: PluginError naming the field.
+    """
+    if clash := sorted(set(taken) & set(extra)):
+        raise PluginError(f"extra: '{clash[0]}' is set by imbik itself", where=f"teachers.{name}")
+
+
+def price_for(settings: WireSettings, host: str) -> Price | None:
+    """The recipe's price; else the list price; else nothing for a server of one's own; else None: not known."""
+    return settings.price or price_of(host, settings.model) or (FREE if settings.own else None)
+
+
+def served_name(settings: WireSettings, where: Endpoint, base_url: str) -> str:
+    """Who answers, for the teacher's identity: endpoint, path and model, or what the operator says is served."""
+    path = base_url.rstrip("/").partition("://")[2].partition("/")[2]
+    return settings.served_as or f"{where}/{path} {settings.model}"
+
+
+def with_schema_told(question: Question) -> tuple[Message, ...]:
+    """The messages with the schema below the last turn, for an endpoint that takes no schema as a field."""
+    *before, last = question.messages
+    told = f"{last.content}\n\n{_SCHEMA_FIRST}\n{question.schema}"
+    return (*before, msgspec.structs.replace(last, content=told))
+
+
+def schema_of(question: Question) -> object:
+    """The question's schema as data; {}, which any JSON fits, for text that is no JSON."""
+    try:
+        return msgspec.json.decode(question.schema)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return {}
+
+
+def decoded(response: WireResponse) -> object:
+    """The body as data; None for what is no JSON."""
+    try:
+        return msgspec.json.decode(response.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def malformed(reason: str) -> Completion:
+    """What cannot be an answer, and why."""
+    return Completion(outcome=Outcome.MALFORMED, reason=reason)
+
+
+def refused(status: int, body: object, filter_codes: Collection[str]) -> Completion:
+    """An error status: the provider's content filter is an outcome of its own."""
+    error = body.get("error") if isinstance(body, dict) else None
+    details = error if isinstance(error, dict) else {}
+    inner = details.get("innererror")
+    codes = {str(details.get("code")).lower(), str(details.get("type")).lower()}
+    codes |= {str(inner.get("code")).lower()} if isinstance(inner, dict) else set()
+    text = f"HTTP {status}" + (f": {message}" if (message := error_text(body)) else "")
+    return Completion(outcome=Outcome.FILTERED if codes & set(filter_codes) else Outcome.FAILED, reason=text)
+
+
+def error_text(body: object) -> str:
+    """The error message in a body, in whichever of the usual places, without anything that looks like a key."""
+    if isinstance(body, list):  # Google answers an error as a list of one
+        body = body[0] if body else None
+    if not isinstance(body, dict):
+        return ""
+    error = body.get("error") or body.get("detail") or body.get("message")
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("code") or error.get("type")
+    return masked(_KEY_LIKE.sub(r"\1…", str(error)))[:300] if error else ""
+
+
+def text_of(value: object) -> str:
+    """Content as text: a string, or a list of parts that hold text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(str(part.get("text") or "") for part in value if isinstance(part, dict))
+    return ""
+
+
+def count(value: object) -> int:
+    """A number of tokens; 0 for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def at_most(price: Price | None, question: Question, *, beside: int = 0) -> Decimal | None:
+    """The most that a request can cost, in USD, with `beside` tokens of reasoning beyond the answer's limit."""
+    if price is None:
+        return None
+    sampling = msgspec.structs.replace(question.sampling, max_tokens=question.sampling.max_tokens + beside)
+    return price.at_most(msgspec.structs.replace(question, sampling=sampling))
