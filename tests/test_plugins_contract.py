@@ -12,6 +12,7 @@ from imbik.core.plugins import GROUPS, PluginInfo, PluginSettings, available, lo
 
 PLUGINS = [info for group in GROUPS for info in available(group).values()]
 METHODS = {
+    "privacy/detectors": ("spans",),
     "tasks/sources": ("files", "rows"),
     "tasks/kinds": ("reference", "question", "choices", "read", "render", "canonical"),
     "train/losses": ("value",),
@@ -19,6 +20,7 @@ METHODS = {
 }
 CHECKS = {"row": ("judge",), "group": ("judge",), "all": ("sketch", "merge", "decide")}
 VERSIONED = (
+    "privacy/detectors",
     "tasks/sources",
     "tasks/kinds",
     "refine/checks",
