@@ -23,7 +23,7 @@ from imbik.core.secrets import masked
 
 VERBS = {
     "Start": ("demo", "init", "run"),
-    "Use a run": ("chat", "predict", "review"),
+    "Use a run": ("chat", "predict", "review", "push"),
     "Look at a run": ("show", "diagnose", "ls", "gc"),
     "Look things up": ("explain", "plugins", "schema", "doctor"),
     "Privacy and testing": ("privacy", "fake_teacher"),

@@ -12,7 +12,11 @@ from pathlib import Path
 from imbik.privacy.audit import FILE_NAME, AuditLine, read_audit
 
 NOBODY_ASKED = "Nothing left this machine; the run asked no teacher."
-_HERE = {"in_process": "answered by models in this process", "recorded": "answered from recorded files"}
+_HERE = {
+    "in_process": "answered by models in this process",
+    "recorded": "answered from recorded files",
+    "folder": "handed to a folder of this machine",
+}
 _LOCAL = "local:"
 _FROM_STORE = "answered from the store of earlier runs"
 

@@ -28,7 +28,7 @@ class Place:
     Compared by identity, so that what was decided for one is found again at once.
     """
 
-    kind: Literal["endpoint", "in_process", "recorded"]
+    kind: Literal["endpoint", "in_process", "recorded", "folder"]
     endpoint: Endpoint | None = None
     address: Address | None = None
 
@@ -48,6 +48,7 @@ class Place:
 
 IN_PROCESS = Place("in_process")
 RECORDED = Place("recorded")
+FOLDER = Place("folder")  # of this machine
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,18 @@ class Gate:
         )
 
 
+_STAYS = {
+    "in_process": "stays in this process",
+    "recorded": "already recorded here",
+    "folder": "stays on this machine",
+}
+
+
 def _decide(operator: Operator, sensitivity: Sensitivity, place: Place, column: str) -> Decision:
     if place.endpoint is None or place.address is None:
         if place.kind == "endpoint":
             return Decision(False, "the address of this endpoint is not known")
-        return Decision(True, "stays in this process" if place.kind == "in_process" else "already recorded here")
+        return Decision(True, _STAYS[place.kind])
     if reason := refusal(place.address):
         return Decision(False, reason)
     local = operator.local_for(place.endpoint, place.address)
