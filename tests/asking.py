@@ -43,9 +43,10 @@ def questions(count: int, **settings: Any) -> list[Question]:
     return [question(f"soru {number}", **settings) for number in range(count)]
 
 
-def recipe(teacher: dict[str, Any], base: Path = Path()) -> Recipe:
+def recipe(teacher: dict[str, Any], base: Path = Path(), accept_terms: Sequence[str] = ()) -> Recipe:
     """The smallest recipe with one teacher called `buyuk`."""
     data = {
+        "accept_terms": list(accept_terms),
         "name": "deneme",
         "tasks": {"source": "x.jsonl", "kind": "qa"},
         "teachers": {"buyuk": teacher},
@@ -62,12 +63,13 @@ def make_engine(
     policy: RetryPolicy = FAST,
     run: str = "deneme",
     teacher: dict[str, Any] | None = None,
+    accept_terms: Sequence[str] = (),
     **settings: Any,
 ) -> AskEngine:
     """An engine whose runs lie in `folder`; `settings` are the openai teacher's own."""
     block = teacher or {"use": "openai", "model": "sahte", "base_url": base_url, **settings}
     return AskEngine(
-        recipe=recipe(block, folder),
+        recipe=recipe(block, folder, accept_terms),
         run=RunFolder(folder / run),
         executor=LocalExecutor(),
         progress=Progress(SilentReporter()),

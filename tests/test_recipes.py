@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from imbik.pipeline.preflight import check_plugins, refuse_contradictions
+from imbik.pipeline.terms import refuse_terms, unknown_terms
 from imbik.recipe import json_schema, load_recipe, to_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,6 +43,13 @@ def test_a_shipped_recipe_is_whole(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_shipped_recipe_says_what_it_is(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith("#"), "begin with a comment: what is it, what does it need"
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_shipped_recipe_states_the_terms_of_its_teachers(path: Path) -> None:
+    recipe = load_recipe(path)
+    refuse_terms(recipe)
+    assert list(unknown_terms(recipe)) == []
 
 
 def test_no_two_recipes_write_into_one_run() -> None:

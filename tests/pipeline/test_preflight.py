@@ -26,6 +26,7 @@ tasks:
   sensitivity: public
 teachers:
   big: {use: openai, model: gpt-x}
+accept_terms: [openai]
 student:
   architecture: llama
 train:
@@ -72,7 +73,8 @@ def test_a_key_that_is_not_set_is_said_and_no_value_is(
     assert warning.startswith("teachers.big: the key OPENAI_API_KEY is not set")
     assert "export OPENAI_API_KEY=…" in warning
     assert "keyring set imbik OPENAI_API_KEY" in warning
-    assert not check(written(API, "teachers.big.base_url=http://127.0.0.1:1/v1")).warnings, "it is asked without one"
+    here = ("teachers.big.base_url=http://127.0.0.1:1/v1", "teachers.big.served_as=qwen3-8b")
+    assert not check(written(API, *here)).warnings, "it is asked without one"
     (warning,) = check(written(API, "teachers.big.key=IMBIK_OWN")).warnings
     assert "IMBIK_OWN is not set" in warning
 
@@ -80,11 +82,11 @@ def test_a_key_that_is_not_set_is_said_and_no_value_is(
 @pytest.mark.parametrize(
     ("line", "number", "words"),
     [
-        ("refine: [{use: answer, threshhold: 1}]", 12, "unknown key 'threshhold'"),
-        ("refine: [{use: anser}]", 12, "did you mean 'answer'"),
-        ("refine: [shap]", 12, "there is no plug-in 'shap'"),
+        ("refine: [{use: answer, threshhold: 1}]", 13, "unknown key 'threshhold'"),
+        ("refine: [{use: anser}]", 13, "did you mean 'answer'"),
+        ("refine: [shap]", 13, "there is no plug-in 'shap'"),
         ("capture: {top_k: 5}", 7, "'big' is an openai teacher, whose weights are not here"),
-        ("export: [{use: gguf2}]", 12, "there is no plug-in 'gguf2'"),
+        ("export: [{use: gguf2}]", 13, "there is no plug-in 'gguf2'"),
         ("evaluate: {metrics: [acuracy]}", None, "did you mean 'accuracy'"),
         ("evaluate: {require: {retention: most}}", None, "cannot be read"),
     ],

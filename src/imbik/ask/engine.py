@@ -23,12 +23,13 @@ from imbik.core.plugins import closest, load_plugin, typed_settings
 from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
-from imbik.privacy.audit import Audit
+from imbik.privacy.audit import Audit, Entry
 from imbik.privacy.gate import Gate
 from imbik.privacy.operator import Operator
 from imbik.privacy.transport import Transport
 from imbik.recipe import Recipe
 from imbik.teachers import LocalTeacher, ServedTeacher, TeacherContext
+from imbik.teachers.catalogue.terms import Terms, terms_of_teacher
 
 _WINDOW = 4  # questions under way or waiting in order, per request at a time
 _WINDOW_LEAST = 256
@@ -142,12 +143,19 @@ class AskEngine:
         if name not in self._askers:
             teacher = self._teacher(name)
             gate, store = self._guard(), self._answers()
+            self._note_terms(name, teacher)
             if isinstance(teacher, ServedTeacher):
                 transport = self._door(gate)
                 self._askers[name] = ServedAsker(name, teacher, transport, store, self._policy)
             else:
                 self._askers[name] = LocalAsker(teacher, gate, store, self._executor, self._policy)
         return self._askers[name]
+
+    def _note_terms(self, name: str, teacher: ServedTeacher | LocalTeacher) -> None:
+        """Write down, before the teacher is asked, which of its terms the recipe says somebody accepts."""
+        accepted = [item for item in terms_of_teacher(teacher).restricted if item.name in self._recipe.accept_terms]
+        if accepted and self._audit is not None:
+            self._audit.append([_accepted(name, terms, self._operator.hash) for terms in accepted])
 
     def _guard(self) -> Gate:
         if self._gate is None:
@@ -179,3 +187,18 @@ class AskEngine:
                 await asker.close(self._policy.grace)
         if self._transport is not None:
             await self._transport.__aexit__(None, None, None)
+
+
+def _accepted(teacher: str, terms: Terms, operator: str) -> Entry:
+    """The audit line of accepted terms: by name, with the date of the summary that the recipe's author saw."""
+    return Entry(
+        event="terms",
+        verdict="accepted",
+        sensitivity="",
+        place=teacher,
+        address="",
+        purpose="training",
+        reason=f"{terms.name} as of {terms.date}",
+        rows=(),
+        operator=operator,
+    )

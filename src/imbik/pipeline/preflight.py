@@ -25,6 +25,7 @@ from imbik.pipeline.estimate import Estimate, estimate
 from imbik.pipeline.reach import kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
+from imbik.pipeline.terms import refuse_terms, unknown_terms
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
 from imbik.recipe.secrets import refuse_secrets
@@ -53,7 +54,14 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
     forecast = estimate(recipe, rows, runs)
     said = rules.warnings(recipe, rows.train if rows.known else 0, runs)
     return Preflight(
-        (*_untrusted(recipe), *_kept(recipe, rows, kept), *keys_missing(recipe), *said, *_tight(forecast, run.path)),
+        (
+            *_untrusted(recipe),
+            *_kept(recipe, rows, kept),
+            *keys_missing(recipe),
+            *unknown_terms(recipe),
+            *said,
+            *_tight(forecast, run.path),
+        ),
         forecast,
     )
 
@@ -67,6 +75,7 @@ def refuse(recipe: Recipe) -> None:
     check_plugins(recipe)
     require.check(recipe)
     refuse_contradictions(recipe)
+    refuse_terms(recipe)
     refuse_unreachable(recipe)
 
 

@@ -261,6 +261,9 @@ class Recipe(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9çğıöşüÇĞİÖŞÜ][\w.-]{0,79}$", description="name of the run's folder")
     tasks: Tasks = Field(description="what is asked")
     teachers: dict[str, Block] = Field({}, description="who answers, by the names used elsewhere in the recipe")
+    accept_terms: list[str] = Field(
+        [], description="terms on training with a teacher's answers that somebody has read and accepts, by name"
+    )
     generate: Generate = Field(default_factory=Generate, description="how answers are obtained")
     refine: list[Block] = Field([], description="checks, in order (default: the kind's own)")
     review: Review | None = Field(None, description="experts' review in the browser")

@@ -143,11 +143,13 @@ def _without_places(section: object, base: Path) -> object:
 
 
 def _bare(raw: Mapping[str, object], base: Path) -> object:
-    """A recorded teacher's settings without the folders of its files, which are hashed by content."""
+    """A recorded teacher's settings without the folders of its files, which are hashed by content, and without who
+    wrote them, which changes no answer."""
+    told = {key: value for key, value in raw.items() if key != "written_by"}
     files = raw.get("files")
     if isinstance(files, Mapping):
-        return {**raw, "files": {name: _place(path, base) for name, path in files.items()}}
-    return {**raw, "files": [_place(path, base) for path in files]} if isinstance(files, list) else dict(raw)
+        return {**told, "files": {name: _place(path, base) for name, path in files.items()}}
+    return {**told, "files": [_place(path, base) for path in files]} if isinstance(files, list) else told
 
 
 def _place(path: object, base: Path) -> object:

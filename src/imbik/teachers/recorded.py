@@ -28,6 +28,9 @@ class RecordedTeacher:
         """What the recipe may say."""
 
         answers: dict[str, str] = Field({}, description="name: column.path of each recorded answer, in order")
+        written_by: list[str] = Field(
+            [], description="models that wrote the answers, for their terms (gpt-4, claude-3-opus)"
+        )
         files: list[RecipePath] | dict[str, RecipePath] = Field(
             [], description="files of answers, when the rows do not hold them"
         )
