@@ -1,7 +1,7 @@
 """Proving what left this machine: the audit chain's own sentence, or why there is none.
 
-Enters: a run folder. Leaves: the sentence, after the whole chain was checked. A run that asked no teacher needs no
-chain.
+Enters: a run folder and the operator's file. Leaves: the sentence, after the whole chain was checked and the signed
+heads beside it were held against the chain and the operator's keys. A run that asked no teacher needs no chain.
 """
 
 from __future__ import annotations
@@ -12,21 +12,33 @@ from imbik.advise.runs import recipe_of
 from imbik.core.errors import RunFolderError
 from imbik.core.runfolder import RunFolder
 from imbik.privacy.account import NOBODY_ASKED, what_left
-from imbik.privacy.audit import FILE_NAME, HEAD_NAME
+from imbik.privacy.chain import FILE_NAME
+from imbik.privacy.operator import Operator, load_operator, read_operator
 
 
-def prove(run: RunFolder) -> str:
-    """One sentence: what left and for where, what stayed, what was held back.
+def prove(run: RunFolder, operator: Operator | None = None) -> str:
+    """One sentence: what left and for where, what stayed, what was held back, and how far somebody signed for it.
 
-    Raises: RunFolderError when the run asked a teacher and there is no chain, or it was changed after it was written.
+    Without an operator's file no key is listed, so a signed head is refused rather than believed.
+
+    Raises: RunFolderError when the run asked a teacher and there is no chain, when it or a signed head was changed
+    after it was written, or when a head is signed by a key that the operator's file does not list.
     """
-    return what_left(run.path) or _without_chain(run, run.path / FILE_NAME)
+    return what_left(run.path, operator or Operator()) or _without_chain(run, run.path / FILE_NAME)
+
+
+def operator_for(file: Path | None) -> Operator:
+    """The operator's file named, else the one that holds for recipes in the current folder.
+
+    Raises: OperatorFileError when it cannot be used.
+    """
+    return read_operator(file) if file is not None else load_operator(Path.cwd())
 
 
 def _without_chain(run: RunFolder, path: Path) -> str:
     """What a run without one audit line proves: nothing left, but only where no teacher can have been asked."""
     asked = run.stage("2_answers").exists() or any((run.path / "old").glob("2_answers*"))
-    if path.with_name(HEAD_NAME).exists() or (asked and recipe_of(run).answering_teachers()):
+    if asked and recipe_of(run).answering_teachers():
         what = "holds no line" if path.exists() else "is not there"
         raise RunFolderError(
             f"this run put questions to a teacher, but its audit chain {what}, so it proves nothing",

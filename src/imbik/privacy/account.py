@@ -1,15 +1,23 @@
-"""What left this machine, in one sentence that the audit chain proves: for the report and for `imbik privacy prove`.
+"""What left this machine, as the audit chain proves it: for the report, `imbik privacy prove` and the certificate.
 
-Enters: a run's folder. Leaves: the sentence, after the whole chain was checked. Rows are counted by their keyed ids, so
-a row that was asked several times counts once for each place.
+Enters: a run's folder. Leaves: an Account (distinct rows by the way they went), and one sentence from it, after the
+whole chain was checked, and the signed heads beside it against the chain. Rows are counted by their keyed ids, so a row
+that was asked several times counts once for each place. A row costs one entry of a dictionary, whatever the number of
+lines.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from imbik.privacy.audit import FILE_NAME, AuditLine, read_audit
+from imbik.core.errors import RunFolderError
+from imbik.privacy.anchor import Anchor, read_anchors, signed_heads
+from imbik.privacy.chain import FILE_NAME, HEAD_NAME, AuditLine, Chain, Head
+from imbik.privacy.operator import ExternalEndpoint, Operator
 
 NOBODY_ASKED = "Nothing left this machine; the run asked no teacher."
 _HERE = {
@@ -17,54 +25,195 @@ _HERE = {
     "recorded": "answered from recorded files",
     "folder": "handed to a folder of this machine",
 }
-_LOCAL = "local:"
+_LOCAL, _CONTRACT = "local:", "contract:"
 _FROM_STORE = "answered from the store of earlier runs"
+_VERDICTS = ("allowed", "blocked", "stored")
 
 
-def what_left(folder: Path) -> str:
+class Way(NamedTuple):
+    """How rows went: what was decided of them, for where, and why (a contract, an attestation, a refusal)."""
+
+    verdict: str
+    sensitivity: str
+    place: str
+    cleaned: str = ""
+    reason: str = ""
+    declassified: bool = False
+
+    @property
+    def here(self) -> bool:
+        """Models in this process and recorded answers."""
+        return self.place in _HERE
+
+    @property
+    def local(self) -> bool:
+        """An endpoint that the operator's file declared local."""
+        return self.reason.startswith(_LOCAL)
+
+    @property
+    def left(self) -> bool:
+        """Whether rows that went so left the operator's hands."""
+        return self.verdict == "allowed" and not (self.here or self.local)
+
+    @property
+    def stayed(self) -> bool:
+        """Whether rows that went so were answered without leaving them."""
+        return self.verdict == "allowed" and not self.left
+
+
+@dataclass
+class Account:
+    """All that a chain says, counted. `patterns` counts rows by the set of ways (a bit each) that they went."""
+
+    head: Head = field(default_factory=Head)
+    first: str = ""
+    last: str = ""
+    ways: dict[Way, int] = field(default_factory=dict)
+    patterns: Counter[int] = field(default_factory=Counter)
+    addresses: dict[str, set[str]] = field(default_factory=dict)
+    purposes: dict[str, set[str]] = field(default_factory=dict)
+    operators: dict[str, None] = field(default_factory=dict)
+    detectors: dict[str, None] = field(default_factory=dict)
+    torn: int = 0
+    anchors: tuple[Anchor, ...] = ()
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """The signed head that reaches farthest."""
+        return max(self.anchors, key=lambda anchor: (anchor.lines, anchor.time), default=None)
+
+    def rows(self, wanted: Callable[[Way], bool], but: Callable[[Way], bool] = lambda way: False) -> int:
+        """Distinct rows that went one of the `wanted` ways, and none of the others."""
+        these, others = self._bits(wanted), self._bits(but)
+        return sum(count for went, count in self.patterns.items() if went & these and not went & others)
+
+    def _bits(self, wanted: Callable[[Way], bool]) -> int:
+        return sum(1 << bit for way, bit in self.ways.items() if wanted(way))
+
+
+def account(folder: Path, operator: Operator | None = None) -> Account:
+    """Read and check a run's chain, and count it; with an operator's file, signatures are held against its keys too.
+
+    Raises: RunFolderError when the chain, or a signed head of it, was changed after it was written.
+    """
+    anchors = read_anchors(folder)
+    heads = signed_heads(folder, anchors, None if operator is None else operator.anchors)
+    path = folder / FILE_NAME
+    if not path.exists() and (anchors or path.with_name(HEAD_NAME).exists()):
+        raise RunFolderError(
+            "the audit chain is not there, though one was written, so nothing is proved",
+            where=str(path),
+            next="restore audit.jsonl from a backup, or run the recipe again under another name",
+        )
+    found, went = Account(anchors=tuple(anchors)), dict[str, int]()
+    if path.exists():
+        chain = Chain(path, heads)
+        for line in chain:
+            _count(found, went, line)
+        found.head = chain.head
+    found.patterns = Counter(went.values())
+    return found
+
+
+def what_left(folder: Path, operator: Operator | None = None) -> str:
     """One sentence: what left and for where, what stayed, what was held back; '' where the chain holds no line.
 
     Raises: RunFolderError when the chain was changed after it was written.
     """
-    path = folder / FILE_NAME
-    left: dict[tuple[str, str], set[str]] = defaultdict(set)
-    stayed: dict[str, set[str]] = defaultdict(set)
-    held, stored = set[str](), set[str]()
-    lines = 0
-    for line in read_audit(path) if path.exists() else ():
-        lines += 1
-        if line.verdict == "blocked":
-            held.update(line.rows)
-        elif line.verdict == "stored":
-            stored.update(line.rows)
-        elif line.verdict == "allowed":
-            _count(line, left, stayed)
-    if not lines:
-        return ""
-    if asked_before := stored.difference(*left.values(), *stayed.values()):
-        stayed[_FROM_STORE] = asked_before
-    return f"{_sentence(left, stayed, held)} (audit chain of {lines:,} {'line' if lines == 1 else 'lines'}, unbroken)."
+    found = account(folder, operator)
+    return sentence(found, operator) if found.head.n else ""
 
 
-def _count(line: AuditLine, left: dict[tuple[str, str], set[str]], stayed: dict[str, set[str]]) -> None:
-    """Put the rows of an allowed line where they went."""
-    if line.place in _HERE:
-        stayed[_HERE[line.place]].update(line.rows)
-    elif line.reason.startswith(_LOCAL):
-        stayed[f"sent to {line.place}, which the operator's file declares local"].update(line.rows)
-    else:
-        left[(line.sensitivity, line.place)].update(line.rows)
+def sentence(found: Account, operator: Operator | None = None) -> str:
+    """The account in one sentence."""
+    gone = dict.fromkeys((way.sensitivity, way.place, way.cleaned) for way in found.ways if way.left)
+    parts = [_gone(found, *key, operator) for key in sorted(gone)] or ["Nothing left this machine"]
+    stayed = sorted({_how(way) for way in found.ways if way.stayed})
+    parts += [_stayed(found, how) for how in stayed]
+    if stored := found.rows(lambda way: way.verdict == "stored", but=lambda way: way.left or way.stayed):
+        parts.append(f"{_were(stored)} {_FROM_STORE}")
+    if held := found.rows(lambda way: way.verdict == "blocked"):
+        parts.append(f"{_were(held)} held back")
+    if lowered := found.rows(lambda way: way.declassified):
+        parts.append(f"{_were(lowered)} declassified by two people")
+    return f"{'; '.join(parts)} ({_proof(found, operator)})."
 
 
-def _sentence(left: dict[tuple[str, str], set[str]], stayed: dict[str, set[str]], held: set[str]) -> str:
-    gone = [f"{_were(rows, level)} allowed to {place}" for (level, place), rows in sorted(left.items())]
-    parts = gone or ["Nothing left this machine"]
-    parts += [f"{_were(rows)} {how}" for how, rows in sorted(stayed.items())]
-    parts += [f"{_were(held)} held back"] if held else []
-    return "; ".join(parts)
+def contract_of(found: Account, place: str, operator: Operator | None) -> tuple[str, ExternalEndpoint | None]:
+    """What makes sending to a place lawful, by the chain itself, and the operator's line that says more of it.
+
+    The operator's file may have changed since: its line is named only where the chain says that this file decided.
+    """
+    said = dict.fromkeys(
+        way.reason.removeprefix(_CONTRACT).strip()
+        for way in found.ways
+        if way.left and way.place == place and way.reason.startswith(_CONTRACT)
+    )
+    listed = None
+    if operator is not None and operator.hash in found.operators:
+        listed = next((line for line in operator.external if _names(line, place)), None)
+    return listed.contract if listed else ", ".join(said), listed
 
 
-def _were(rows: set[str], level: str = "") -> str:
+def _names(line: ExternalEndpoint, place: str) -> bool:
+    host, _, port = place.partition("://")[2].rpartition(":")
+    return line.host.lower() == host.strip("[]") and port.isdigit() and int(port) in line.ports
+
+
+def _count(found: Account, went: dict[str, int], line: AuditLine) -> None:
+    """One line more."""
+    found.first, found.last = found.first or line.time, line.time
+    if line.detectors:
+        found.detectors[line.detectors] = None
+    found.torn += line.event == "torn"
+    if line.verdict not in _VERDICTS:
+        return
+    way = Way(line.verdict, line.sensitivity, line.place, line.cleaned, line.reason, line.declassified)
+    bit = found.ways.get(way)
+    if bit is None:
+        bit = found.ways[way] = len(found.ways)
+        found.addresses.setdefault(line.place, set())
+        found.purposes.setdefault(line.place, set())
+    if line.operator:
+        found.operators[line.operator] = None
+    if line.address and line.verdict == "allowed":
+        found.addresses[line.place].add(line.address)
+    if line.purpose:
+        found.purposes[line.place].add(line.purpose)
+    for row in line.rows:
+        went[row] = went.get(row, 0) | 1 << bit
+
+
+def _gone(found: Account, level: str, place: str, cleaned: str, operator: Operator | None) -> str:
+    """`2 pseudonymised internal rows were allowed to https://… (contract: …; IE, region)`."""
+    rows = found.rows(lambda way: way.left and (way.sensitivity, way.place, way.cleaned) == (level, place, cleaned))
+    contract, listed = contract_of(found, place, operator)
+    where = ", ".join(part for part in (listed.country, listed.region) if part) if listed else ""
+    terms = "; ".join(part for part in (f"contract: {contract}" if contract else "", where) if part)
+    return f"{_were(rows, level, cleaned)} allowed to {place}" + (f" ({terms})" if terms else "")
+
+
+def _stayed(found: Account, how: str) -> str:
+    """`2 rows were answered by models in this process`."""
+    return f"{_were(found.rows(lambda way: way.stayed and _how(way) == how))} {how}"
+
+
+def _how(way: Way) -> str:
+    return _HERE.get(way.place) or f"sent to {way.place}, which the operator's file declares local"
+
+
+def _proof(found: Account, operator: Operator | None) -> str:
+    """How far the chain can be trusted."""
+    lines = f"audit chain of {found.head.n:,} {'line' if found.head.n == 1 else 'lines'}, unbroken"
+    anchor = found.anchor
+    if operator is None:
+        return lines
+    if anchor is None:
+        return f"{lines}, not anchored" if operator.anchors else lines
+    return f"{lines}, anchored until line {anchor.lines:,} on {anchor.time[:10]} by key {anchor.fingerprint}"
+
+
+def _were(rows: int, *words: str) -> str:
     """`2 public rows were`, `1 row was`."""
-    counted = f"{len(rows):,} {level} " if level else f"{len(rows):,} "
-    return counted + ("row was" if len(rows) == 1 else "rows were")
+    counted = " ".join((f"{rows:,}", *filter(None, reversed(words))))
+    return counted + (" row was" if rows == 1 else " rows were")

@@ -1,0 +1,68 @@
+"""The commands of whoever answers for the data: make a key, sign a head, prove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from audit_chains import decision, rewritten, write_chain
+from cli.conftest import Imbik
+from imbik.core.runfolder import RunFolder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A run whose rows went to two places."""
+    folder = RunFolder(tmp_path / "runs" / "destek")
+    folder.create()
+    write_chain(
+        folder.path,
+        decision(rows=("a", "b")),
+        decision(rows=("c",), level="internal", reason="contract: signed 2026"),
+        decision("blocked", rows=("d",), level="confidential", reason="no"),
+    )
+    return folder
+
+
+def test_key_anchor_prove(imbik: Imbik, run: RunFolder, tmp_path: Path) -> None:
+    public = imbik("privacy", "key", "new", "k.pem").out.strip()
+    (tmp_path / "operator.yaml").write_text(f"anchors: ['{public}']\n")
+    assert imbik("privacy", "trust", "operator.yaml").code == 0
+    done = imbik("privacy", "anchor", "destek", "--key", "k.pem")
+    assert (done.code, done.err) == (0, "")
+    assert "destek is anchored until line 3" in done.out
+    proved = imbik("privacy", "prove", "destek")
+    assert proved.code == 0
+    assert "anchored until line 3" in proved.out
+    assert "1 internal row was allowed to https://api.example.com:443 (contract: signed 2026)" in proved.out
+    rewritten(run.path / "audit.jsonl", b'"internal"', b'"public"')
+    proved = imbik("privacy", "prove", "destek")
+    assert proved.code == 1
+    assert "not the line that was signed" in proved.err
+
+
+def test_a_key_on_another_machine(imbik: Imbik, run: RunFolder, tmp_path: Path) -> None:
+    public = imbik("privacy", "key", "new", "k.pem").out.strip()
+    (tmp_path / "theirs.yaml").write_text(f"anchors: ['{public}']\n")
+    (tmp_path / "head.json").write_text(imbik("privacy", "head", "destek").out)
+    (tmp_path / "signed.json").write_text(imbik("privacy", "sign", "head.json", "--key", "k.pem").out)
+    taken = imbik("privacy", "anchor", "destek", "--signature", "signed.json", "--operator", "theirs.yaml")
+    assert taken.code == 0, taken.err
+    assert imbik("privacy", "prove", "destek", "--operator", "theirs.yaml").code == 0
+    refused = imbik("privacy", "prove", "destek")
+    assert refused.code == 1
+    assert "does not list" in refused.err
+
+
+def test_one_way_of_signing_at_a_time(imbik: Imbik, run: RunFolder) -> None:
+    assert imbik("privacy", "anchor", "destek").code == 2
+    assert imbik("privacy", "anchor", "destek", "--signature", "none.json").code == 2
+
+
+def test_prove_fails_on_a_changed_byte(imbik: Imbik, run: RunFolder) -> None:
+    path = run.path / "audit.jsonl"
+    path.write_bytes(path.read_bytes() + b"x")
+    ended = imbik("privacy", "prove", "destek")
+    assert (ended.code, ended.out) == (1, "")
+    assert "has no end" in ended.err
