@@ -24,9 +24,12 @@ from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
 from imbik.privacy.audit import Audit, Entry
+from imbik.privacy.cleaning import Cleaner, Pseudonymiser, Redactor
 from imbik.privacy.gate import Gate
 from imbik.privacy.operator import Operator
 from imbik.privacy.transport import Transport
+from imbik.privacy.vault import FILE_NAME as VAULT_NAME
+from imbik.privacy.vault import Vault
 from imbik.recipe import Recipe
 from imbik.teachers import LocalTeacher, ServedTeacher, TeacherContext
 from imbik.teachers.catalogue.terms import Terms, terms_of_teacher
@@ -57,6 +60,7 @@ class AskEngine:
         self._store: AnswerStore | None = None
         self._loop: BackgroundLoop | None = None
         self._transport: Transport | None = None
+        self._vault: Vault | None = None
 
     def __enter__(self) -> AskEngine:
         return self
@@ -108,6 +112,8 @@ class AskEngine:
             loop.close()
         if self._store is not None:
             self._store.close()
+        if self._vault is not None:
+            self._vault.close()
         if self._audit is not None:
             self._audit.close()
         self._askers, self._store, self._audit, self._gate, self._transport = {}, None, None, None, None
@@ -146,7 +152,7 @@ class AskEngine:
             self._note_terms(name, teacher)
             if isinstance(teacher, ServedTeacher):
                 transport = self._door(gate)
-                self._askers[name] = ServedAsker(name, teacher, transport, store, self._policy)
+                self._askers[name] = ServedAsker(name, teacher, transport, store, self._policy, self._cleaner(gate))
             else:
                 self._askers[name] = LocalAsker(teacher, gate, store, self._executor, self._policy)
         return self._askers[name]
@@ -163,6 +169,17 @@ class AskEngine:
             tasks = self._recipe.tasks
             self._gate = Gate(self._operator, self._audit, column="" if tasks.level else tasks.sensitivity)
         return self._gate
+
+    def _cleaner(self, gate: Gate) -> Cleaner | None:
+        """The recipe's way to clean; the vault of this folder is opened at the first row that needs it."""
+        match self._recipe.privacy.clean:
+            case "redact":
+                return Redactor(gate.inspector)
+            case "pseudonymise":
+                if self._vault is None:
+                    self._vault = Vault(self._run.store.with_name(VAULT_NAME))
+                return Pseudonymiser(gate.inspector, self._vault)
+        return None
 
     def _answers(self) -> AnswerStore:
         if self._store is None:

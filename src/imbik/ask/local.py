@@ -21,7 +21,7 @@ from imbik.ask.retry import RetryPolicy
 from imbik.core.errors import BooksError
 from imbik.core.executor import Executor, blocks_of
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
-from imbik.privacy.gate import IN_PROCESS, RECORDED, Gate
+from imbik.privacy.gate import IN_PROCESS, RECORDED, Gate, asked_of
 from imbik.privacy.sensitivity import inherited
 from imbik.teachers import LocalTeacher
 
@@ -75,7 +75,7 @@ class LocalAsker:
         """Gate, then store, then claims, but for the keys that earlier blocks are `computing` or wait for."""
         block = _Block(rows)
         place = RECORDED if self._recorded else IN_PROCESS
-        asked = [(row.sensitivity, (row.row,)) for row in rows]
+        asked = [asked_of(row) for row in rows]
         for number, decision in enumerate(self._gate.decide_all(asked, place, purpose=purpose)):
             key = self._key(rows[number], number) if decision.allowed else None
             block.keys.append(key)

@@ -18,9 +18,11 @@ import msgspec
 from imbik.ask.answers import AnswerStore, Claim, Stored
 from imbik.ask.key import NO_TEXT, question_key
 from imbik.ask.limits import Limiter
+from imbik.ask.passage import Passage
 from imbik.ask.retry import RetryPolicy, Trouble, refused, trouble_in, unreachable
 from imbik.core.errors import ImbikError
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.privacy.cleaning import Cleaner
 from imbik.privacy.gate import Decision
 from imbik.privacy.transport import BlockedAtDoorError, Reply, Transport, TransportError
 from imbik.teachers import ServedTeacher, WireResponse
@@ -70,12 +72,19 @@ class ServedAsker:
     """Everything about asking one served teacher; all methods run on the asking loop."""
 
     def __init__(
-        self, name: str, teacher: ServedTeacher, transport: Transport, store: AnswerStore, policy: RetryPolicy
+        self,
+        name: str,
+        teacher: ServedTeacher,
+        transport: Transport,
+        store: AnswerStore,
+        policy: RetryPolicy,
+        cleaner: Cleaner | None = None,
     ) -> None:
         self.name, self.teacher = name, teacher
         self.requests = 0
         self._transport, self._store, self._policy = transport, store, policy
         self._limiter = Limiter(teacher.concurrency, base_seconds=policy.base, longest_seconds=policy.longest)
+        self._passage = Passage(transport, teacher.url, cleaner)
         self._flights: dict[bytes, _Flight] = {}
         self._fatal: ImbikError | None = None
         self._last_success = 0.0
@@ -87,6 +96,11 @@ class ServedAsker:
 
         Raises: TeacherUnreachableError, UsageError (a missing key), DiskFullError: whatever ends the whole asking.
         """
+        prepared = await self._passage.prepare(question)
+        return prepared.read(await self._answer(prepared.question, purpose))
+
+    async def _answer(self, question: Question, purpose: str) -> Completion:
+        """The completion for one question, worded as it may leave."""
         try:
             key = question_key(self.teacher.identity, question, local=False)
         except UnicodeEncodeError:
@@ -109,13 +123,22 @@ class ServedAsker:
             if settled.enough_for(question):
                 if settled.stored:
                     await self._transport.note_stored(
-                        self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose
+                        self.teacher.url,
+                        sensitivity=question.sensitivity,
+                        row=question.row,
+                        purpose=purpose,
+                        inspected=question.inspected,
                     )
                 return settled.completion
 
     async def _admit(self, question: Question, purpose: str, write: Callable[[], bool]) -> Decision | None:
         return await self._transport.admit(
-            self.teacher.url, sensitivity=question.sensitivity, row=question.row, purpose=purpose, write=write
+            self.teacher.url,
+            sensitivity=question.sensitivity,
+            row=question.row,
+            purpose=purpose,
+            write=write,
+            inspected=question.inspected,
         )
 
     async def close(self, grace: float) -> None:
@@ -203,6 +226,7 @@ class ServedAsker:
                 rows=(question.row,),
                 purpose=flight.purpose,
                 seconds=self.teacher.timeout,
+                inspected=question.inspected,
             )
         except BlockedAtDoorError as error:
             return Completion(outcome=Outcome.BLOCKED, reason=error.decision.reason)

@@ -131,6 +131,23 @@ class Sampling(Record, frozen=True, kw_only=True):
     max_tokens: int = 1024
 
 
+Cleaned = Literal["", "pseudonymised", "redacted"]
+
+
+class Inspected(Record, frozen=True, kw_only=True):
+    """What is known of a question's words before they leave (privacy.gate).
+
+    `marked` is the row's own level where detectors raised it, `found` names those detectors; `cleaned` says how
+    identifiers were taken out; `declassified` that two people let them go; `trouble` is why nothing may leave.
+    """
+
+    marked: Sensitivity | None = None
+    found: tuple[str, ...] = ()
+    cleaned: Cleaned = ""
+    declassified: bool = False
+    trouble: str = ""
+
+
 class Question(Record, frozen=True, kw_only=True):
     """What is put to a teacher or judge: messages, how to draw, which of several samples, and for which row.
 
@@ -145,6 +162,7 @@ class Question(Record, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
     recorded: tuple[Recorded, ...] = ()
     schema: str = ""
+    inspected: Inspected = Inspected()
 
 
 class Outcome(StrEnum):

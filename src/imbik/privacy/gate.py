@@ -1,8 +1,8 @@
 """The gate: may a row of this sensitivity go to this place? Every answer is written down, and any doubt means no.
 
 Enters: a sensitivity, a place (an endpoint with the address really connected to, a model in this process, recorded
-answers) and the rows concerned. Leaves: a Decision with its reason and the key to set, and one audit line. An
-exception anywhere while deciding is a refusal.
+answers), the rows concerned and what the detectors found in them. Leaves: a Decision with its reason and the key to
+set, and one audit line. Detection only ever raises a level. An exception anywhere while deciding is a refusal.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from imbik.core.errors import DiskFullError
-from imbik.core.types import Sensitivity
+from imbik.core.errors import DiskFullError, OperatorFileError
+from imbik.core.types import Cleaned, Inspected, Question, Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, refusal
 from imbik.privacy.audit import Audit, Entry
+from imbik.privacy.inspection import Hit, InspectionError, Inspector, level_of
 from imbik.privacy.operator import Operator
 
 KEY = "tasks.sensitivity"
@@ -60,6 +61,38 @@ class Decision:
     key: str = ""
 
 
+class Asked(NamedTuple):
+    """What the gate is asked about: rows of a level, and what is known of the words that would leave.
+
+    `marked` is the level their owner gave them where that is lower; `found` are detectors by which they rose; `cleaned`
+    says how identifiers were taken out; `declassified` that two people let what was found go; `trouble` is why nothing
+    may leave at all.
+    """
+
+    level: Sensitivity
+    rows: Sequence[str]
+    marked: Sensitivity | None = None
+    found: tuple[str, ...] = ()
+    cleaned: Cleaned = ""
+    declassified: bool = False
+    trouble: str = ""
+
+    @property
+    def mark(self) -> Sensitivity:
+        """What the owner said."""
+        return self.marked or self.level
+
+
+def asked_about(sensitivity: Sensitivity, rows: Sequence[str], known: Inspected) -> Asked:
+    """Rows of a level, with what is known of their words."""
+    return Asked(sensitivity, rows, known.marked, known.found, known.cleaned, known.declassified, known.trouble)
+
+
+def asked_of(question: Question) -> Asked:
+    """What the gate is asked about a question's row."""
+    return asked_about(question.sensitivity, (question.row,), question.inspected)
+
+
 class Gate:
     """Decides by the operator's file and writes every decision to the run's audit chain.
 
@@ -68,71 +101,134 @@ class Gate:
 
     def __init__(self, operator: Operator, audit: Audit, column: str = "") -> None:
         self.operator = operator
+        self.inspector = Inspector(operator)
         self._audit, self._column = audit, column
-        self._known: dict[tuple[Sensitivity, Place], Decision] = {}  # the operator's file is frozen, so it holds
+        self._looked = self._said = False  # whether detectors have looked, and whether the chain names them
+        # The operator's file is frozen, so what it says holds.
+        self._known: dict[tuple[Sensitivity, Place, Cleaned, bool], Decision] = {}
 
-    def foresee(self, sensitivity: Sensitivity, place: Place) -> Decision:
-        """What would be decided; nothing is written, so nothing may leave on the strength of it."""
+    def is_local(self, place: Place) -> bool:
+        """Whether the operator vouches for this place, or it is this process: then nobody need look into the rows."""
+        if place.endpoint is None or place.address is None:
+            return place.kind != "endpoint"
         try:
-            if (decision := self._known.get((sensitivity, place))) is None:
-                decision = self._known[sensitivity, place] = _decide(self.operator, sensitivity, place, self._column)
+            return self.operator.local_for(place.endpoint, place.address) is not None
+        except Exception:  # then it is a place like any other, and deciding about it will fail too
+            return False
+
+    def foresee(
+        self, sensitivity: Sensitivity, place: Place, *, cleaned: Cleaned = "", raised: bool = False
+    ) -> Decision:
+        """What would be decided; nothing is written, so nothing may leave on the strength of it."""
+        slot = (sensitivity, place, cleaned, raised)
+        try:
+            if (decision := self._known.get(slot)) is None:
+                decision = self._known[slot] = _decide(self.operator, slot, self._column)
             return decision
         except Exception as error:
-            return Decision(False, f"the gate failed ({type(error).__name__}), and what it cannot check stays here")
+            return Decision(
+                False,
+                f"the gate failed ({type(error).__name__}), and what it cannot check stays here",
+            )
+
+    def weigh(self, asked: Asked, place: Place) -> Decision:
+        """What would be decided about these rows, with what the detectors found in them."""
+        if asked.trouble:
+            return Decision(False, asked.trouble)
+        raised = asked.level is not asked.mark
+        decision = self.foresee(asked.level, place, cleaned=asked.cleaned, raised=raised)
+        if decision.allowed or not asked.found:
+            return decision
+        by = ", ".join(name.partition("@")[0] for name in asked.found)
+        reason = f"detectors found personal data in this {asked.mark.value} row ({by}): {decision.reason}"
+        return Decision(False, reason, decision.key)
+
+    async def look(self, asked: Asked, texts: list[str] | None) -> Asked:
+        """The same rows with what the detectors find in `texts` (None: nobody can read them, so confidential)."""
+        try:
+            self._looked = True
+            if texts is None:
+                return self._raised(asked, Sensitivity.CONFIDENTIAL, ("unreadable",))
+            return self._with_hits(asked, await self.inspector.watch(texts))
+        except DiskFullError:
+            raise
+        except Exception as error:
+            known = isinstance(error, InspectionError | OperatorFileError)
+            what = str(error) if known else f"a detector failed ({type(error).__name__})"
+            return asked._replace(trouble=f"{what}, and what cannot be looked into stays here")
+
+    def _with_hits(self, asked: Asked, hits: frozenset[Hit]) -> Asked:
+        if asked.cleaned and hits:
+            names = ", ".join(sorted({hit.detector for hit in hits}))
+            return asked._replace(
+                trouble=f"personal data is still found after cleaning ({names}), so the row stays here"
+            )
+        above = [hit for hit in hits if hit.level.rank > asked.mark.rank]
+        return self._raised(asked, level_of(hits), self.inspector.detectors(above))
+
+    def _raised(self, asked: Asked, level: Sensitivity, by: tuple[str, ...]) -> Asked:
+        """Rows rise, and never fall."""
+        if level.rank <= asked.mark.rank:
+            return asked
+        return asked._replace(level=max(asked.level, level, key=lambda item: item.rank), marked=asked.mark, found=by)
+
+    def _append(self, entries: list[Entry]) -> None:
+        """Write a group of lines; before the first that follows a look, one names the detectors with their versions."""
+        if self._looked and not self._said:
+            named = self._detectors()
+            entries = [Entry("", "", "", "", "", "", (), self.operator.hash, "detectors", detectors=named), *entries]
+        self._audit.append(entries)
+        self._said = self._looked
+
+    def _detectors(self) -> str:
+        """The detectors with their versions; what fails here has failed every look too, so nothing left."""
+        try:
+            return ", ".join(f"{name} {version}" for name, version in sorted(self.inspector.versions.items()))
+        except Exception:
+            return "none: they cannot be loaded"
 
     def decide(self, sensitivity: Sensitivity, place: Place, *, rows: Sequence[str], purpose: str) -> Decision:
         """Decide for these rows, with an audit line before the answer.
 
         Raises: DiskFullError when the line cannot be written.
         """
-        return self.decide_all([(sensitivity, rows)], place, purpose=purpose)[0]
+        return self.decide_all([Asked(sensitivity, rows)], place, purpose=purpose)[0]
 
-    def decide_all(
-        self, asked: Sequence[tuple[Sensitivity, Sequence[str]]], place: Place, *, purpose: str
-    ) -> list[Decision]:
+    def decide_all(self, asked: Sequence[Asked], place: Place, *, purpose: str) -> list[Decision]:
         """Decide for many at once, one audit line each, written as one group."""
-        known: dict[Sensitivity, Decision] = {}
-        for sensitivity, _ in asked:
-            if sensitivity not in known:
-                known[sensitivity] = self.foresee(sensitivity, place)
+        decisions = [self.weigh(item, place) for item in asked]
         try:
-            self._audit.append([self._entry(known[level], level, place, rows, purpose) for level, rows in asked])
+            lines = zip(asked, decisions, strict=True)
+            self._append([self._entry(decision, item, place, purpose) for item, decision in lines])
         except DiskFullError:
             raise
         except Exception as error:
-            refused = Decision(False, f"the audit line could not be written ({type(error).__name__}: {error})")
-            return [refused] * len(asked)
-        return [known[sensitivity] for sensitivity, _ in asked]
+            reason = f"the audit line could not be written ({type(error).__name__}: {error})"
+            return [Decision(False, reason) for item in asked]
+        return decisions
 
-    def note_stored(self, sensitivity: Sensitivity, endpoint: Endpoint, rows: Sequence[str], *, purpose: str) -> None:
+    def note_stored(self, asked: Asked, endpoint: Endpoint, *, purpose: str) -> None:
         """One line for rows that were answered from the answer store: nothing of them went to the endpoint.
 
         Raises: DiskFullError when the line cannot be written.
         """
-        entry = Entry(
-            verdict="stored",
-            sensitivity=sensitivity.value,
-            place=str(endpoint),
-            address="",
-            purpose=purpose,
-            reason="answered from the answer store",
-            rows=tuple(rows),
-            operator=self.operator.hash,
-        )
-        self._audit.append([entry])
+        place = Place("endpoint", endpoint)
+        self._append([self._entry(Decision(True, "answered from the answer store"), asked, place, purpose, "stored")])
 
-    def _entry(
-        self, decision: Decision, sensitivity: Sensitivity, place: Place, rows: Sequence[str], purpose: str
-    ) -> Entry:
+    def _entry(self, decision: Decision, asked: Asked, place: Place, purpose: str, verdict: str = "") -> Entry:
         return Entry(
-            verdict="allowed" if decision.allowed else "blocked",
-            sensitivity=sensitivity.value,
+            verdict=verdict or ("allowed" if decision.allowed else "blocked"),
+            sensitivity=asked.level.value,
             place=place.name,
             address=place.peer,
             purpose=purpose,
             reason=decision.reason.partition(" (")[0],
-            rows=tuple(rows),
+            rows=tuple(asked.rows),
             operator=self.operator.hash,
+            cleaned=asked.cleaned,
+            marked=asked.mark.value if asked.found else "",
+            found=asked.found,
+            declassified=asked.declassified,
         )
 
 
@@ -143,7 +239,8 @@ _STAYS = {
 }
 
 
-def _decide(operator: Operator, sensitivity: Sensitivity, place: Place, column: str) -> Decision:
+def _decide(operator: Operator, slot: tuple[Sensitivity, Place, Cleaned, bool], column: str) -> Decision:
+    level, place, cleaned, raised = slot
     if place.endpoint is None or place.address is None:
         if place.kind == "endpoint":
             return Decision(False, "the address of this endpoint is not known")
@@ -153,37 +250,51 @@ def _decide(operator: Operator, sensitivity: Sensitivity, place: Place, column: 
     local = operator.local_for(place.endpoint, place.address)
     if local is not None:
         return Decision(True, f"local: {local.attestation}")
-    return _external(operator, sensitivity, place.endpoint, column)
+    return _external(operator, level, place.endpoint, cleaned, _Owner(column, raised))
 
 
-def _external(operator: Operator, sensitivity: Sensitivity, endpoint: Endpoint, column: str) -> Decision:
+class _Owner(NamedTuple):
+    """What the owner of a row can do about it: which column marks it, and whether detectors raised it."""
+
+    column: str
+    raised: bool
+
+
+def _external(operator: Operator, level: Sensitivity, endpoint: Endpoint, cleaned: Cleaned, owner: _Owner) -> Decision:
     """An endpoint that nobody declared local."""
     listed = operator.external_for(endpoint)
     if listed is None and operator.unlisted == "nothing":
         return Decision(False, f"the operator's file does not list {endpoint}, and lets nothing go elsewhere")
     accepts = listed.accepts if listed else Sensitivity.PUBLIC
-    if sensitivity.rank > accepts.rank:
-        return Decision(False, _why_blocked(operator, sensitivity, endpoint, accepts, column), KEY)
-    if sensitivity is not Sensitivity.PUBLIC and endpoint.scheme != "https":
-        return Decision(False, f"{sensitivity.value} rows leave over https only, and {endpoint} is not")
+    if cleaned and listed:
+        accepts = max(accepts, listed.accepts_cleaned, key=lambda item: item.rank)
+    if level is Sensitivity.SPECIAL or level.rank > accepts.rank:
+        return Decision(False, _why_blocked(operator, level, endpoint, accepts, owner), KEY)
+    if level is not Sensitivity.PUBLIC and endpoint.scheme != "https":
+        return Decision(False, f"{level.value} rows leave over https only, and {endpoint} is not")
     return Decision(True, f"contract: {listed.contract}" if listed else "public")
 
 
 def _why_blocked(
-    operator: Operator, sensitivity: Sensitivity, endpoint: Endpoint, accepts: Sensitivity, column: str
+    operator: Operator, level: Sensitivity, endpoint: Endpoint, accepts: Sensitivity, owner: _Owner
 ) -> str:
     """The paragraph a person reads: what was held back, which key to set, and what setting it means.
 
-    Rows that a column marks are not all alike, so for them a teacher that is here takes the place of the key.
+    Rows that a column marks are not all alike, so for them a teacher that is here takes the place of the key; so it
+    does for rows that detectors raised, where no key says otherwise.
     """
     file = operator.path or "operator.yaml in your configuration folder"
-    way = (
-        f"Column '{column}' marks them so: a teacher that runs here may have them"
-        if column
-        else f"If these rows are public, set {KEY}: public, which lets them leave this machine"
-    )
+    if owner.raised:
+        way = (
+            "A teacher that runs here may have them, privacy.clean takes identifiers out where the operator's "
+            "accepts_cleaned allows it, and `imbik privacy declassify` is for what two people find harmless"
+        )
+    elif owner.column:
+        way = f"Column '{owner.column}' marks them so: a teacher that runs here may have them"
+    else:
+        way = f"If these rows are public, set {KEY}: public, which lets them leave this machine"
     text = (
-        f"{sensitivity.value} rows may not go to {endpoint} (it may be sent {accepts.value} rows only). {way}; if the "
+        f"{level.value} rows may not go to {endpoint} (it may be sent {accepts.value} rows only). {way}; if the "
         f"endpoint is your own, its operator lists it under `local:` in {file}"
     )
     if operator.ignored:

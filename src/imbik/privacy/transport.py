@@ -7,6 +7,8 @@ around:
 - the host is resolved once and pinned; the request is addressed to that address, and the peer of the connection is
   compared with it before the first byte is written;
 - no proxy, no cookie, no .netrc of the environment is used, and no redirect is followed;
+- what leaves for a place that is not local is read from the bytes about to leave, and the detectors look at all of it:
+  what they find raises the rows' sensitivity, and what cannot be read is confidential;
 - replies are cut off at a byte limit, requests at a total deadline;
 - the key is added last, and is never part of an error or a log.
 """
@@ -24,9 +26,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import aiohttp
 from yarl import URL
 
-from imbik.core.types import Sensitivity
+from imbik.core.types import Inspected, Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, endpoint, normal
-from imbik.privacy.gate import Decision, Gate, Place
+from imbik.privacy.contents import header, texts_around, texts_in
+from imbik.privacy.gate import Asked, Decision, Gate, Place, asked_about
 from imbik.privacy.keys import find_key
 
 if TYPE_CHECKING:
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
 MAX_REPLY_BYTES = 64 << 20
 _CONNECT_SECONDS = 20.0
+NOT_INSPECTED = Inspected()
+"""Words of which nothing is known yet."""
 
 
 class Outgoing(Protocol):
@@ -100,7 +105,7 @@ class _PinnedConnector(aiohttp.TCPConnector):
         return connection
 
 
-_Waiting = tuple[Sensitivity, Sequence[str], "asyncio.Future[Decision]"]
+_Waiting = tuple[Asked, "asyncio.Future[Decision]"]
 
 
 class Transport:
@@ -114,7 +119,7 @@ class Transport:
         self._targets: dict[tuple[str, Address], tuple[URL, str]] = {}
         self._spots: dict[tuple[Endpoint, Address], Place] = {}
         self._deciding: dict[tuple[Place, str], list[_Waiting]] = {}
-        self._storing: dict[tuple[str, str, Sensitivity], tuple[list[str], asyncio.Future[None]]] = {}
+        self._storing: dict[tuple[str, str, Asked], tuple[list[str], asyncio.Future[None]]] = {}
         self._keys: dict[tuple[str, str, Address], str] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -136,8 +141,36 @@ class Transport:
         if self._session is not None:
             await self._session.close()
 
+    async def foresee(self, url: str, asked: Asked, texts: list[str]) -> tuple[Asked, Decision | None]:
+        """What the gate would say of rows with these words, and how private the words make them; nothing is written.
+
+        The decision is None where the host has no address: then nothing was looked into either.
+        """
+        target = self._endpoint(url)
+        try:
+            places = await self._places(target)
+        except UnreachableError:
+            return asked, None
+        place, weighed = await self._best(places, asked, texts)
+        return weighed, self._gate.weigh(weighed, place)
+
+    async def would_allow(self, url: str, asked: Asked) -> bool:
+        """Whether such rows may go there at all, whatever their words are; nothing is written."""
+        try:
+            places = await self._places(self._endpoint(url))
+        except UnreachableError:
+            return False
+        return any(self._gate.weigh(asked, place).allowed for place in places)
+
     async def admit(
-        self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str, write: Callable[[], bool]
+        self,
+        url: str,
+        *,
+        sensitivity: Sensitivity,
+        row: str,
+        purpose: str,
+        write: Callable[[], bool],
+        inspected: Inspected = NOT_INSPECTED,
     ) -> Decision | None:
         """What the gate says of sending this row there, before anything else is done with it.
 
@@ -145,29 +178,38 @@ class Transport:
         is under way already in another row's name, and is asked last: looking the host up takes time. None: the host
         has no address, so nothing was decided or written; sending will say so.
         """
-        target = self._endpoint(url)
+        target, asked = self._endpoint(url), asked_about(sensitivity, (row,), inspected)
         try:
-            place = (await self._places(target, sensitivity))[0]
+            place, _ = await self._best(await self._places(target), asked, [])
         except UnreachableError:
             return None
-        decision = self._gate.foresee(sensitivity, place)
+        decision = self._gate.weigh(asked, place)
         if write() or not decision.allowed:
-            decision = self._gate.decide(sensitivity, place, rows=(row,), purpose=purpose)
+            decision = self._gate.decide_all([asked], place, purpose=purpose)[0]
         return decision
 
     async def send(
-        self, request: Outgoing, *, sensitivity: Sensitivity, rows: Sequence[str], purpose: str, seconds: float
+        self,
+        request: Outgoing,
+        *,
+        sensitivity: Sensitivity,
+        rows: Sequence[str],
+        purpose: str,
+        seconds: float,
+        inspected: Inspected = NOT_INSPECTED,
     ) -> Reply:
         """Send, once, to an address that the gate allows for these rows. `seconds` is the deadline for all of it.
 
+        What leaves for a place that is not local is looked into here, from the request's own bytes.
+
         Raises: BlockedAtDoorError, UnreachableError, BrokenReplyError; UsageError when the key is missing.
         """
-        target = self._endpoint(request.url)
+        target, asked = self._endpoint(request.url), asked_about(sensitivity, tuple(rows), inspected)
         refused: list[str] = []
         try:
             async with asyncio.timeout(seconds):
-                for place in await self._places(target, sensitivity):
-                    decision = await self._decided(place, sensitivity, rows, purpose)
+                for place, weighed in await self._ways(request, target, asked):
+                    decision = await self._decided(place, weighed, purpose)
                     if not decision.allowed:
                         raise BlockedAtDoorError(decision)
                     try:
@@ -181,12 +223,14 @@ class Transport:
         self._pins.pop((target.host, target.port), None)
         raise UnreachableError(f"no connection to {target} ({'; '.join(refused)})")
 
-    async def note_stored(self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str) -> None:
+    async def note_stored(
+        self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str, inspected: Inspected = NOT_INSPECTED
+    ) -> None:
         """Write down that a row was answered from the store; rows that are ready together share one line.
 
         Raises: DiskFullError when the line cannot be written.
         """
-        loop, spot = asyncio.get_running_loop(), (url, purpose, sensitivity)
+        loop, spot = asyncio.get_running_loop(), (url, purpose, asked_about(sensitivity, (), inspected))
         if spot not in self._storing:
             self._storing[spot] = ([], loop.create_future())
             loop.call_soon(self._note_group, *spot)
@@ -194,41 +238,58 @@ class Transport:
         rows.append(row)
         await asyncio.shield(written)
 
-    def _note_group(self, url: str, purpose: str, sensitivity: Sensitivity) -> None:
+    def _note_group(self, url: str, purpose: str, asked: Asked) -> None:
         """One line for a group of rows that were answered from the store."""
-        rows, written = self._storing.pop((url, purpose, sensitivity))
+        rows, written = self._storing.pop((url, purpose, asked))
         try:
-            self._gate.note_stored(sensitivity, self._endpoint(url), list(dict.fromkeys(rows)), purpose=purpose)
+            alike = asked._replace(rows=tuple(dict.fromkeys(rows)))
+            self._gate.note_stored(alike, self._endpoint(url), purpose=purpose)
         except Exception as error:
             written.set_exception(error)
         else:
             written.set_result(None)
 
-    async def _places(self, target: Endpoint, sensitivity: Sensitivity) -> list[Place]:
-        """Where to connect, those the gate would allow first; where it would allow none, one for it to refuse."""
-        places = [self._place(target, address) for address in await self._addresses(target)]
-        return [item for item in places if self._gate.foresee(sensitivity, item).allowed] or places[:1]
+    async def _places(self, target: Endpoint) -> list[Place]:
+        """Where a connection to this endpoint could end."""
+        return [self._place(target, address) for address in await self._addresses(target)]
 
-    async def _decided(self, place: Place, sensitivity: Sensitivity, rows: Sequence[str], purpose: str) -> Decision:
+    async def _best(self, places: list[Place], asked: Asked, texts: list[str]) -> tuple[Place, Asked]:
+        """The place to begin with, and what is asked of it."""
+        return (await self._allowed_first(places, asked, lambda: texts))[0]
+
+    async def _ways(self, request: Outgoing, target: Endpoint, asked: Asked) -> list[tuple[Place, Asked]]:
+        """Where to connect, and what is asked of each place, with what is found in the bytes of this request."""
+        return await self._allowed_first(await self._places(target), asked, lambda: _texts(request))
+
+    async def _allowed_first(
+        self, places: list[Place], asked: Asked, texts: Callable[[], list[str] | None]
+    ) -> list[tuple[Place, Asked]]:
+        """The places that the gate would allow; where it would allow none, one for it to refuse."""
+        here = [self._gate.is_local(place) for place in places]
+        outside = asked if all(here) else await self._gate.look(asked, texts())
+        ways = [(place, asked if local else outside) for place, local in zip(places, here, strict=True)]
+        return [way for way in ways if self._gate.weigh(way[1], way[0]).allowed] or ways[:1]
+
+    async def _decided(self, place: Place, asked: Asked, purpose: str) -> Decision:
         """The gate's decision; requests that are ready together share one write to the audit chain."""
         loop = asyncio.get_running_loop()
         group = self._deciding.setdefault((place, purpose), [])
         if not group:
             loop.call_soon(self._decide_group, place, purpose)
-        group.append((sensitivity, rows, loop.create_future()))
-        return await group[-1][2]
+        group.append((asked, loop.create_future()))
+        return await group[-1][1]
 
     def _decide_group(self, place: Place, purpose: str) -> None:
         """Decide for a group; whatever goes wrong, nobody of it may send."""
         group = self._deciding.pop((place, purpose))
         try:
-            decisions = self._gate.decide_all([(level, rows) for level, rows, _ in group], place, purpose=purpose)
+            decisions = self._gate.decide_all([asked for asked, _ in group], place, purpose=purpose)
         except Exception as error:
-            for _, _, waiting in group:
+            for _, waiting in group:
                 if not waiting.done():
                     waiting.set_exception(error)
             return
-        for (_, _, waiting), decision in zip(group, decisions, strict=True):
+        for (_, waiting), decision in zip(group, decisions, strict=True):
             if not waiting.done():
                 waiting.set_result(decision)
 
@@ -308,6 +369,13 @@ class Transport:
         if slot not in self._keys:
             self._keys[slot] = find_key(name, target, address, self._gate.operator)
         return self._keys[slot]
+
+
+def _texts(request: Outgoing) -> list[str] | None:
+    """Every text that this request would carry; None where its body cannot be read."""
+    kind, encoding = header(request.headers, "Content-Type"), header(request.headers, "Content-Encoding")
+    held = texts_in(request.body, kind or "application/json", encoding)
+    return None if held is None else [*texts_around(request.url, request.headers), *held]
 
 
 def _without(key: str, body: bytes) -> bytes:

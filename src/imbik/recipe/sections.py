@@ -159,6 +159,16 @@ class Review(Section):
     wait: bool = Field(False, description="stop with exit code 4 until every verdict asked for is there")
 
 
+class Privacy(Section):
+    """What is done with rows that may not go to their teacher as they are."""
+
+    clean: Literal["none", "pseudonymise", "redact"] = Field(
+        "none",
+        description="take personal data out of such rows where the operator's accepts_cleaned lets them leave then: "
+        "pseudonymise ([TCKN_3F2A], put back in the answer), redact ([TCKN], for good), or none: they stay here",
+    )
+
+
 class Student(Section):
     """The model that learns: loaded (`model`) or made from a config (`architecture`, sizes)."""
 
@@ -265,6 +275,7 @@ class Recipe(Section):
         [], description="terms on training with a teacher's answers that somebody has read and accepts, by name"
     )
     generate: Generate = Field(default_factory=Generate, description="how answers are obtained")
+    privacy: Privacy = Field(default_factory=Privacy, description="rows that may not go to their teacher as they are")
     refine: list[Block] = Field([], description="checks, in order (default: the kind's own)")
     review: Review | None = Field(None, description="experts' review in the browser")
     student: Student = Field(description="the model that learns")
