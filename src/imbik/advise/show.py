@@ -28,19 +28,20 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class FunnelLine:
-    """One stage of the funnel: its books and how long it took."""
+    """One stage of the funnel: its books, how long it took, and how many of its rows were erased since."""
 
     stage: str
     books: Books
     seconds: float
     sensitivity: str
     warnings: tuple[str, ...]
+    erased: int = 0
 
 
 def funnel(run: RunFolder) -> list[FunnelLine]:
     """What became of the rows, by finished stage."""
     return [
-        FunnelLine(name, found.books, found.seconds, found.sensitivity.value, found.warnings)
+        FunnelLine(name, found.books, found.seconds, found.sensitivity.value, found.warnings, found.erased)
         for name, found in manifests(run).items()
     ]
 

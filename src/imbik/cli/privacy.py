@@ -10,7 +10,7 @@ import typer
 
 from imbik.cli.options import RunName, Runs
 
-app = typer.Typer(help="Trust an operator's file; prove what left this machine.", no_args_is_help=True)
+app = typer.Typer(help="Trust an operator's file; prove what left; erase a person.", no_args_is_help=True)
 key_app = typer.Typer(help="Keys that sign the head of an audit chain.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 
@@ -113,3 +113,82 @@ def _read(file: Path | None) -> bytes:
         return file.read_bytes() if file is not None else b""
     except OSError as error:
         raise InputError(f"this file cannot be read: {error.strerror}", where=str(file)) from None
+
+
+@app.command()
+def forget(
+    run: RunName,
+    person: Annotated[
+        list[str] | None,
+        typer.Option("--person", metavar="TEXT", help="A full name or an identifier of the person; repeatable."),
+    ] = None,
+    rows: Annotated[
+        list[str] | None, typer.Option("--rows", metavar="ID", help="A row to erase whatever it says; repeatable.")
+    ] = None,
+    runs: Runs = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; no words of rows are shown.")] = False,
+) -> None:
+    """Erase a person (or rows) from a run and from the answer store, with a receipt (KVKK art. 7).
+
+    A rerun from the same seed file does not bring them back. What cannot be cleaned, such as weights, is named.
+    """
+    from imbik.advise.forget import told, work
+    from imbik.advise.runs import find_run
+    from imbik.core.errors import ExitCode
+
+    found = find_run(run, runs)
+
+    def agree(plan: work.Plan) -> bool:
+        for line in told.of_plan(plan, excerpts=not yes):
+            print(line)
+        return not dry_run and (yes or _agreed())
+
+    done = work.forget(found, person or (), frozenset(rows or ()), agree=agree)
+    if done.receipt is None:
+        if done.plan is not None and done.plan.nothing:
+            print(*told.of_plan(done.plan, excerpts=False), sep="\n")
+        elif not dry_run:
+            print("nothing was erased")
+        return
+    if done.resumed:
+        print("an erasure that was interrupted is finished now; for another one type the command again")
+    print(*told.of_receipt(done.receipt), sep="\n")
+    print(f"receipt: {found.path / 'receipts' / f'{done.receipt.id}.txt'}")
+    if done.receipt.named_after:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command()
+def retain(
+    runs: Runs = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is over time.")] = False,
+) -> None:
+    """Destroy rows whose retention period (operator's file) is over, in all runs and the answer store: for cron."""
+    from imbik.advise.forget.retain import retain as destroy
+    from imbik.advise.forget.retain import told
+    from imbik.core.runfolder import runs_folder
+    from imbik.privacy.operator import load_operator
+
+    folder = runs_folder(runs)
+    report = destroy(folder, load_operator(folder), dry_run=dry_run)
+    for line in told(report, dry_run=dry_run):
+        print(line)
+    problems = [item.problem for item in report.runs if item.problem is not None]
+    if problems:
+        raise typer.Exit(problems[0].exit_code)
+
+
+def _agreed() -> bool:
+    """Whether the person at the terminal wants it.
+
+    Raises: UsageError where nobody can be asked.
+    """
+    from imbik.core.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked", where="--yes", next="add --yes, or --dry-run to look only")
+    try:
+        return input("erase all of this? It cannot be undone. [y/N] ").strip().lower() in {"y", "yes", "e", "evet"}
+    except EOFError:
+        return False

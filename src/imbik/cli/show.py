@@ -25,11 +25,11 @@ def show(
 
     found = find_run(run, runs)
     if not stage:
-        head = ["stage", "in", "out", "rejected", "failed", "pending", "took", "why"]
+        head = ["stage", "in", "out", "rejected", "failed", "pending", "erased since", "took", "why"]
         lines = []
         for line in funnel(found):
             books = line.books
-            counts = [books.rejected, books.failed, books.pending]
+            counts = [books.rejected, books.failed, books.pending, line.erased]
             why = ", ".join(
                 f"{reason} {count:,}" for reason, count in sorted(books.reasons.items(), key=lambda i: -i[1])
             )

@@ -6,7 +6,7 @@ included, so that another bar needs no system's answer, no figure and no drawing
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import msgspec
 
 from imbik.core.errors import RunFolderError
 from imbik.core.files import read_json, write_json, write_text
-from imbik.evaluate.findings import Bar, Findings
+from imbik.evaluate.findings import Bar, Findings, SampleRow
 from imbik.evaluate.plots import Plot
 from imbik.evaluate.report import draw, html_page, markdown_page
 from imbik.evaluate.require import judge
@@ -56,6 +56,21 @@ def hold_against(folder: Path, require: Mapping[str, str]) -> Sequence[Bar]:
     if bars != list(pages.found.bars):
         _write_pages(folder, _Pages(replace(pages.found, bars=bars), pages.drawn))
     return bars
+
+
+def without_rows(
+    folder: Path, gone: Callable[[SampleRow], bool], names: Callable[[str], bool], note: str, mark: str
+) -> int:
+    """Write the pages again without the samples of erased rows, and without notes that name a person; returns how many
+    samples went. `note` takes the place of an earlier one that ends with `mark`."""
+    pages = read_json(folder / _FINDINGS, _Pages)
+    kept = [row for row in pages.found.samples if not gone(row)]
+    notes = [text for text in pages.found.notes if not text.endswith(mark) and not names(text)]
+    notes += [note] if note else []
+    warnings = [text for text in pages.found.warnings if not names(text)]
+    found = replace(pages.found, samples=kept, notes=notes, warnings=warnings)
+    _write_pages(folder, _Pages(found, pages.drawn))
+    return len(pages.found.samples) - len(kept)
 
 
 def _write_pages(folder: Path, pages: _Pages) -> None:

@@ -22,6 +22,7 @@ from imbik.core.lineage import merkle_root
 from imbik.core.locks import writer_lock
 from imbik.core.progress import Progress, Reporter, SilentReporter
 from imbik.core.runfolder import Manifest, RunFolder, runs_folder
+from imbik.core.tombstones import refuse_half_erased
 from imbik.core.types import Outcome
 from imbik.pipeline.plan import Plan, plan_stage, position
 from imbik.pipeline.preflight import Preflight, preflight
@@ -120,6 +121,7 @@ class _Work:
         """Run what is not current, as the folder's one writer."""
         with writer_lock(self.folder.path):
             self.folder.create()
+            refuse_half_erased(self.folder.path)
             write_text(self.folder.path / "recipe.yaml", to_yaml(self.recipe))
             progress = Progress(reporter, self.folder.path / "events.jsonl")
             try:
@@ -157,6 +159,10 @@ class _Work:
                     begun = folder.begin(stage.folder, plan.hash)
                     manifest = _run_one(plan, StageContext(recipe, folder, begun, asker, executor, progress))
                     warnings += [f"{stage.name}: {text}" for text in manifest.warnings]
+                elif manifest.erased and stage.name == "train":
+                    progress.say(
+                        f"! the student learned {manifest.erased} rows that were erased: --from train retrains"
+                    )
                 progress.event("stage", name=stage.name, status=status, seconds=manifest.seconds)
                 outcomes.append(self._outcome(stage, status, manifest))
                 if isinstance(stage, Concludes):

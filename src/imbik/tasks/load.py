@@ -17,6 +17,8 @@ import msgspec
 from imbik.core.errors import InputError
 from imbik.core.plugins import PluginBlock, make
 from imbik.core.types import LabelReference, Task
+from imbik.privacy.person import strings
+from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.tasks.build import Builder
 from imbik.tasks.kinds import Kind
@@ -68,8 +70,14 @@ def open_source(block: PluginBlock, base: Path) -> RowSource:
     return resolve(source.settings.path, base) if isinstance(source, Auto) else source
 
 
-def load_tasks(recipe: Recipe, kind: Kind, advance: Callable[[int], None] | None = None) -> Loaded:
-    """Read everything; `advance` is told how many more rows are done.
+def load_tasks(
+    recipe: Recipe,
+    kind: Kind,
+    advance: Callable[[int], None] | None = None,
+    suppression: Suppression | None = None,
+) -> Loaded:
+    """Read everything; `advance` is told how many more rows are done. Rows that were erased before, by the list of the
+    runs folder, go into quarantine.
 
     Raises: InputError when nothing usable is found, when ids repeat, or when a file cannot be read at all.
     """
@@ -94,6 +102,10 @@ def load_tasks(recipe: Recipe, kind: Kind, advance: Callable[[int], None] | None
     if not loaded.tasks:
         raise _nothing(loaded, recipe)
     loaded.tasks = _unique(loaded.tasks)
+    if suppression:
+        _keep_out(loaded, suppression)
+        if not loaded.tasks:
+            raise _nothing(loaded, recipe)
     loaded.tasks, notes = _one_spelling(loaded.tasks)
     loaded.notes += notes + _warnings(loaded)
     return loaded
@@ -134,6 +146,22 @@ def _unique(tasks: list[Task]) -> list[Task]:
         seen[task.id] = task
         result.append(task)
     return result
+
+
+def _keep_out(loaded: Loaded, suppression: Suppression) -> None:
+    """Erased rows stay out: a quarantine line each, with the place and without a word of the row."""
+    kept = []
+    for task in loaded.tasks:
+        content = msgspec.to_builtins(task)
+        source = content.pop("source", {})
+        reason = suppression.reason(task.id, task.text, strings(content))
+        if reason:
+            loaded.quarantine.append(
+                Quarantined(file=source.get("file", ""), line=source.get("line", 0), reason=reason)
+            )
+        else:
+            kept.append(task)
+    loaded.tasks = kept
 
 
 def _one_spelling(tasks: list[Task]) -> tuple[list[Task], list[str]]:

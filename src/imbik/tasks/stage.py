@@ -16,6 +16,7 @@ from imbik.core.lineage import leaf
 from imbik.core.plugins import load_plugin, make
 from imbik.core.runfolder import write_parts
 from imbik.core.types import Books, LabelReference, Task
+from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
 from imbik.tasks.kinds import Kind
@@ -66,7 +67,8 @@ class TasksStage:
         recipe, progress = context.recipe, context.progress
         kind: Kind = make("tasks/kinds", recipe.tasks.kind)
         progress.begin("tasks")
-        loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows))
+        erased = Suppression.load(context.run.path.parent)
+        loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows), erased)
         division = divide(loaded.tasks, recipe.tasks.split, earlier_assignments(context.run, self.folder))
         notes = [*loaded.notes, *division.notes, *self._write(context, loaded, division.assignments)]
         progress.end("tasks")

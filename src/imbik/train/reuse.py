@@ -12,6 +12,7 @@ from pathlib import Path
 
 from imbik.core.files import read_json, remove, write_json
 from imbik.core.runfolder import RunFolder, begun_hash
+from imbik.core.tombstones import learned_erased
 from imbik.core.types import Record
 from imbik.train.teaching import MEASURED, TRAINING
 
@@ -32,13 +33,16 @@ def mark(folder: Path, key: str) -> None:
 def take(run: RunFolder, target: Path, key: str) -> bool:
     """Copy the finished student of this key from the replaced folder to `target`; whether there was one.
 
-    What was measured for it and the base that its adapter stands on come along; checkpoints do not.
+    What was measured for it and the base that its adapter stands on come along; checkpoints do not. One that learned
+    rows which were erased since is not taken: with what else changes, it is trained again without them.
     """
     stage = target.parent.parent
     source = _replaced(run, stage)
     if source is None or target.exists():
         return False
     found = source / target.parent.name / target.name
+    if learned_erased(found):
+        return False
     if not (found / TRAINING).exists() or not (found / _KEY).exists() or read_json(found / _KEY, _Key).key != key:
         return False
     for name in (f"base/{target.name}", MEASURED):

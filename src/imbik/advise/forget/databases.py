@@ -1,0 +1,144 @@
+"""Taking rows out of SQLite: overwritten, the file rebuilt, the write-ahead log emptied.
+
+Enters: `answers.sqlite`, `reviews.sqlite`. Leaves: the same without the erased rows, neither in free pages nor in the
+log: `secure_delete` overwrites what is deleted, VACUUM rebuilds the file, a truncating checkpoint empties the log. What
+the file system keeps of old blocks is beyond any program: that is what an encrypted disk is for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from imbik.advise.forget.decoded import texts_of
+from imbik.advise.forget.erasing import Erasing, pseudonym
+from imbik.ask.schema import check
+from imbik.core.errors import LockedError, RunFolderError
+from imbik.privacy.person import Person
+from imbik.review.store import ExpertVerdict
+
+_BUSY_SECONDS = 30.0
+
+
+def stored_with(path: Path, person: Person) -> set[bytes]:
+    """Keys of stored answers in which the person stands."""
+    if not path.exists() or not person:
+        return set()
+    with _opened(path) as base:
+        check(base, path)
+        rows = base.execute("SELECT key, body FROM answers")
+        return {bytes(key) for key, body in rows if any(map(person.in_text, texts_of(body)))}
+
+
+def stored_before(path: Path, rank: int, moment: float) -> set[bytes]:
+    """Keys of stored answers of a sensitivity that were stored before a moment (seconds since 1970)."""
+    if not path.exists():
+        return set()
+    with _opened(path) as base:
+        check(base, path)
+        found = base.execute("SELECT key FROM answers WHERE sensitivity = ? AND stored < ?", (rank, moment))
+        return {bytes(key) for (key,) in found}
+
+
+def count_stored(path: Path, keys: set[bytes]) -> int:
+    """How many of these keys have an answer in the store."""
+    if not path.exists() or not keys:
+        return 0
+    with _opened(path) as base:
+        check(base, path)
+        found = "SELECT 1 FROM answers WHERE key = ?"
+        return sum(base.execute(found, (key,)).fetchone() is not None for key in keys)
+
+
+def erase_answers_stored(path: Path, keys: set[bytes]) -> int:
+    """Delete these answers, and what free pages and the log still hold of earlier ones; returns how many there were.
+
+    Raises: LockedError while another process works with the store.
+    """
+    if not path.exists():
+        return 0
+    with _opened(path) as base:
+        check(base, path)
+        with _transaction(base):
+            gone = sum(base.execute("DELETE FROM answers WHERE key = ?", (key,)).rowcount for key in keys)
+            base.executemany("DELETE FROM claims WHERE key = ?", ((key,) for key in keys))
+        _rebuild(base, path)
+    return gone
+
+
+def erase_verdicts(path: Path, erasing: Erasing) -> None:
+    """Verdicts on erased contents, and those that say the person's name; an expert who is erased gets another name.
+
+    Raises: LockedError while somebody reviews.
+    """
+    if not path.exists():
+        return
+    with _opened(path) as base:
+        with _transaction(base):
+            rows = base.execute("SELECT id, content, expert, body FROM verdicts").fetchall()
+            for number, content, expert, body in rows:
+                verdict = msgspec.json.decode(body, type=ExpertVerdict)
+                if content in erasing.contents or erasing.row(verdict.row) or _says(verdict, erasing.person):
+                    base.execute("DELETE FROM verdicts WHERE id = ?", (number,))
+                    erasing.counts["verdicts of experts"] += 1
+                elif erasing.person.in_text(expert):
+                    _rename(base, number, verdict, pseudonym(expert, erasing.receipt))
+                    erasing.counts["experts renamed"] += 1
+        _rebuild(base, path)
+
+
+def _says(verdict: ExpertVerdict, person: Person) -> bool:
+    content = msgspec.to_builtins(verdict)
+    content["verdict"].pop("by", None)
+    return bool(person) and person.in_any(content)
+
+
+def _rename(base: sqlite3.Connection, number: int, verdict: ExpertVerdict, name: str) -> None:
+    other = msgspec.structs.replace(verdict, verdict=msgspec.structs.replace(verdict.verdict, by=name))
+    base.execute("UPDATE verdicts SET expert = ?, body = ? WHERE id = ?", (name, msgspec.json.encode(other), number))
+
+
+def _rebuild(base: sqlite3.Connection, path: Path) -> None:
+    """Rewrite the file and empty its log."""
+    base.execute("VACUUM")
+    busy = base.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    if busy:
+        raise _busy(path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as base:
+            base.execute("PRAGMA secure_delete = ON")
+            base.execute("PRAGMA synchronous = FULL")
+            yield base
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise _busy(path) from None
+        raise
+    except sqlite3.DatabaseError as error:
+        raise RunFolderError(f"the database is damaged ({error})", where=str(path), next="restore it first") from error
+
+
+@contextmanager
+def _transaction(base: sqlite3.Connection) -> Iterator[None]:
+    base.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        base.execute("ROLLBACK")
+        raise
+    base.execute("COMMIT")
+
+
+def _busy(path: Path) -> LockedError:
+    return LockedError(
+        "another process works with this database, so nothing can be taken out of it for good",
+        where=str(path),
+        next="let it end (a run, a page of reviews), then type the same command again: it goes on from here",
+    )

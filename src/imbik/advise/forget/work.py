@@ -1,0 +1,321 @@
+"""Erasing, in an order that a kill at any moment cannot spoil.
+
+Enters: a run, who or which rows, and somebody to agree. Leaves: a run and a store without them, and a receipt. First
+everything is looked at and nothing changed; then the rows go on the suppression list and the journal is written; then
+each file is cleaned, tombstones before rows; then all is read once more, the audit chain gets its line, the receipt is
+written, and the journal goes. Whatever a kill interrupts, the same command finishes from the journal.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from imbik import __version__
+from imbik.advise.forget import databases, rows
+from imbik.advise.forget.erasing import Erasing, Journal, OtherRun, Remains
+from imbik.advise.forget.find import Chosen, find
+from imbik.advise.forget.keys import answer_keys, local_source
+from imbik.advise.forget.lineage import roots_verify
+from imbik.advise.forget.logits import erase_logits
+from imbik.advise.forget.made import remaining_tokenizers, remaining_weights, students_elsewhere, weights_of
+from imbik.advise.forget.others import other_runs
+from imbik.advise.forget.places import Found, How, files_of
+from imbik.advise.forget.receipt import Receipt, sealed, write_receipt
+from imbik.advise.forget.report import clean_report
+from imbik.advise.forget.sweep import CALIBRATIONS, Swept, crash_logs, sweep
+from imbik.advise.runs import manifests, recipe_of
+from imbik.core.errors import ImbikError, UsageError
+from imbik.core.files import read_json, remove, write_json
+from imbik.core.locks import writer_lock
+from imbik.core.runfolder import RunFolder
+from imbik.core.tombstones import PENDING, mark_learned
+from imbik.privacy.audit import FILE_NAME, HEAD_NAME, Audit, Entry
+from imbik.privacy.operator import Operator, load_operator
+from imbik.privacy.person import Person
+from imbik.privacy.suppression import person_print, suppress
+from imbik.recipe import Recipe
+
+Why = Literal["forget", "retain"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be erased, before anything is: `named` files name the person, `keys` are stored answers."""
+
+    run: RunFolder
+    person: Person
+    chosen: Chosen
+    keys: frozenset[bytes]
+    stored: int
+    before: Swept
+    others: tuple[OtherRun, ...]
+    students: tuple[Remains, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is nothing to erase."""
+        return not (self.chosen.tasks or self.chosen.samples or self.stored or self.before.hits)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How it ended: a plan that was looked at or refused, or a receipt and where it lies."""
+
+    plan: Plan | None
+    receipt: Receipt | None = None
+    resumed: bool = False
+
+
+def forget(
+    run: RunFolder,
+    given: Sequence[str],
+    chosen_rows: Set[str] = frozenset(),
+    *,
+    agree: Callable[[Plan], bool] = lambda plan: True,
+    why: Why = "forget",
+    older: Set[bytes] = frozenset(),
+) -> Done:
+    """Erase from one run and the store beside it what `agree` says yes to; a pending erasure is finished instead.
+
+    `older` are further keys of stored answers. Raises: LockedError while the run or the store is in use, UsageError
+    where nobody is named, RunFolderError for a damaged file.
+    """
+    with writer_lock(run.path):
+        path = run.path / PENDING
+        if path.exists():
+            return _carry_out(run, read_json(path, Journal), resumed=True)
+        if not given and not chosen_rows and not older:
+            raise UsageError(
+                "nobody is named",
+                where="--person",
+                next='imbik privacy forget RUN --person "Ayşe Yılmaz" --person 12345678950, or --rows ID',
+            )
+        plan = look(run, Person(given), chosen_rows, why=why, older=older)
+        if plan.nothing or not agree(plan):
+            return Done(plan)
+        return _carry_out(run, _begin(plan, why), resumed=False, plan=plan)
+
+
+def look(
+    run: RunFolder, person: Person, chosen_rows: Set[str], *, why: Why = "forget", older: Set[bytes] = frozenset()
+) -> Plan:
+    """Everything that is meant, with nothing changed."""
+    chosen = find(run, person, chosen_rows)
+    recipe, notes = _recipe(run), list[str]()
+    keys = set(older) | databases.stored_with(run.store, person)
+    if recipe is not None and chosen.tasks:
+        asked, unknown = answer_keys(recipe, run, chosen.tasks.values())
+        keys |= asked
+        notes += unknown
+    notes += _outside(recipe)
+    return Plan(
+        run=run,
+        person=person,
+        chosen=chosen,
+        keys=frozenset(keys),
+        stored=databases.count_stored(run.store, keys),
+        before=sweep(run, person),
+        others=tuple(other_runs(run, person, chosen.tasks, why=why)),
+        students=tuple(students_elsewhere(run)) if chosen.learned else (),
+        notes=tuple(notes),
+    )
+
+
+def _begin(plan: Plan, why: Why) -> Journal:
+    """Write down what was decided; from here on it is carried out."""
+    now = datetime.now(UTC)
+    receipt = f"{why}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    texts = [(name, task.text) for name, task in plan.chosen.tasks.items()]
+    new = suppress(plan.run.path.parent, rows=texts, needles=plan.person.needles, why=why, receipt=receipt)
+    journal = Journal(
+        receipt=receipt,
+        why=why,
+        begun=now.isoformat(timespec="seconds"),
+        given=plan.person.given,
+        tasks=tuple(plan.chosen.tasks),
+        samples=tuple(sorted(plan.chosen.samples)),
+        contents=tuple(sorted(plan.chosen.contents)),
+        keys=tuple(sorted(key.hex() for key in plan.keys)),
+        learned=len(plan.chosen.learned),
+        held_out=plan.chosen.held_out,
+        suppressed=new,
+        named_before=len(plan.before.hits),
+        others=plan.others,
+        students=plan.students,
+        notes=plan.notes,
+    )
+    write_json(plan.run.path / PENDING, journal)
+    return journal
+
+
+def _carry_out(run: RunFolder, journal: Journal, *, resumed: bool, plan: Plan | None = None) -> Done:
+    """Clean every file, look again, write it down. Every step may be done twice."""
+    erasing = Erasing.of(journal)
+    if journal.learned:
+        for folder in weights_of(run):
+            mark_learned(folder, journal.receipt, journal.learned)
+    _clean(run, erasing)
+    if resumed:
+        note = "the erasure was interrupted and then finished: what was erased before that is counted by stage only"
+        journal = msgspec.structs.replace(journal, notes=(*journal.notes, note))
+    receipt = sealed(_receipt(run, journal, erasing))
+    _note(run, journal, receipt)
+    write_receipt(run.path, receipt)
+    remove(run.path / PENDING)
+    return Done(plan, receipt, resumed)
+
+
+def _clean(run: RunFolder, erasing: Erasing) -> None:
+    """All files of the run, then what it shares with others. What counts rows comes after the rows."""
+    found = list(files_of(run.path))
+    last = {How.MANIFEST, How.REPORT}
+    for item in (item for item in found if item.how not in last):
+        if item.path.exists():
+            _clean_file(item, erasing)
+    for folder in sorted({item.stage for item in found if item.how is How.LOGITS}):
+        erase_logits(folder, erasing)
+    databases.erase_verdicts(run.path / "reviews.sqlite", erasing)
+    for folder in sorted({item.stage for item in found if item.how is How.REPORT}):
+        clean_report(folder, erasing)
+    for item in found:
+        if item.how is How.MANIFEST:
+            rows.mark_manifest(item.path, erasing)
+    erasing.counts["answers in the store"] += databases.erase_answers_stored(run.store, erasing.keys)
+    runs = run.path.parent
+    for path in sorted((runs / CALIBRATIONS).rglob("*.json*")):
+        rows.redact_file(path, erasing)
+    for path in crash_logs(runs):
+        if any(map(erasing.person.in_text, path.read_text(errors="replace").splitlines())):
+            path.unlink()
+            erasing.counts["logs of crashes"] += 1
+
+
+def _clean_file(item: Found, erasing: Erasing) -> None:
+    """One file, by its kind."""
+    if item.how is How.TASKS:
+        rows.erase_tasks(item.path, erasing)
+    elif item.how in (How.SAMPLES, How.TURNED_AWAY):
+        rows.erase_samples(item.path, erasing, kept=item.how is How.SAMPLES)
+    elif item.how is How.IDS:
+        rows.erase_ids(item.path, erasing)
+    elif item.how is How.ANSWERS:
+        rows.erase_answers(item.path, erasing)
+    elif item.how is How.REDACT or (item.how is How.UNKNOWN and item.path.suffix in {".json", ".jsonl"}):
+        rows.redact_file(item.path, erasing)
+    elif item.how is How.SCRAP:
+        remove(item.path)
+
+
+def _receipt(run: RunFolder, journal: Journal, erasing: Erasing) -> Receipt:
+    """Look at everything once more and say what there is."""
+    recipe, person = _recipe(run), erasing.person
+    tokenizers = list(remaining_tokenizers(run, recipe, person))
+    after = sweep(run, person)
+    named = [_named(run, path) for path in after.hits]
+    runs = run.path.parent
+    return Receipt(
+        id=journal.receipt,
+        why=journal.why,
+        run=run.name,
+        begun=journal.begun,
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        imbik=__version__,
+        operator=_operator(run, recipe).hash,
+        person=person_print(runs, person.needles) if person else "",
+        rows=_keyed(run, journal.tasks),
+        counts=dict(erasing.counts),
+        suppressed=journal.suppressed,
+        erased={name: found.erased for name, found in manifests(run).items() if found.erased},
+        lineage=roots_verify(run),
+        swept=after.files,
+        named_before=journal.named_before,
+        named_after=len(after.hits),
+        remains=(*remaining_weights(run, journal.learned), *tokenizers, *named),
+        others=journal.others,
+        students=journal.students,
+        notes=journal.notes,
+    )
+
+
+def _note(run: RunFolder, journal: Journal, receipt: Receipt) -> None:
+    """One line in the run's audit chain, where it has one (or needs none yet: it asked no teacher)."""
+    chain = run.path / FILE_NAME
+    if not chain.exists() and (run.path / HEAD_NAME).exists():
+        return  # a chain that was taken away is not begun anew: `imbik privacy prove` must miss it
+    recipe = _recipe(run)
+    if not chain.exists() and (recipe is None or recipe.answering_teachers()):
+        return
+    audit = Audit(run.path)
+    try:
+        counts = ", ".join(f"{count} {what}" for what, count in receipt.counts.items() if count)
+        entry = Entry(
+            verdict="",
+            sensitivity="",
+            place="",
+            address="",
+            purpose="",
+            reason=f"receipt {receipt.id} (sha256 {receipt.sha256}): {counts or 'nothing'}",
+            rows=journal.tasks,
+            operator=receipt.operator,
+            event="forgotten" if journal.why == "forget" else "retained",
+        )
+        audit.append([entry])
+    finally:
+        audit.close()
+
+
+def _keyed(run: RunFolder, names: Sequence[str]) -> tuple[str, ...]:
+    """Rows as the audit chain names them; none where the run has no chain."""
+    if not names or not (run.path / FILE_NAME).exists():
+        return ()
+    audit = Audit(run.path)
+    try:
+        return tuple(audit.keyed(name) for name in names)
+    finally:
+        audit.close()
+
+
+def _named(run: RunFolder, path: Path) -> Remains:
+    """A file that still names the person."""
+    place = str(path.relative_to(run.path.parent))
+    if place.endswith("recipe.yaml"):
+        return Remains(
+            path=place, why="the recipe names the person", next="take the words out of it, then run it again"
+        )
+    return Remains(path=place, why="still names the person", next="look at it, and remove or mend it by hand")
+
+
+def _outside(recipe: Recipe | None) -> list[str]:
+    """What lies elsewhere and is not imbik's to change."""
+    if recipe is None:
+        return ["the run's recipe cannot be read: stored answers were looked for by their text only"]
+    notes = [
+        f"{path} is the source and is not changed: take the rows out of it yourself" for path in local_source(recipe)
+    ]
+    blocks = (recipe.tasks.source, recipe.tasks.validation_source, recipe.tasks.test_source)
+    if any(block is not None and block.use == "hub" for block in blocks):
+        notes.append("a data set of the hub: its cache (HF_HOME, ~/.cache/huggingface) still holds the rows as loaded")
+    return notes
+
+
+def _recipe(run: RunFolder) -> Recipe | None:
+    try:
+        return recipe_of(run)
+    except (ImbikError, OSError):
+        return None
+
+
+def _operator(run: RunFolder, recipe: Recipe | None) -> Operator:
+    """The operator's file that holds, for its hash; an erasure needs no permission of it."""
+    try:
+        return load_operator(recipe.base if recipe else run.path)
+    except ImbikError:
+        return Operator()

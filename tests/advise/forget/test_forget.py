@@ -1,0 +1,326 @@
+"""A person is erased everywhere, nothing else is, lineage verifies, and a kill at any moment is finished."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import imbik.core.files
+from erasekit import HER_ROWS, PERSON, keys_of, lay, stored_keys, tasks
+from imbik.advise.forget import work
+from imbik.advise.forget.erasing import ERASED
+from imbik.advise.forget.lineage import roots_verify
+from imbik.advise.forget.receipt import Receipt, whole
+from imbik.advise.forget.sweep import sweep
+from imbik.advise.show import funnel
+from imbik.core.errors import ImbikError, LockedError, UsageError
+from imbik.core.files import read_json, read_lines
+from imbik.core.locks import writer_lock
+from imbik.core.runfolder import RunFolder, read_parts
+from imbik.core.tombstones import PENDING, refuse_half_erased
+from imbik.core.types import Sample, Task
+from imbik.evaluate.answers import Answer
+from imbik.models.logits import LogitStore
+from imbik.privacy.audit import Audit, Entry, read_audit
+from imbik.privacy.person import Person
+from imbik.privacy.suppression import Suppression
+from imbik.review.store import verdicts_of
+
+WHO = Person([PERSON])
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A run with her in it."""
+    return lay(tmp_path / "runs")
+
+
+def erased(run: RunFolder, *given: str, rows: frozenset[str] = frozenset()) -> Receipt:
+    """Erase and return the receipt."""
+    receipt = work.forget(run, given, rows).receipt
+    assert receipt is not None
+    return receipt
+
+
+def ids(run: RunFolder) -> list[str]:
+    return [task.id for task in read_parts(run.stage("1_tasks"), Task)]
+
+
+def test_the_person_is_nowhere_afterwards_and_was_found_before(run: RunFolder) -> None:
+    before = sweep(run, WHO)
+    assert {path.name for path in before.hits} >= {
+        "part-00000.jsonl", "quarantine.jsonl", "manifest.json", "events.jsonl", "reviews.sqlite", "answers.sqlite",
+        "rejected-00000.jsonl",
+    }  # fmt: skip
+    receipt = erased(run, PERSON)
+    assert sweep(run, WHO).hits == ()
+    assert receipt.named_before == len(before.hits)
+    assert receipt.named_after == 0
+    everything = b"".join(path.read_bytes() for path in run.path.parent.rglob("*") if path.is_file())
+    for form in (PERSON, "AYŞE YILMAZ", "ayse yilmaz", "Ay\\u015fe Y\\u0131lmaz"):
+        assert form.encode() not in everything
+
+
+def test_whole_rows_go_with_all_that_was_made_of_them(run: RunFolder) -> None:
+    receipt = erased(run, PERSON)
+    assert ids(run) == [task.id for task in tasks() if task.id not in HER_ROWS]
+    for folder in ("2_answers", "3_refined"):
+        left = list(read_parts(run.stage(folder), Sample))
+        assert {sample.task.id for sample in left} == {f"t{n:02d}" for n in range(16)} - set(HER_ROWS)
+        assert "t05#t#1" not in {sample.id for sample in left}
+        assert "t05#t#0" in {sample.id for sample in left}
+        assert len(left) == 27
+    rejected = list(read_lines(run.stage("3_refined") / "rejected-00000.jsonl", Sample))
+    assert [sample.id for sample in rejected] == ["t00#t#1"]
+    answers = list(read_lines(run.stage("8_report") / "answers" / "export_safetensors.jsonl", Answer))
+    assert [answer.id for answer in answers] == ["t16", "t17", "t19"]
+    assert receipt.counts["tasks"] == 3
+    assert receipt.counts["samples in 2_answers"] == 5
+    assert receipt.counts["rows of captured logits"] == 5
+
+
+def test_lineage_verifies_and_manifests_count_what_was_erased(run: RunFolder) -> None:
+    roots = {name: manifest.root for name, manifest in work.manifests(run).items()}
+    receipt = erased(run, PERSON)
+    assert receipt.lineage == dict.fromkeys(("tasks", "generate", "refine", "capture", "evaluate"), True)
+    made = work.manifests(run)
+    assert {name: manifest.root for name, manifest in made.items()} == roots
+    assert {name: manifest.erased for name, manifest in made.items()} == {
+        "tasks": 3, "generate": 5, "refine": 5, "capture": 5, "evaluate": 3
+    }  # fmt: skip
+    assert all(manifest.books.balanced for manifest in made.values())
+    assert made["tasks"].warnings == (ERASED,)
+    assert {line.stage: line.erased for line in funnel(run)}["tasks"] == 3
+
+
+def test_a_row_changed_by_hand_does_not_verify(run: RunFolder) -> None:
+    erased(run, PERSON)
+    path = run.stage("2_answers") / "part-00000.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"t00.0", b"t00.9"))
+    assert roots_verify(run)["generate"] is False
+    assert roots_verify(run)["refine"] is True
+
+
+def test_captured_logits_of_other_rows_stay_as_they_were(run: RunFolder) -> None:
+    store = LogitStore.open(run.stage("5_logits"))
+    before = {row: [part.tolist() for part in store.row(row, store.token_hash(row))] for row in store.rows()}
+    erased(run, PERSON)
+    store = LogitStore.open(run.stage("5_logits"))
+    after = {row: [part.tolist() for part in store.row(row, store.token_hash(row))] for row in store.rows()}
+    gone = {row for row in before if row.partition("#")[0] in HER_ROWS} | {"t05#t#1"}
+    assert after == {row: values for row, values in before.items() if row not in gone}
+
+
+def test_only_her_answers_leave_the_store(run: RunFolder) -> None:
+    before, keys = stored_keys(run.store), keys_of(run, tasks())
+    erased(run, PERSON)
+    hers = {key for (name, number), key in keys.items() if name in HER_ROWS or (name, number) == ("t05", 1)}
+    assert stored_keys(run.store) == before - hers
+    assert not run.store.with_name("answers.sqlite-wal").exists() or not (
+        run.store.with_name("answers.sqlite-wal").stat().st_size
+    )
+    with closing(sqlite3.connect(run.store)) as base:
+        assert base.execute("PRAGMA freelist_count").fetchone()[0] == 0
+        assert base.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_verdicts_go_with_the_content_and_an_expert_gets_another_name(run: RunFolder) -> None:
+    receipt = erased(run, PERSON)
+    left = [item.verdict for given in verdicts_of(run).values() for item in given]
+    assert len(left) == 2
+    assert next(verdict.by for verdict in left if verdict.by != "uzman").startswith("expert-")
+    assert receipt.counts["verdicts of experts"] == 2
+    assert receipt.counts["experts renamed"] == 1
+
+
+def test_rows_by_id_go_without_a_name(run: RunFolder) -> None:
+    receipt = erased(run, rows=frozenset({"t01"}))
+    assert "t01" not in ids(run)
+    assert set(HER_ROWS) < set(ids(run))
+    assert receipt.person == ""
+    assert receipt.swept == 0
+    assert all(receipt.lineage.values())
+    with pytest.raises(UsageError, match="no row 't01'"):
+        work.forget(run, (), frozenset({"t01"}))
+
+
+def test_the_list_keeps_her_out_of_the_folder(run: RunFolder) -> None:
+    erased(run, PERSON)
+    listed = Suppression.load(run.path.parent)
+    for task in tasks():
+        assert bool(listed.reason(task.id, task.text, [task.text])) == (task.id in HER_ROWS)
+    assert listed.reason("new", "yeni", ["Yılmaz Ayşe yine yazdı"])
+
+
+def test_replaced_stages_are_cleaned_too(run: RunFolder) -> None:
+    run.retire("2_answers")
+    erased(run, PERSON)
+    assert sweep(run, WHO).hits == ()
+    assert len(list(read_parts(run.replaced("2_answers")[0], Sample))) == 27
+
+
+def test_another_run_that_holds_the_rows_is_named(run: RunFolder) -> None:
+    other = lay(run.path.parent, "ikinci")
+    receipt = erased(run, PERSON)
+    assert [(item.run, item.rows) for item in receipt.others] == [("ikinci", 4)]
+    assert receipt.others[0].next == "imbik privacy forget ikinci --person …"
+    assert sweep(other, WHO).hits
+    assert PERSON not in (run.path / "receipts" / f"{receipt.id}.txt").read_text()
+
+
+def test_a_run_that_only_asked_about_the_rows_is_named_by_its_audit(run: RunFolder) -> None:
+    other = RunFolder(run.path.parent / "eski")
+    other.create()
+    audit = Audit(other.path)
+    audit.append([Entry("allowed", "internal", "in_process", "", "generation", "", ("t07", "t99"), "")])
+    audit.close()
+    receipt = erased(run, PERSON)
+    assert [(item.run, item.rows) for item in receipt.others] == [("eski", 1)]
+
+
+def test_the_receipt_is_whole_and_says_no_word_of_her(run: RunFolder) -> None:
+    receipt = erased(run, PERSON, "12345678950")
+    path = run.path / "receipts" / f"{receipt.id}.json"
+    read = read_json(path, Receipt)
+    assert whole(read)
+    assert not whole(msgspec.structs.replace(read, named_after=1))
+    told = path.read_text() + path.with_suffix(".txt").read_text()
+    assert not WHO.in_text(told)
+    assert "12345678950" not in told
+    assert not any(name in told for name in HER_ROWS)
+
+
+def test_the_audit_chain_gets_a_line_with_keyed_ids(run: RunFolder) -> None:
+    audit = Audit(run.path)
+    audit.append([Entry("allowed", "internal", "in_process", "", "generation", "", ("t07",), "")])
+    keyed = audit.keyed("t07")
+    audit.close()
+    receipt = erased(run, PERSON)
+    *_, last = read_audit(run.path / "audit.jsonl")
+    assert last.event == "forgotten"
+    assert keyed in last.rows
+    assert last.rows == receipt.rows
+    assert receipt.id in last.reason
+    assert receipt.sha256 in last.reason
+
+
+def test_a_chain_that_was_taken_away_is_not_begun_anew(run: RunFolder) -> None:
+    audit = Audit(run.path)
+    audit.append([Entry("allowed", "internal", "in_process", "", "generation", "", ("t07",), "")])
+    audit.close()
+    (run.path / "audit.jsonl").unlink()
+    erased(run, PERSON)
+    assert not (run.path / "audit.jsonl").exists()
+
+
+def test_nobody_is_erased_who_is_not_there(run: RunFolder) -> None:
+    done = work.forget(run, ["Fatma Demir"])
+    assert done.receipt is None
+    assert done.plan is not None
+    assert done.plan.nothing
+    with pytest.raises(UsageError, match="nobody is named"):
+        work.forget(run, [])
+
+
+def test_without_agreement_nothing_changes(run: RunFolder) -> None:
+    def contents() -> dict[Path, bytes]:
+        shared = ("-shm", "-wal")
+        files = (path for path in run.path.parent.rglob("*") if path.is_file() and not path.name.endswith(shared))
+        return {path: path.read_bytes() for path in files if path.name != ".lock"}
+
+    before = contents()
+    done = work.forget(run, [PERSON], agree=lambda plan: False)
+    assert done.receipt is None
+    assert contents() == before
+
+
+def test_a_run_in_use_is_left_alone(run: RunFolder) -> None:
+    with writer_lock(run.path), pytest.raises(LockedError):
+        work.forget(run, [PERSON])
+
+
+def test_a_store_in_use_stops_the_erasure_and_it_is_finished_later(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imbik.advise.forget.databases._BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(run.store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LockedError, match="works with this database"):
+            work.forget(run, [PERSON])
+    with pytest.raises(ImbikError, match="interrupted"):
+        refuse_half_erased(run.path)
+    done = work.forget(run, [])
+    assert done.resumed
+    assert sweep(run, WHO).hits == ()
+    refuse_half_erased(run.path)
+
+
+class Killed(BaseException):
+    """What a kill is in this process."""
+
+
+def state(run: RunFolder) -> dict[str, bytes]:
+    """Everything an erasure leaves that has no moment in it, whatever shards the logits are in."""
+    found = {}
+    for path in sorted(run.path.rglob("*")):
+        place = str(path.relative_to(run.path))
+        skipped = place.startswith(("receipts/", "5_logits/shard-")) or path.name in {".lock", "tombstones.jsonl"}
+        if path.is_file() and not skipped and "sqlite" not in place:
+            found[place] = path.read_bytes()
+    store = LogitStore.open(run.stage("5_logits"))
+    found["logits"] = b"".join(
+        row.encode() + b"".join(part.tobytes() for part in store.row(row, store.token_hash(row)))
+        for row in sorted(store.rows())
+    )
+    found["stored"] = b"".join(sorted(stored_keys(run.store)))
+    found["verdicts"] = str(sorted(verdicts_of(run))).encode()
+    return found
+
+
+def killed_at(step: int, write: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether `write` was killed at its `step`-th write or removal of a file."""
+    left = [step]
+
+    def counted(function: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **more: object) -> object:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+            return function(*args, **more)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", counted(Path.replace))
+        patch.setattr(Path, "unlink", counted(Path.unlink))
+        patch.setattr(imbik.core.files, "fsync_folder", counted(imbik.core.files.fsync_folder))
+        try:
+            write()
+        except Killed:
+            return True
+    return False
+
+
+def test_a_kill_at_any_moment_is_finished_by_the_same_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole_run = lay(tmp_path / "whole")
+    erased(whole_run, PERSON)
+    wanted = {name: content for name, content in state(whole_run).items() if name != "recipe.yaml"}
+    step = kills = 0
+    while True:
+        run = lay(tmp_path / f"runs-{step}")
+        if not killed_at(step, lambda run=run: work.forget(run, [PERSON]), monkeypatch):  # type: ignore[misc]
+            break
+        kills += 1
+        again = work.forget(run, [PERSON])
+        assert again.receipt is not None or (again.plan is not None and again.plan.nothing)
+        found = {name: content for name, content in state(run).items() if name != "recipe.yaml"}
+        assert found == wanted, f"killed at write {step}"
+        assert all(roots_verify(run).values())
+        assert not (run.path / PENDING).exists()
+        step += 17
+    assert kills > 2
