@@ -128,6 +128,9 @@ def forget(
     runs: Runs = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; no words of rows are shown.")] = False,
+    sign_with: Annotated[
+        Path | None, typer.Option("--sign", metavar="KEY", help="A private key that signs the receipt.")
+    ] = None,
 ) -> None:
     """Erase a person (or rows) from a run and from the answer store, with a receipt (KVKK art. 7).
 
@@ -144,7 +147,7 @@ def forget(
             print(line)
         return not dry_run and (yes or _agreed())
 
-    done = work.forget(found, person or (), frozenset(rows or ()), agree=agree)
+    done = work.forget(found, person or (), frozenset(rows or ()), agree=agree, key_file=sign_with)
     if done.receipt is None:
         if done.plan is not None and done.plan.nothing:
             print(*told.of_plan(done.plan, excerpts=False), sep="\n")

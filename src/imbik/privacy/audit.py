@@ -15,7 +15,7 @@ import hmac
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,9 +37,10 @@ from imbik.privacy.chain import (
     written_head,
 )
 
-__all__ = ["FILE_NAME", "HEAD_NAME", "Audit", "AuditLine", "Entry", "read_audit", "verify"]
+__all__ = ["FILE_NAME", "HEAD_NAME", "Audit", "AuditLine", "Entry", "read_audit", "row_names", "verify"]
 
 _TAIL_BYTES = 1 << 20
+_KEY_NAME = ".audit.key"
 _encoder = msgspec.json.Encoder()
 
 
@@ -68,7 +69,7 @@ class Audit:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / FILE_NAME
-        self._key = _run_key(folder / ".audit.key")
+        self._key = _run_key(folder / _KEY_NAME)
         with disk_errors(self.path):
             self._file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
         self._head, self._end = Head(), -1  # not looked at yet
@@ -99,7 +100,7 @@ class Audit:
 
     def keyed(self, row: str) -> str:
         """The id under which a row stands in this run's chain."""
-        return hmac.digest(self._key, row.encode(), "sha256").hex()[:32]
+        return _keyed(self._key, row)
 
     def _line(self, entry: Entry, head: Head, now: str) -> AuditLine:
         return AuditLine(
@@ -191,6 +192,19 @@ def _head_of(line: bytes, where: str) -> Head:
             where=where,
             next="move the file away for whoever answers for the data; a new chain then begins",
         ) from None
+
+
+def row_names(folder: Path) -> Callable[[str], str] | None:
+    """How rows are named in the chain of a run folder; None where it has no key. Nothing is opened or written."""
+    path = folder / _KEY_NAME
+    if not path.exists():
+        return None
+    key = path.read_bytes()
+    return lambda row: _keyed(key, row)
+
+
+def _keyed(key: bytes, row: str) -> str:
+    return hmac.digest(key, row.encode(), "sha256").hex()[:32]
 
 
 def _now() -> str:

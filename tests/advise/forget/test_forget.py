@@ -28,6 +28,7 @@ from imbik.evaluate.answers import Answer
 from imbik.models.logits import LogitStore
 from imbik.privacy.audit import Audit, Entry, read_audit
 from imbik.privacy.person import Person
+from imbik.privacy.signing import new_key
 from imbik.privacy.suppression import Suppression
 from imbik.review.store import verdicts_of
 
@@ -324,3 +325,28 @@ def test_a_kill_at_any_moment_is_finished_by_the_same_command(tmp_path: Path, mo
         assert not (run.path / PENDING).exists()
         step += 17
     assert kills > 2
+
+
+def test_a_broken_chain_stops_no_erasure_and_is_not_written_on(run: RunFolder) -> None:
+    audit = Audit(run.path)
+    audit.append([Entry("allowed", "internal", "in_process", "", "generation", "", ("t07",), "")] * 2)
+    audit.close()
+    path = run.path / "audit.jsonl"
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    before = path.read_bytes()
+    receipt = erased(run, PERSON)
+    assert path.read_bytes() == before
+    assert "not as it was written" in receipt.notes[-1]
+    assert whole(receipt)
+
+
+def test_a_receipt_can_be_signed(run: RunFolder, tmp_path: Path) -> None:
+    public = new_key(tmp_path / "key.pem")
+    with pytest.raises(UsageError):
+        work.forget(run, [PERSON], key_file=tmp_path / "none.pem")
+    assert sweep(run, WHO).hits
+    receipt = work.forget(run, [PERSON], key_file=tmp_path / "key.pem").receipt
+    assert receipt is not None
+    assert receipt.key == public
+    assert whole(receipt)
+    assert not whole(msgspec.structs.replace(receipt, signature="00" * 64))

@@ -18,7 +18,7 @@ from imbik.advise.runs import run_paths
 from imbik.core.errors import ImbikError
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Record, Task
-from imbik.privacy.audit import FILE_NAME, Audit
+from imbik.privacy.audit import FILE_NAME, row_names
 from imbik.privacy.person import Person, squeezed
 
 
@@ -64,14 +64,10 @@ def _holds(other: RunFolder, person: Person, texts: Mapping[str, str]) -> set[st
 
 def _asked_about(other: RunFolder, rows: set[str]) -> set[str]:
     """Which of these rows stand in another run's audit chain."""
-    path = other.path / FILE_NAME
-    if not path.exists() or not (other.path / ".audit.key").exists():
+    path, name_of = other.path / FILE_NAME, row_names(other.path)
+    if not path.exists() or name_of is None:
         return set()
-    audit = Audit(other.path)
-    try:
-        keyed = {audit.keyed(row): row for row in rows}
-    finally:
-        audit.close()
+    keyed = {name_of(row): row for row in rows}
     decoder, found = msgspec.json.Decoder(_Keyed), set[str]()
     with path.open("rb") as stream:
         for line in stream:

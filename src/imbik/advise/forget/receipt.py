@@ -16,6 +16,7 @@ import msgspec
 from imbik.advise.forget.erasing import OtherRun, Remains
 from imbik.core.files import canonical_json, digest, write_json, write_text
 from imbik.core.types import Record
+from imbik.privacy.signing import sign_bytes, signed_by
 
 FOLDER = "receipts"
 
@@ -23,7 +24,8 @@ FOLDER = "receipts"
 class Receipt(Record, frozen=True, kw_only=True, omit_defaults=False):
     """The whole file. `person` is a keyed fingerprint ('' where rows were chosen), `rows` keyed ids, `counts` what was
     erased by kind of place, `erased` rows erased so far by stage, `lineage` whether each stage's root verifies,
-    `sha256` over everything but itself."""
+    `sha256` over all that stands before it. Where it was signed, `signature` (Ed25519, hex) by `key` is of the line
+    `imbik receipt 1 SHA256`."""
 
     schema: int = 1
     id: str
@@ -47,17 +49,34 @@ class Receipt(Record, frozen=True, kw_only=True, omit_defaults=False):
     students: tuple[Remains, ...]
     notes: tuple[str, ...]
     sha256: str = ""
+    key: str = ""
+    signature: str = ""
 
 
 def sealed(receipt: Receipt) -> Receipt:
     """With the hash of what it says."""
-    bare = msgspec.structs.replace(receipt, sha256="")
+    bare = msgspec.structs.replace(receipt, sha256="", key="", signature="")
     return msgspec.structs.replace(bare, sha256=digest(canonical_json(bare)))
 
 
+def signed(receipt: Receipt, key_file: Path) -> Receipt:
+    """With a signature by the private key in a file.
+
+    Raises: UsageError when the file holds none.
+    """
+    key, signature = sign_bytes(_line(receipt), key_file)
+    return msgspec.structs.replace(receipt, key=key, signature=signature.hex())
+
+
 def whole(receipt: Receipt) -> bool:
-    """Whether a receipt still says what was written."""
-    return sealed(receipt).sha256 == receipt.sha256
+    """Whether a receipt still says what was written, and a signature on it is right."""
+    if sealed(receipt).sha256 != receipt.sha256:
+        return False
+    return not receipt.key or signed_by(receipt.key, bytes.fromhex(receipt.signature), _line(receipt))
+
+
+def _line(receipt: Receipt) -> bytes:
+    return f"imbik receipt 1 {receipt.sha256}\n".encode()
 
 
 def write_receipt(folder: Path, receipt: Receipt) -> Path:
@@ -91,7 +110,9 @@ def as_text(receipt: Receipt) -> str:
         lines += ["", "Other runs:"]
         lines += [f"  {item.run}: {item.how}; {item.next}" for item in receipt.others]
     lines += ["", "Notes:", *(f"  {note}" for note in receipt.notes)] if receipt.notes else []
-    return "\n".join([*lines, "", f"sha256 {receipt.sha256}"]) + "\n"
+    lines += ["", f"sha256 {receipt.sha256}"]
+    lines += [f"signed by {receipt.key}: {receipt.signature}"] if receipt.key else []
+    return "\n".join(lines) + "\n"
 
 
 def counted_kinds(receipt: Receipt) -> list[str]:

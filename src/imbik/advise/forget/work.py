@@ -27,18 +27,19 @@ from imbik.advise.forget.logits import erase_logits
 from imbik.advise.forget.made import remaining_tokenizers, remaining_weights, students_elsewhere, weights_of
 from imbik.advise.forget.others import other_runs
 from imbik.advise.forget.places import Found, How, files_of
-from imbik.advise.forget.receipt import Receipt, sealed, write_receipt
+from imbik.advise.forget.receipt import Receipt, sealed, signed, write_receipt
 from imbik.advise.forget.report import clean_report
 from imbik.advise.forget.sweep import CALIBRATIONS, Swept, crash_logs, sweep
 from imbik.advise.runs import manifests, recipe_of
-from imbik.core.errors import ImbikError, UsageError
+from imbik.core.errors import ImbikError, RunFolderError, UsageError
 from imbik.core.files import read_json, remove, write_json
 from imbik.core.locks import writer_lock
 from imbik.core.runfolder import RunFolder
 from imbik.core.tombstones import PENDING, mark_learned
-from imbik.privacy.audit import FILE_NAME, HEAD_NAME, Audit, Entry
+from imbik.privacy.audit import FILE_NAME, HEAD_NAME, Audit, Entry, row_names
 from imbik.privacy.operator import Operator, load_operator
 from imbik.privacy.person import Person
+from imbik.privacy.signing import sign_bytes
 from imbik.privacy.suppression import person_print, suppress
 from imbik.recipe import Recipe
 
@@ -82,16 +83,19 @@ def forget(
     agree: Callable[[Plan], bool] = lambda plan: True,
     why: Why = "forget",
     older: Set[bytes] = frozenset(),
+    key_file: Path | None = None,
 ) -> Done:
     """Erase from one run and the store beside it what `agree` says yes to; a pending erasure is finished instead.
 
-    `older` are further keys of stored answers. Raises: LockedError while the run or the store is in use, UsageError
-    where nobody is named, RunFolderError for a damaged file.
+    `older` are further keys of stored answers, `key_file` a private key that signs the receipt. Raises: LockedError
+    while the run or the store is in use, UsageError where nobody is named, RunFolderError for a damaged file.
     """
+    if key_file is not None:
+        sign_bytes(b"", key_file)  # a key that cannot sign is refused before anything is erased
     with writer_lock(run.path):
         path = run.path / PENDING
         if path.exists():
-            return _carry_out(run, read_json(path, Journal), resumed=True)
+            return _carry_out(run, read_json(path, Journal), resumed=True, key_file=key_file)
         if not given and not chosen_rows and not older:
             raise UsageError(
                 "nobody is named",
@@ -101,7 +105,7 @@ def forget(
         plan = look(run, Person(given), chosen_rows, why=why, older=older)
         if plan.nothing or not agree(plan):
             return Done(plan)
-        return _carry_out(run, _begin(plan, why), resumed=False, plan=plan)
+        return _carry_out(run, _begin(plan, why), resumed=False, plan=plan, key_file=key_file)
 
 
 def look(
@@ -156,7 +160,9 @@ def _begin(plan: Plan, why: Why) -> Journal:
     return journal
 
 
-def _carry_out(run: RunFolder, journal: Journal, *, resumed: bool, plan: Plan | None = None) -> Done:
+def _carry_out(
+    run: RunFolder, journal: Journal, *, resumed: bool, plan: Plan | None = None, key_file: Path | None = None
+) -> Done:
     """Clean every file, look again, write it down. Every step may be done twice."""
     erasing = Erasing.of(journal)
     if journal.learned:
@@ -167,7 +173,9 @@ def _carry_out(run: RunFolder, journal: Journal, *, resumed: bool, plan: Plan | 
         note = "the erasure was interrupted and then finished: what was erased before that is counted by stage only"
         journal = msgspec.structs.replace(journal, notes=(*journal.notes, note))
     receipt = sealed(_receipt(run, journal, erasing))
-    _note(run, journal, receipt)
+    if problem := _note(run, journal, receipt):
+        receipt = sealed(msgspec.structs.replace(receipt, notes=(*receipt.notes, problem)))
+    receipt = signed(receipt, key_file) if key_file else receipt
     write_receipt(run.path, receipt)
     remove(run.path / PENDING)
     return Done(plan, receipt, resumed)
@@ -245,14 +253,15 @@ def _receipt(run: RunFolder, journal: Journal, erasing: Erasing) -> Receipt:
     )
 
 
-def _note(run: RunFolder, journal: Journal, receipt: Receipt) -> None:
-    """One line in the run's audit chain, where it has one (or needs none yet: it asked no teacher)."""
-    chain = run.path / FILE_NAME
-    if not chain.exists() and (run.path / HEAD_NAME).exists():
-        return  # a chain that was taken away is not begun anew: `imbik privacy prove` must miss it
-    recipe = _recipe(run)
-    if not chain.exists() and (recipe is None or recipe.answering_teachers()):
-        return
+def _note(run: RunFolder, journal: Journal, receipt: Receipt) -> str:
+    """One line in the run's audit chain, where it has one (or needs none yet: it asked no teacher); else why not.
+
+    A chain that was taken away or changed is not written on: `imbik privacy prove` must miss it.
+    """
+    chain, recipe = run.path / FILE_NAME, _recipe(run)
+    missing = not chain.exists() and (recipe is None or recipe.answering_teachers())
+    if missing or (not chain.exists() and (run.path / HEAD_NAME).exists()):
+        return "the run has no audit chain, so this erasure stands in this receipt alone"
     audit = Audit(run.path)
     try:
         counts = ", ".join(f"{count} {what}" for what, count in receipt.counts.items() if count)
@@ -268,19 +277,16 @@ def _note(run: RunFolder, journal: Journal, receipt: Receipt) -> None:
             event="forgotten" if journal.why == "forget" else "retained",
         )
         audit.append([entry])
-    finally:
         audit.close()
+    except RunFolderError as error:
+        return f"the audit chain is not as it was written, so it was not written on ({error.what})"
+    return ""
 
 
 def _keyed(run: RunFolder, names: Sequence[str]) -> tuple[str, ...]:
     """Rows as the audit chain names them; none where the run has no chain."""
-    if not names or not (run.path / FILE_NAME).exists():
-        return ()
-    audit = Audit(run.path)
-    try:
-        return tuple(audit.keyed(name) for name in names)
-    finally:
-        audit.close()
+    name_of = row_names(run.path)
+    return tuple(map(name_of, names)) if name_of else ()
 
 
 def _named(run: RunFolder, path: Path) -> Remains:
