@@ -49,6 +49,7 @@ test: install
 	$(BIN)/pytest -n $(JOBS) -m "not nightly$$left" $(ARGS)
 
 nightly: install
+	$(BIN)/pip install -q -c constraints.txt -e ".[gguf,presidio]"
 	$(BIN)/pytest -m nightly
 
 lint: install

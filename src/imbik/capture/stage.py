@@ -22,7 +22,8 @@ from imbik.core.lineage import leaf
 from imbik.core.plugins import identity
 from imbik.core.types import Books, Sample, Sensitivity
 from imbik.models.folder import tokenizer_hash
-from imbik.models.load import fingerprint, load, load_tokenizer, sensitivity_of
+from imbik.models.gguf import tokenizer_home
+from imbik.models.load import fingerprint, load_tokenizer, sensitivity_of
 from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
 from imbik.models.student import prepare_tokenizer, tokenizer_origin
 from imbik.models.tokens import encode_row, token_hash
@@ -34,7 +35,7 @@ from imbik.teachers import dtype_of
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from imbik.models.engines.transformers import TransformersEngine
+    from imbik.models.engines import Engine
 
 BLOCK_ROWS = 256
 LEARNED = ("train", "validation")
@@ -87,7 +88,9 @@ class CaptureStage:
         teacher = _Loaded(weights, dtype_of(recipe.teachers[capture_teacher(recipe)]))
         tokenizer = _shared_tokenizer(context, weights)
         writer_settings = LogitSettings(
-            teacher=fingerprint(weights), tokenizer_hash=tokenizer_hash(weights), top_k=_top_k(recipe, teacher)
+            teacher=fingerprint(weights),
+            tokenizer_hash=tokenizer_hash(tokenizer_home(weights)),
+            top_k=_top_k(recipe, teacher),
         )
         writer = LogitWriter(context.folder, writer_settings)
         wanted = _Wanted(context, tokenizer, teacher.engine.model.context)
@@ -128,7 +131,7 @@ class _Loaded:
     dtype: str
 
     @property
-    def engine(self) -> TransformersEngine:
+    def engine(self) -> Engine:
         """The weights, ready to read rows."""
         return _engine(self.weights, fingerprint(self.weights), self.dtype)
 
@@ -150,10 +153,10 @@ class CaptureWork:
 
 
 @lru_cache(maxsize=1)
-def _engine(weights: Path, identity: str, dtype: str) -> TransformersEngine:  # noqa: ARG001 - the identity is a key
-    from imbik.models.engines.transformers import TransformersEngine
+def _engine(weights: Path, identity: str, dtype: str) -> Engine:  # noqa: ARG001 - the identity is a key
+    from imbik.models.opening import open_engine
 
-    return TransformersEngine(load(weights, dtype=dtype))
+    return open_engine(weights, dtype=dtype)
 
 
 class _Wanted:
@@ -216,7 +219,7 @@ def _weights(recipe: Recipe, asker: Asker) -> Path:
 def _shared_tokenizer(context: StageContext, weights: Path) -> PreTrainedTokenizerFast:
     """The student's tokenizer, refused when its ids mean something else than the teacher's."""
     folder = prepare_tokenizer(context.recipe, context.run, context.asker)
-    if tokenizer_hash(folder) != tokenizer_hash(weights):
+    if tokenizer_hash(folder) != tokenizer_hash(tokenizer_home(weights)):
         raise RecipeError(
             "student and teacher use different tokenizers, so the teacher's logits say nothing of the student's tokens",
             where="student.tokenizer",
@@ -228,8 +231,7 @@ def _shared_tokenizer(context: StageContext, weights: Path) -> PreTrainedTokeniz
 def _top_k(recipe: Recipe, teacher: _Loaded) -> int:
     """As asked, but never more than there are tokens."""
     assert recipe.capture is not None
-    width = teacher.engine.model.network.get_output_embeddings().weight.shape[0]
-    return min(recipe.capture.top_k, int(width))
+    return min(recipe.capture.top_k, teacher.engine.width)
 
 
 def _result(context: StageContext, wanted: _Wanted, level: Sensitivity) -> StageResult:

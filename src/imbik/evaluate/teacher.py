@@ -18,6 +18,7 @@ from imbik.evaluate.answers import NOT_ASKED, UNTRAINED
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.systems import Advance, Asked, time_alone
 from imbik.evaluate.timing import Request, latency
+from imbik.models.gguf import is_gguf
 from imbik.models.tokens import encode_prompt
 from imbik.recipe import Recipe
 from imbik.stage import Asker
@@ -82,9 +83,9 @@ class TeacherSystem:
     def _cost(
         self, teachers: Sequence[str], tasks: Sequence[Task], kind: Kind, found: Mapping[int, Sequence[Completion]]
     ) -> SystemScores:
-        """Timed here when it is one model of this process; else the seconds its endpoint took when it was asked."""
+        """Timed here when it is one folder's model in this process; else the seconds it took when it was asked."""
         folder = self.asker.model_folder(teachers[0]) if len(teachers) == 1 else None
-        if folder is not None:
+        if folder is not None and not is_gguf(folder):
             return self._timed_here(teachers[0], folder, tasks, kind)
         asked = [c for completions in found.values() for c in completions if c.outcome not in NOT_ASKED]
         paid = sum((completion.cost for completion in asked), Decimal(0))

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from imbik.core.types import Completion, Message, Outcome, Sampling, Task, TokenLogprob, Usage
-from imbik.models.engines import Choice, Generated
-from imbik.models.engines.transformers import TransformersEngine
+from imbik.models.engines import Choice, Engine, Generated
 from imbik.models.tokens import encode_answer, encode_task_prompt
 
 TOP_CHOICES = 20
@@ -22,7 +21,7 @@ _CHAT = Task(id="", kind="", messages=(Message(role="user", content=""),))
 
 
 def answer_prompts(
-    engine: TransformersEngine,
+    engine: Engine,
     prompts: Sequence[Sequence[int]],
     samplings: Sequence[Sampling],
     seeds: Sequence[int],
@@ -56,7 +55,7 @@ def answer_prompts(
 
 
 def answer_tasks(
-    engine: TransformersEngine,
+    engine: Engine,
     tasks: Sequence[Task],
     sampling: Sampling,
     choices: Sequence[tuple[str, ...]],
@@ -69,7 +68,7 @@ def answer_tasks(
     return answer_prompts(engine, prompts, [sampling] * len(tasks), [seed] * len(tasks), choices, tasks=tasks)
 
 
-def _choice_ids(engine: TransformersEngine, allowed: tuple[str, ...], task: Task) -> list[list[int]]:
+def _choice_ids(engine: Engine, allowed: tuple[str, ...], task: Task) -> list[list[int]]:
     """The choices as they follow the prompt: one token each where the model has class tokens, else text and its end."""
     model = engine.model
     if all(text in model.class_tokens for text in allowed):
@@ -78,7 +77,7 @@ def _choice_ids(engine: TransformersEngine, allowed: tuple[str, ...], task: Task
 
 
 def _generate(
-    engine: TransformersEngine, prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], seeds: Sequence[int]
+    engine: Engine, prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], seeds: Sequence[int]
 ) -> list[Completion]:
     started = time.monotonic()
     made = engine.generate(prompts, samplings, seeds=seeds)
@@ -97,7 +96,7 @@ def _completion(made: Generated, read: int, seconds: float) -> Completion:
 
 
 def _choose(
-    engine: TransformersEngine,
+    engine: Engine,
     prompts: Sequence[Sequence[int]],
     samplings: Sequence[Sampling],
     seeds: Sequence[int],

@@ -28,6 +28,7 @@ from imbik.models.folder import (
     vocabulary_hash,
 )
 from imbik.models.folder import tokenizer_hash as tokenizer_hash
+from imbik.models.gguf import gguf_fingerprint, gguf_sensitivity, is_gguf
 from imbik.models.model import LanguageModel
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]
 
 
 def resolve(name: str, base: Path) -> Path:
-    """The folder behind a model's name: `embedded:teacher`, a folder (relative to `base`), or a hub id.
+    """The folder behind a model's name: `embedded:teacher`, a folder (relative to `base`), or a hub id; or a GGUF file.
 
     Raises: ModelError when there is no such thing, or the hub cannot be reached and its cache has no copy.
     """
@@ -48,8 +49,14 @@ def resolve(name: str, base: Path) -> Path:
     folder = (base / Path(name).expanduser()).resolve()
     if folder.is_dir():
         return folder
+    if is_gguf(folder) and folder.exists():
+        return folder
     if folder.exists():
-        raise ModelError("a model is a folder, not a file", where=str(folder), next=f"name its folder: {folder.parent}")
+        raise ModelError(
+            "a model is a folder, not a file (a .gguf file apart)",
+            where=str(folder),
+            next=f"name its folder: {folder.parent}",
+        )
     if may_be_on_hub(name):
         return _from_hub(name)
     raise ModelError(
@@ -95,6 +102,8 @@ def _from_hub(name: str) -> Path:
 
 def fingerprint(folder: Path) -> str:
     """A model's identity: a hash of the files that shape its answers (an adapter's includes its base's)."""
+    if is_gguf(folder):
+        return gguf_fingerprint(folder)
     base = read_base(folder)
     if base is None:
         return files_fingerprint(folder)
@@ -106,6 +115,8 @@ def sensitivity_of(folder: Path) -> tuple[Sensitivity, str]:
 
     A folder without `imbik.json` comes from elsewhere: it is taken as public, as a published model is.
     """
+    if is_gguf(folder):
+        return gguf_sensitivity(folder)
     about = read_about(folder)
     if about is not None:
         return about.sensitivity, ""

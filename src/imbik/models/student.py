@@ -28,6 +28,7 @@ from imbik.core.files import (
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Record, Sample, Sensitivity
 from imbik.models.folder import ABOUT, About
+from imbik.models.gguf import tokenizer_home
 from imbik.models.init import make as make_model
 from imbik.models.kind import found_labels, kind_with_labels
 from imbik.models.load import embeddings, load, load_tokenizer, resolve
@@ -99,12 +100,14 @@ def tokenizer_origin(recipe: Recipe, asker: Teachers | None) -> tuple[Origin, Pa
 
 
 def teacher_folder(recipe: Recipe, asker: Teachers | None) -> Path | None:
-    """The weights of the teacher whose logits are captured, else of the first answering one that is a model here."""
+    """The folder with the tokenizer of the teacher whose logits are captured, else of the first answering one that is a
+    model here."""
     if asker is None:
         return None
     captured = [recipe.capture.teacher] if recipe.capture and recipe.capture.teacher else []
     folders = (asker.model_folder(name) for name in (*captured, *recipe.answering_teachers()))
-    return next((folder for folder in folders if folder is not None), None)
+    found = next((folder for folder in folders if folder is not None), None)
+    return None if found is None else tokenizer_home(found)
 
 
 def prepare_tokenizer(recipe: Recipe, run: RunFolder, asker: Teachers | None = None) -> Path:

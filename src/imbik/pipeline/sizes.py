@@ -19,6 +19,7 @@ from imbik.core.errors import ImbikError
 from imbik.core.plugins import PluginBlock
 from imbik.core.runfolder import runs_folder
 from imbik.models.folder import read_base, read_object
+from imbik.models.gguf import is_gguf
 from imbik.models.init import intermediate_size
 from imbik.models.load import EMBEDDED, resolve
 from imbik.recipe import Recipe, load_recipe
@@ -71,6 +72,9 @@ def folder_here(name: str, base: Path) -> Path | None:
     """The folder of a model that is on this machine already; nothing is downloaded."""
     if name.startswith(EMBEDDED) or (base / Path(name).expanduser()).is_dir():
         return resolve(name, base)
+    if is_gguf(Path(name)):
+        file = base / Path(name).expanduser()
+        return file if file.is_file() else None
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     snapshots = cache / f"models--{name.replace('/', '--')}" / "snapshots"
@@ -78,7 +82,12 @@ def folder_here(name: str, base: Path) -> Path | None:
 
 
 def size_of_folder(folder: Path) -> Size | None:
-    """Exact from safetensors headers, else from the config's formula; an adapter folder counts its base."""
+    """Exact from safetensors headers, else from the config's formula; an adapter folder counts its base.
+
+    A GGUF file is taken for one of about five bits a weight, as the usual quantisations have.
+    """
+    if is_gguf(folder):
+        return Size(folder.stat().st_size * 8 // 5, True)
     adapted = read_base(folder)
     if adapted is not None:
         inner = folder_here(adapted, folder)

@@ -1,8 +1,8 @@
 """What `in_process` and `run` share: answering questions with a model in this process.
 
-Enters: a folder (found when first needed) and questions. Leaves: completions. The identity comes from the folder's
-files, so a run in which nothing changed loads no weights; the model is loaded at the first answer, in whichever process
-that is.
+Enters: a folder or a GGUF file (found when first needed) and questions. Leaves: completions. The identity comes from
+the files, so a run in which nothing changed loads no weights; the model is loaded at the first answer, in whichever
+process that is.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from pydantic import Field
 from imbik.core.files import digest, digest_value
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
-from imbik.models.folder import check_folder
+from imbik.models.gguf import is_gguf
 from imbik.models.load import fingerprint
+from imbik.models.opening import check_model
 from imbik.teachers._thinking import split_thinking
 
 if TYPE_CHECKING:
-    from imbik.models.engines.transformers import TransformersEngine
+    from imbik.models.engines import Engine
 
 
 class ModelSettings(PluginSettings):
@@ -54,14 +55,14 @@ class ModelTeacher:
     def folder(self) -> Path:
         """The folder of the weights, checked to be whole and safe."""
         found = self.find()
-        check_folder(found)
+        check_model(found)
         return found
 
     @cached_property
     def identity(self) -> str:
-        """Hash of weights, tokenizer and template; another precision is another identity."""
+        """Hash of weights, tokenizer and template; another precision is another identity (a GGUF file has its own)."""
         made = fingerprint(self.folder)
-        return made if self._settings.dtype == "float32" else f"{made} {self._settings.dtype}"
+        return made if self._settings.dtype == "float32" or is_gguf(self.folder) else f"{made} {self._settings.dtype}"
 
     @cached_property
     def sensitivity(self) -> Sensitivity:
@@ -86,11 +87,10 @@ class ModelTeacher:
         return [_thought_apart(completion) for completion in completions]
 
     @cached_property
-    def _engine(self) -> TransformersEngine:
-        from imbik.models.engines.transformers import TransformersEngine
-        from imbik.models.load import load
+    def _engine(self) -> Engine:
+        from imbik.models.opening import open_engine
 
-        return TransformersEngine(load(self.folder, dtype=self._settings.dtype), threads=self._settings.threads)
+        return open_engine(self.folder, dtype=self._settings.dtype, threads=self._settings.threads)
 
     def __getstate__(self) -> dict[str, Any]:
         """Workers get the teacher without its weights and load them themselves."""

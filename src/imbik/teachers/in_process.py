@@ -1,4 +1,4 @@
-"""A model in this process: a folder, a hub id, or one that ships with imbik.
+"""A model in this process: a folder, a GGUF file, a hub id, or one that ships with imbik.
 
 Enters: `{use: in_process, model: embedded:teacher}` and questions. Leaves: completions, in blocks as large as memory
 allows. No key and no network are needed for a folder. Its answers carry the sensitivity that `imbik.json` beside the
@@ -23,7 +23,7 @@ class InProcessTeacher(ModelTeacher):
     class Settings(ModelSettings):
         """What the recipe may say."""
 
-        model: RecipePath = Field(description="folder, hub id, embedded:teacher or embedded:base")
+        model: RecipePath = Field(description="folder, .gguf file, hub id, embedded:teacher or embedded:base")
 
     def __init__(self, settings: Settings, context: TeacherContext) -> None:
         super().__init__(settings)

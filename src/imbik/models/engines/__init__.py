@@ -17,6 +17,7 @@ from imbik.core.types import Sampling
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from transformers import PreTrainedTokenizerFast
 
 
 class Generated(NamedTuple):
@@ -35,8 +36,29 @@ class Choice:
     logprobs: NDArray[np.float32]
 
 
+class Readable(Protocol):
+    """What those who ask an engine know of its model: how text becomes ids, and how many fit."""
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerFast: ...
+    @property
+    def context(self) -> int: ...
+    @property
+    def class_tokens(self) -> dict[str, int]: ...
+
+
 class Engine(Protocol):
     """What an engine can do."""
+
+    @property
+    def model(self) -> Readable:
+        """The model it runs."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How many token ids have a probability."""
+        ...
 
     def generate(
         self, prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], *, seeds: Sequence[int]
@@ -54,4 +76,8 @@ class Engine(Protocol):
 
     def score(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         """For each sequence of n tokens: (n,) log-probability of each token; 0 for the first."""
+        ...
+
+    def hidden(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """For each sequence of n tokens: (n, hidden) states that the output head turns into logits."""
         ...

@@ -39,6 +39,7 @@ class TransformersEngine:
     def __init__(self, model: LanguageModel, *, threads: int = 0) -> None:
         self.model = model
         self.threads = threads or (1 if model.parameters < SMALL else 0)
+        self.width = int(model.network.get_output_embeddings().weight.shape[0])
         self._stops = _stops(model)
 
     def generate(
@@ -87,6 +88,20 @@ class TransformersEngine:
             taken = logprobs[:-1].gather(-1, following[:, None]).squeeze(-1)
             found[row] = np.concatenate([np.zeros(1, np.float32), taken.numpy()])
         return [found[row] for row in range(len(sequences))]
+
+    def hidden(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """For each sequence of n tokens: (n, hidden) states that the output head turns into logits."""
+        import torch
+
+        from imbik.models.head import HiddenTap
+
+        self._check(sequences, room=0)
+        tap, found = HiddenTap(self.model.network), []
+        with _inference(self.threads):
+            for sequence in sequences:
+                states = tap(self.model.network, input_ids=torch.tensor([list(sequence)]), use_cache=False)
+                found.append(states[0].float().numpy())
+        return found
 
     def _logprobs(self, sequences: Sequence[Sequence[int]]) -> Iterator[tuple[int, Tensor]]:
         """Each sequence's number and (n, vocabulary) log-probabilities; sequences of one length run together."""

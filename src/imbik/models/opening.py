@@ -1,0 +1,36 @@
+"""From a model's files to an engine that runs them: llama.cpp for a GGUF file, transformers for a folder.
+
+Enters: what `load.resolve` found. Leaves: an Engine. What uses one need not know which it holds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imbik.models.engines import Engine
+from imbik.models.gguf import check_gguf, is_gguf
+
+
+def check_model(path: Path) -> None:
+    """Refuse what cannot or must not be loaded.
+
+    Raises: ModelError.
+    """
+    from imbik.models.folder import check_folder
+
+    (check_gguf if is_gguf(path) else check_folder)(path)
+
+
+def open_engine(path: Path, *, dtype: str = "float32", threads: int = 0) -> Engine:
+    """The model, loaded and ready. `dtype` is that of a folder's weights; a GGUF file has its own.
+
+    Raises: ModelError, MissingExtraError where llama.cpp is not installed.
+    """
+    if is_gguf(path):
+        from imbik.models.engines.llamacpp import LlamaCppEngine
+
+        return LlamaCppEngine(path, threads=threads)
+    from imbik.models.engines.transformers import TransformersEngine
+    from imbik.models.load import load
+
+    return TransformersEngine(load(path, dtype=dtype), threads=threads)
