@@ -43,7 +43,9 @@ def questions(count: int, **settings: Any) -> list[Question]:
     return [question(f"soru {number}", **settings) for number in range(count)]
 
 
-def recipe(teacher: dict[str, Any], base: Path = Path(), accept_terms: Sequence[str] = ()) -> Recipe:
+def recipe(
+    teacher: dict[str, Any], base: Path = Path(), accept_terms: Sequence[str] = (), clean: str = "none"
+) -> Recipe:
     """The smallest recipe with one teacher called `buyuk`."""
     data = {
         "accept_terms": list(accept_terms),
@@ -51,6 +53,7 @@ def recipe(teacher: dict[str, Any], base: Path = Path(), accept_terms: Sequence[
         "tasks": {"source": "x.jsonl", "kind": "qa"},
         "teachers": {"buyuk": teacher},
         "student": {"architecture": "llama"},
+        "privacy": {"clean": clean},
     }
     return build(data, base=base)
 
@@ -63,13 +66,14 @@ def make_engine(
     policy: RetryPolicy = FAST,
     run: str = "deneme",
     teacher: dict[str, Any] | None = None,
+    clean: str = "none",
     accept_terms: Sequence[str] = (),
     **settings: Any,
 ) -> AskEngine:
     """An engine whose runs lie in `folder`; `settings` are the openai teacher's own."""
     block = teacher or {"use": "openai", "model": "sahte", "base_url": base_url, **settings}
     return AskEngine(
-        recipe=recipe(block, folder, accept_terms),
+        recipe=recipe(block, folder, accept_terms, clean),
         run=RunFolder(folder / run),
         executor=LocalExecutor(),
         progress=Progress(SilentReporter()),

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -124,7 +125,7 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Transport:
-        connector = _PinnedConnector(limit=0, use_dns_cache=False, keepalive_timeout=30)
+        connector = _PinnedConnector(limit=0, use_dns_cache=False, keepalive_timeout=30, ssl=_tls())
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -369,6 +370,17 @@ class Transport:
         if slot not in self._keys:
             self._keys[slot] = find_key(name, target, address, self._gate.operator)
         return self._keys[slot]
+
+
+def _tls() -> ssl.SSLContext:
+    """TLS as the machine trusts it (also by SSL_CERT_FILE, for companies with an authority of their own).
+
+    Python's default context would also write every session's secrets to the file that SSLKEYLOGFILE names.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks certificate and name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_default_certs()
+    return context
 
 
 def _texts(request: Outgoing) -> list[str] | None:
