@@ -168,10 +168,10 @@ def _count(found: Account, went: dict[str, int], line: AuditLine) -> None:
     found.torn += line.event == "torn"
     if line.verdict not in _VERDICTS:
         return
-    way = Way(line.verdict, line.sensitivity, line.place, line.cleaned, line.reason, line.declassified)
-    bit = found.ways.get(way)
+    way = (line.verdict, line.sensitivity, line.place, line.cleaned, line.reason, line.declassified)
+    bit = found.ways.get(way)  # type: ignore[call-overload]  # a tuple equals the Way of it, and is made sooner
     if bit is None:
-        bit = found.ways[way] = len(found.ways)
+        bit = found.ways[Way(*way)] = len(found.ways)
         found.addresses.setdefault(line.place, set())
         found.purposes.setdefault(line.place, set())
     if line.operator:
