@@ -7,7 +7,7 @@ import pytest
 
 from asking import question
 from imbik.ask.key import question_key
-from imbik.core.types import Message, Question, Recorded, Sampling, Sensitivity
+from imbik.core.types import Message, Question, Recorded, Sampling, Sensitivity, Task
 
 BASE = question("2 + 2?")
 
@@ -26,6 +26,7 @@ def key(asked: Question, identity: str = "openai sahte", *, local: bool = False)
         {"sampling": Sampling(temperature=0.5)},
         {"sampling": Sampling(top_p=0.5)},
         {"sampling": Sampling(seed=1)},
+        {"schema": '{"type":"object"}'},
     ],
 )
 def test_what_shapes_an_answer_changes_its_key(changed: dict[str, object]) -> None:
@@ -41,6 +42,7 @@ def test_what_shapes_an_answer_changes_its_key(changed: dict[str, object]) -> No
         {"sampling": Sampling(temperature=0)},
         {"recorded": (Recorded(name="a", text="b"),)},
         {"choices": ("evet", "hayır")},
+        {"task": Task(id="1", kind="qa", messages=())},
     ],
 )
 def test_what_does_not_shape_it_does_not(changed: dict[str, object]) -> None:

@@ -8,17 +8,19 @@ changed pays for none of it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
 from imbik.ask.answers import AnswerStore
 from imbik.ask.background import BackgroundLoop, Handed
+from imbik.ask.ensemble import ask_members
 from imbik.ask.local import LocalAsker
 from imbik.ask.retry import RetryPolicy
 from imbik.ask.served import ServedAsker
 from imbik.core.errors import RecipeError
 from imbik.core.executor import Executor
+from imbik.core.files import digest
 from imbik.core.plugins import closest, load_plugin, typed_settings
 from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder
@@ -31,7 +33,7 @@ from imbik.privacy.transport import Transport
 from imbik.privacy.vault import FILE_NAME as VAULT_NAME
 from imbik.privacy.vault import Vault
 from imbik.recipe import Recipe
-from imbik.teachers import LocalTeacher, ServedTeacher, TeacherContext
+from imbik.teachers import CompositeTeacher, LocalTeacher, ServedTeacher, TeacherContext
 from imbik.teachers.catalogue.terms import Terms, terms_of_teacher
 
 _WINDOW = 4  # questions under way or waiting in order, per request at a time
@@ -53,7 +55,7 @@ class AskEngine:
     ) -> None:
         self._recipe, self._run, self._executor, self._progress = recipe, run, executor, progress
         self._operator, self._policy = operator, policy or RetryPolicy()
-        self._teachers: dict[str, ServedTeacher | LocalTeacher] = {}
+        self._teachers: dict[str, ServedTeacher | LocalTeacher | CompositeTeacher] = {}
         self._askers: dict[str, ServedAsker | LocalAsker] = {}
         self._audit: Audit | None = None
         self._gate: Gate | None = None
@@ -70,11 +72,17 @@ class AskEngine:
     ) -> None:
         self.close()
 
-    def ask(self, teacher: str, questions: Iterable[Question], *, purpose: str) -> Iterator[Completion]:
+    def ask(self, teacher: str, questions: Iterable[Question], *, purpose: str) -> Generator[Completion]:
         """Completions in the order of the questions. Stored answers are not asked again; nothing is lost on a stop.
 
         Raises: TeacherUnreachableError, UsageError (no key), DiskFullError, RunFolderError (a damaged store).
         """
+        found = self._teacher(teacher)
+        if isinstance(found, CompositeTeacher):
+            yield from ask_members(
+                found, self._recipe.tasks.kind, questions, lambda name, share: self.ask(name, share, purpose=purpose)
+            )
+            return
         asker = self._asker(teacher)
         before, counts = asker.requests, dict.fromkeys(Outcome, 0)
         source = (
@@ -92,7 +100,10 @@ class AskEngine:
 
     def identity(self, teacher: str) -> str:
         """What shapes this teacher's answers beside the question."""
-        return self._teacher(teacher).identity
+        found = self._teacher(teacher)
+        if isinstance(found, CompositeTeacher):
+            return f"ensemble {found.shape} {digest(*map(self.identity, found.members))[:16]}"
+        return found.identity
 
     def model_folder(self, teacher: str) -> Path | None:
         """The weights folder of a teacher that is a model here, else None."""
@@ -102,6 +113,8 @@ class AskEngine:
     def sensitivity(self, teacher: str) -> Sensitivity:
         """The sensitivity that this teacher's answers carry at least."""
         found = self._teacher(teacher)
+        if isinstance(found, CompositeTeacher):
+            return max(map(self.sensitivity, found.members), key=lambda level: level.rank)
         return found.sensitivity if isinstance(found, LocalTeacher) else Sensitivity.PUBLIC
 
     def close(self) -> None:
@@ -134,7 +147,7 @@ class AskEngine:
             for handed in under_way:
                 handed.cancel()
 
-    def _teacher(self, name: str) -> ServedTeacher | LocalTeacher:
+    def _teacher(self, name: str) -> ServedTeacher | LocalTeacher | CompositeTeacher:
         """The teacher called so in the recipe, made on first use."""
         if name not in self._teachers:
             block = self._recipe.teachers.get(name)
@@ -148,6 +161,8 @@ class AskEngine:
     def _asker(self, name: str) -> ServedAsker | LocalAsker:
         if name not in self._askers:
             teacher = self._teacher(name)
+            if isinstance(teacher, CompositeTeacher):
+                raise RecipeError(f"'{name}' is itself made of several teachers", where="teachers")
             gate, store = self._guard(), self._answers()
             self._note_terms(name, teacher)
             if isinstance(teacher, ServedTeacher):

@@ -1,8 +1,8 @@
 """What makes two questions the same: the key of an answer in the store.
 
 Enters: a teacher's identity and a question. Leaves: 32 bytes. In the key is what shaped the answer (who answers,
-messages, temperature, top-p, seed, sample number); the length limit, prices, retries and the recipe's name are not,
-so raising a limit asks only truncated rows again and a copied recipe buys nothing twice.
+messages, temperature, top-p, seed, sample number, a schema); the length limit, prices, retries and the recipe's name
+are not, so raising a limit asks only truncated rows again and a copied recipe buys nothing twice.
 """
 
 from __future__ import annotations
@@ -34,5 +34,6 @@ def question_key(identity: str, question: Question, *, local: bool) -> bytes:
         sampling.seed,
         question.sample,
         question.choices if local else (),
+        *((question.schema,) if question.schema else ()),
     )
     return hashlib.sha256(_encoder.encode(parts)).digest()

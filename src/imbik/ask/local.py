@@ -18,6 +18,7 @@ import msgspec
 from imbik.ask.answers import AnswerStore, Claim, Stored
 from imbik.ask.key import NO_TEXT, question_key
 from imbik.ask.retry import RetryPolicy
+from imbik.ask.shape import shaped
 from imbik.core.errors import BooksError
 from imbik.core.executor import Executor, blocks_of
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
@@ -151,7 +152,7 @@ class LocalAsker:
 
     def _completion(self, block: _Block, number: int) -> Completion:
         key = block.keys[number]
-        return block.left_out[number] if key is None else block.known[key]
+        return block.left_out[number] if key is None else shaped(block.known[key], block.questions[number].schema)
 
     def _key(self, question: Question, number: int) -> bytes | None:
         """The key, or None for what is no text. Recorded answers belong to their row, whatever its words are."""

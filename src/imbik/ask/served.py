@@ -20,6 +20,7 @@ from imbik.ask.key import NO_TEXT, question_key
 from imbik.ask.limits import Limiter
 from imbik.ask.passage import Passage
 from imbik.ask.retry import RetryPolicy, Trouble, refused, trouble_in, unreachable
+from imbik.ask.shape import shaped
 from imbik.core.errors import ImbikError
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
 from imbik.privacy.cleaning import Cleaner
@@ -191,7 +192,7 @@ class ServedAsker:
                 if found is Claim.BUSY:
                     await asyncio.sleep(self._policy.poll)
                     continue
-                settled = _Settled(self._read(found), found.max_tokens, question.sensitivity, stored=True)
+                settled = _Settled(self._read(found, question), found.max_tokens, question.sensitivity, stored=True)
                 unreadable = settled.completion.outcome is Outcome.MALFORMED
                 if not unreadable and settled.enough_for(question):
                     return settled
@@ -246,7 +247,7 @@ class ServedAsker:
         Where a readable one is stored already, cut off under a lower limit, it stays until the new one has been read.
         """
         taken = await self._put(flight, raw, readable=False)
-        completion = self._read(raw)
+        completion = self._read(raw, flight.question)
         if completion.outcome is not Outcome.MALFORMED:
             if not taken:
                 await self._put(flight, raw, readable=True)
@@ -268,7 +269,7 @@ class ServedAsker:
 
     async def _refusal(self, flight: _Flight, raw: Stored, reply: Reply) -> Completion | Trouble:
         """An error status: the provider's own filter is an answer, everything else is trouble."""
-        completion = self._read(raw)
+        completion = self._read(raw, flight.question)
         if completion.outcome in {Outcome.FILTERED, Outcome.REFUSED}:
             return await self._keep(flight, raw)
         trouble = trouble_in(reply, completion.reason or f"HTTP {reply.status}")
@@ -312,10 +313,10 @@ class ServedAsker:
         failed = Completion(outcome=Outcome.FAILED, reason=reason)
         return _Settled(failed, flight.question.sampling.max_tokens, flight.question.sensitivity)
 
-    def _read(self, raw: Stored) -> Completion:
+    def _read(self, raw: Stored, question: Question) -> Completion:
         """The completion in a raw answer; a reader that raises has met something it does not understand."""
         try:
             completion = self.teacher.read(WireResponse(raw.status, {}, raw.body))
         except Exception as error:
             return Completion(outcome=Outcome.MALFORMED, reason=f"cannot be read ({type(error).__name__})")
-        return msgspec.structs.replace(completion, seconds=round(raw.seconds, 3))
+        return shaped(msgspec.structs.replace(completion, seconds=round(raw.seconds, 3)), question.schema)

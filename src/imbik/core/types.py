@@ -151,7 +151,8 @@ class Inspected(Record, frozen=True, kw_only=True):
 class Question(Record, frozen=True, kw_only=True):
     """What is put to a teacher or judge: messages, how to draw, which of several samples, and for which row.
 
-    `schema` is the text of a JSON schema that the answer has to fit; empty where any text will do.
+    `schema` is the text of a JSON schema that the answer has to fit; empty where any text will do. `task` is the task
+    that it asks, where there is one: several teachers as one are routed by it, and their answers compared.
     """
 
     messages: tuple[Message, ...]
@@ -162,6 +163,7 @@ class Question(Record, frozen=True, kw_only=True):
     choices: tuple[str, ...] = ()
     recorded: tuple[Recorded, ...] = ()
     schema: str = ""
+    task: Task | None = None
     inspected: Inspected = Inspected()
 
 
@@ -198,8 +200,22 @@ class TokenLogprob(Record, frozen=True, kw_only=True):
     top: tuple[tuple[str, float], ...] = ()
 
 
+class Vote(Record, frozen=True, kw_only=True):
+    """What one of several teachers said: how asking it ended, and its answer's normal form ('' for none).
+
+    Its whole completion lies in the answer store.
+    """
+
+    teacher: str
+    outcome: Outcome
+    answer: str = ""
+
+
 class Completion(Record, frozen=True, kw_only=True):
-    """An answer as it came: `reasoning` and `answer` are the teacher's own fields, before any kind parses them."""
+    """An answer as it came: `reasoning` and `answer` are the teacher's own fields, before any kind parses them.
+
+    Of several teachers as one, `by` is the one whose answer this is, and `votes` are those of all.
+    """
 
     answer: str = ""
     reasoning: str = ""
@@ -209,6 +225,8 @@ class Completion(Record, frozen=True, kw_only=True):
     cost: Decimal = Decimal(0)
     seconds: float = 0.0
     logprobs: tuple[TokenLogprob, ...] = ()
+    by: str = ""
+    votes: tuple[Vote, ...] = ()
 
 
 class Span(Record, frozen=True, kw_only=True):

@@ -45,8 +45,8 @@ def roster(recipe: Recipe, run: RunFolder, asker: Asker, kind: Kind) -> tuple[li
 
 
 def _teachers(recipe: Recipe, asker: Asker) -> list[System]:
-    """The routed teacher, and each of several apart."""
-    names = recipe.answering_teachers()
+    """The routed teacher, and each of several apart, members of one that is made of several among them."""
+    names = recipe.asked_teachers()
     if not names:
         return []
     apart = [TeacherSystem(f"teacher:{name}", recipe, asker, only=name) for name in names] if len(names) > 1 else []

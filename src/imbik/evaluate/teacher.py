@@ -31,7 +31,11 @@ _ELSEWHERE = Completion(outcome=Outcome.PENDING, reason="not routed to this teac
 
 @dataclass(frozen=True)
 class TeacherSystem:
-    """What `generate.teacher` answers with, routed alike; `only` keeps one of several teachers."""
+    """What `generate.teacher` answers with, routed alike; `only` keeps one of several teachers.
+
+    That may be a member of one that is made of several. Nobody is asked more for it than generation would ask: a
+    member that votes has answered every row, one that rows are routed to stands with its own rows alone.
+    """
 
     name: str
     recipe: Recipe
@@ -65,7 +69,7 @@ class TeacherSystem:
         routed: dict[str, list[int]] = defaultdict(list)
         for index, task in enumerate(tasks):
             teacher = self.recipe.teacher_for(task.sensitivity)
-            if not self.only or teacher == self.only:
+            if not self.only or self.only in (teacher, *self.recipe.members(teacher)):
                 routed[teacher].append(index)
         return routed
 
@@ -78,7 +82,12 @@ class TeacherSystem:
         if not teacher:
             reason = "no teacher is named for rows of this sensitivity"
             return [Completion(outcome=Outcome.BLOCKED, reason=reason)] * len(questions)
-        return self.asker.ask(teacher, questions, purpose="evaluation")
+        if not self.only or self.only == teacher:
+            return self.asker.ask(teacher, questions, purpose="evaluation")
+        if self.recipe.teachers[teacher].raw.get("by", "vote") == "vote":
+            return self.asker.ask(self.only, questions, purpose="evaluation")
+        answers = self.asker.ask(teacher, questions, purpose="evaluation")
+        return [answer if answer.by == self.only else _ELSEWHERE for answer in answers]
 
     def _cost(
         self, teachers: Sequence[str], tasks: Sequence[Task], kind: Kind, found: Mapping[int, Sequence[Completion]]

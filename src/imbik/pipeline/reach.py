@@ -37,12 +37,9 @@ def refuse_unreachable(recipe: Recipe) -> None:
             f"generate.teacher names none for {level.value} rows, and tasks.sensitivity makes every row {level.value}",
             next="add `otherwise: NAME` to generate.teacher",
         )
-    block = recipe.teachers[name]
-    if block.use in HERE:
-        return
-    served, operator = served_endpoint(name, block, recipe), load_operator(recipe.base)
-    if served is not None and not may_ever(operator, level, served):
-        raise _blocked(recipe, operator, level, name, served)
+    operator = load_operator(recipe.base)
+    if far := _out_of_reach(recipe, operator, level, name):
+        raise _blocked(recipe, operator, level, *far)
 
 
 def kept_from(recipe: Recipe, level: Sensitivity) -> str:
@@ -52,11 +49,20 @@ def kept_from(recipe: Recipe, level: Sensitivity) -> str:
     name = recipe.teacher_for(level)
     if not name:
         return f"generate.teacher names none for {level.value} rows"
-    block = recipe.teachers[name]
-    served = None if block.use in HERE else served_endpoint(name, block, recipe)
-    if served is None or may_ever(load_operator(recipe.base), level, served):
-        return ""
-    return f"{level.value} rows may not go to teacher '{name}' at {served}"
+    far = _out_of_reach(recipe, load_operator(recipe.base), level, name)
+    return f"{level.value} rows may not go to teacher '{far[0]}' at {far[1]}" if far else ""
+
+
+def _out_of_reach(recipe: Recipe, operator: Operator, level: Sensitivity, name: str) -> tuple[str, Endpoint] | None:
+    """The first of a teacher's members and its endpoint, where none of them may ever see rows of this level."""
+    far = []
+    for member in recipe.members(name):
+        block = recipe.teachers[member]
+        served = None if block.use in HERE else served_endpoint(member, block, recipe)
+        if served is None or may_ever(operator, level, served):
+            return None
+        far.append((member, served))
+    return far[0]
 
 
 def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint | None:
@@ -67,7 +73,7 @@ def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint |
 
 def keys_missing(recipe: Recipe) -> Iterator[str]:
     """Teachers that will be asked with a key which is not set, in words that say how to set it."""
-    for name in recipe.answering_teachers():
+    for name in recipe.asked_teachers():
         block = recipe.teachers[name]
         teacher = None if block.use in HERE else _served(name, block, recipe)
         key = teacher.request(_NOTHING).key_name if teacher else ""

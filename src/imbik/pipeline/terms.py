@@ -54,7 +54,7 @@ def unknown_terms(recipe: Recipe) -> Iterator[str]:
 
 def _found(recipe: Recipe) -> Iterator[tuple[str, Found]]:
     """Terms of every teacher whose answers or probabilities a student learns from."""
-    names = recipe.answering_teachers()
+    names = recipe.asked_teachers()
     names += [recipe.capture.teacher] if recipe.capture and recipe.capture.teacher else []
     for name in dict.fromkeys(names):
         block = recipe.teachers[name]

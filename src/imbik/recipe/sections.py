@@ -290,6 +290,11 @@ class Recipe(Section):
         named = self.generate.teacher
         wanted = list(named.values()) if isinstance(named, dict) else [named] if named else []
         wanted += [self.capture.teacher] if self.capture and self.capture.teacher else []
+        several = [name for name, block in self.teachers.items() if block.use == "ensemble"]
+        for made in several:
+            if nested := [name for name in self.members(made) if name in several]:
+                raise ValueError(f"teacher '{made}' is made of '{nested[0]}', which is itself made of several")
+            wanted += self.members(made)
         for name in wanted:
             if name not in self.teachers:
                 have = ", ".join(self.teachers) or "none"
@@ -317,6 +322,18 @@ class Recipe(Section):
         if isinstance(named, str):
             return named
         return named.get(sensitivity.value) or named.get("otherwise", "")
+
+    def members(self, teacher: str) -> list[str]:
+        """The teachers that one made of several asks; any other teacher alone."""
+        block = self.teachers.get(teacher)
+        if block is None or block.use != "ensemble":
+            return [teacher]
+        named = block.raw.get("teachers")
+        return [str(name) for name in named] if isinstance(named, list) else []
+
+    def asked_teachers(self) -> list[str]:
+        """As `answering_teachers`, with the members of those that are made of several in their place."""
+        return list(dict.fromkeys(member for name in self.answering_teachers() for member in self.members(name)))
 
     def answering_teachers(self) -> list[str]:
         """Names of the teachers that answer tasks, in the order written, without repeats."""

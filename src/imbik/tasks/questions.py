@@ -47,7 +47,7 @@ def voices_of(recipe: Recipe, teacher: str) -> Voices | None:
 
 def question_of(recipe: Recipe, kind: Kind, teacher: str, task: Task, number: int) -> Question:
     """Sample `number` of a task, as `teacher` is asked for it by the recipe's `generate` section."""
-    generate, voices = recipe.generate, voices_of(recipe, teacher)
+    generate = recipe.generate
     return Question(
         messages=kind.question(task, reasoning=generate.reasoning == "steps", instruction=generate.instruction),
         row=task.id,
@@ -60,8 +60,18 @@ def question_of(recipe: Recipe, kind: Kind, teacher: str, task: Task, number: in
         ),
         sample=number,
         choices=kind.choices(task),
-        recorded=voices.of(task) if voices else (),
+        recorded=_recorded(recipe, teacher, task),
+        schema=task.schema,
+        task=task,
     )
+
+
+def _recorded(recipe: Recipe, teacher: str, task: Task) -> tuple[Recorded, ...]:
+    """The answers that a recorded teacher, or a recorded member of several as one, may give."""
+    if recipe.members(teacher) != [teacher]:
+        return task.recorded
+    voices = voices_of(recipe, teacher)
+    return voices.of(task) if voices else ()
 
 
 def row_seed(seed: int, row: str, number: int) -> int:

@@ -1,19 +1,20 @@
 """Teachers: who answers. A file here is a teacher; `ask` does the asking, `privacy.transport` the sending.
 
-Enters: a Question. Leaves: a raw Completion. Two contracts, and a teacher's one public class fulfils one of them:
+Enters: a Question. Leaves: a raw Completion. Three contracts, and a teacher's one public class fulfils one of them:
 
 - ServedTeacher speaks a wire format and does no I/O: it turns a question into an HTTP request and a response into a
   completion. Whether and where the request may go is not its business, so it cannot go around the gate.
 - LocalTeacher answers blocks of questions in this machine's memory: a model in this process, another run's student, or
   answers somebody already has.
+- CompositeTeacher is made of other teachers of the recipe: it says whom to ask and what becomes of the answers.
 
-Both are built from their `Settings` as `Plugin(settings, context)`. `identity` is everything that shapes an answer
+All are built from their `Settings` as `Plugin(settings, context)`. `identity` is everything that shapes an answer
 beside the question (model name and provider, or hash of weights, tokenizer and template): part of the store's key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -88,6 +89,22 @@ class LocalTeacher(Protocol):
 
     def answer(self, questions: Sequence[Question]) -> list[Completion]:
         """One completion a question, in order."""
+        ...
+
+
+@runtime_checkable
+class CompositeTeacher(Protocol):
+    """Several teachers as one. `shape` is everything of its own that shapes an answer, beside the members."""
+
+    members: tuple[str, ...]
+    shape: str
+
+    def whom(self, question: Question) -> tuple[str, ...]:
+        """Names of the members to ask; at least one."""
+        ...
+
+    def settle(self, found: Mapping[str, Completion], meaning: Callable[[Completion], str]) -> Completion:
+        """One completion of the members' own, by the normal forms of their answers."""
         ...
 
 

@@ -17,11 +17,12 @@ from pydantic import Field
 
 from imbik.core.files import digest, digest_value
 from imbik.core.plugins import PluginSettings
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.types import Completion, Message, Outcome, Question, Sensitivity
 from imbik.models.gguf import is_gguf
 from imbik.models.load import fingerprint
 from imbik.models.opening import check_model
 from imbik.teachers._thinking import split_thinking
+from imbik.teachers._wire import with_schema_told
 
 if TYPE_CHECKING:
     from imbik.models.engines import Engine
@@ -79,7 +80,7 @@ class ModelTeacher:
         engine = self._engine
         completions = answer_prompts(
             engine,
-            [encode_prompt(engine.model.tokenizer, question.messages) for question in questions],
+            [encode_prompt(engine.model.tokenizer, _messages(question)) for question in questions],
             [question.sampling for question in questions],
             [_seed(question) for question in questions],
             [question.choices for question in questions],
@@ -95,6 +96,11 @@ class ModelTeacher:
     def __getstate__(self) -> dict[str, Any]:
         """Workers get the teacher without its weights and load them themselves."""
         return {key: value for key, value in vars(self).items() if key != "_engine"}
+
+
+def _messages(question: Question) -> tuple[Message, ...]:
+    """What is asked; a schema is told in words."""
+    return with_schema_told(question) if question.schema else question.messages
 
 
 def _seed(question: Question) -> int:

@@ -1,0 +1,61 @@
+"""Whether an answer fits the JSON schema that its question names, whatever the endpoint promised.
+
+Enters: a completion, the schema's text. Leaves: the completion with the bare JSON as its answer, or one that is
+malformed and says where it does not fit: the path and the rule, never the value. Schemas: JSON Schema (any draft that
+`$schema` names). A reference to another document is not followed: nothing here opens a connection.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from imbik.core.types import Completion, Outcome
+
+_FENCED = re.compile(r"\A\s*```[A-Za-z]*\s*\n(?P<inner>.*?)\n?\s*```\s*\Z", re.DOTALL)
+
+
+def shaped(completion: Completion, schema: str) -> Completion:
+    """The completion, checked; one without a schema to fit, or without an answer, stays as it is."""
+    if not schema or completion.outcome is not Outcome.ANSWERED:
+        return completion
+    fenced = _FENCED.match(completion.answer)
+    answer = fenced["inner"] if fenced else completion.answer.strip()
+    reason = _misfit(answer, schema)
+    if reason:
+        return msgspec.structs.replace(completion, outcome=Outcome.MALFORMED, reason=reason)
+    return msgspec.structs.replace(completion, answer=answer)
+
+
+def _misfit(answer: str, schema: str) -> str:
+    """Why an answer does not fit; '' where it does."""
+    try:
+        value = json.loads(answer)
+    except (ValueError, RecursionError):
+        return "the answer is not the JSON that was asked for"
+    try:
+        first = min(
+            validator(schema).iter_errors(value), key=lambda error: list(map(str, error.absolute_path)), default=None
+        )
+    except Exception as error:  # a reference that leads elsewhere, a pattern that is none: the answer is not proven
+        return f"the answer could not be checked against the schema ({type(error).__name__})"
+    return f"the answer does not fit the schema at {first.json_path} ({first.validator})" if first else ""
+
+
+@lru_cache(maxsize=256)
+def validator(schema: str) -> Any:
+    """The validator of a schema's text.
+
+    Raises: ValueError for text that is no JSON, jsonschema's SchemaError for JSON that is no schema.
+    """
+    from jsonschema.validators import Draft202012Validator, validator_for
+    from referencing import Registry
+
+    wanted = json.loads(schema)
+    kind = validator_for(wanted, default=Draft202012Validator)
+    kind.check_schema(wanted)
+    return kind(wanted, registry=Registry())
