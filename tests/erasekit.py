@@ -145,11 +145,11 @@ def stored_keys(path: Path) -> set[bytes]:
 
 
 def _store(run: RunFolder, rows: Sequence[Task], made: Sequence[Sample]) -> None:
-    keys, store = keys_of(run, rows), AnswerStore(run.store)
+    keys, store, teacher = keys_of(run, rows), AnswerStore(run.store), identity(run.path)
     for sample in made:
         body = msgspec.json.encode({"choices": [{"message": {"content": sample.completion.answer}}]})
         stored = Stored("http", body, 64, 0.1)
-        store.submit(store.put(keys[sample.task.id, sample.number], "t", stored, Sensitivity.INTERNAL)).result()
+        store.submit(store.put(keys[sample.task.id, sample.number], teacher, stored, Sensitivity.INTERNAL)).result()
     store.close()
 
 

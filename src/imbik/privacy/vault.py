@@ -88,6 +88,16 @@ class Vault:
             )
             return self._unseal(row[0], f"{label}_{digits.upper()}".encode()).decode() if row else None
 
+    def placeholders(self, matches: Callable[[str], bool]) -> list[str]:
+        """The placeholders (`TCKN_3F2A`) of every value that `matches`.
+
+        Raises: RunFolderError.
+        """
+        with self._errors():
+            rows = self._open().execute("SELECT label, digits, sealed FROM names").fetchall()
+            named = [(f"{label}_{digits}", sealed) for label, digits, sealed in rows]
+            return [name for name, sealed in named if matches(self._unseal(sealed, name.encode()).decode())]
+
     def forget(self, matches: Callable[[str], bool]) -> int:
         """Erase every value that `matches`, from the file's free pages and its log too; returns how many.
 

@@ -8,7 +8,7 @@ the file system keeps of old blocks is beyond any program: that is what an encry
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -24,14 +24,27 @@ from imbik.review.store import ExpertVerdict
 _BUSY_SECONDS = 30.0
 
 
-def stored_with(path: Path, person: Person) -> set[bytes]:
-    """Keys of stored answers in which the person stands."""
-    if not path.exists() or not person:
+def stored_with(path: Path, person: Person, placeholders: Set[str] = frozenset()) -> set[bytes]:
+    """Keys of stored answers in which the person stands, by name or by a placeholder."""
+    if not path.exists() or not (person or placeholders):
         return set()
+
+    def named(text: str) -> bool:
+        return person.in_text(text) or any(name in text.upper() for name in placeholders)
+
     with _opened(path) as base:
         check(base, path)
         rows = base.execute("SELECT key, body FROM answers")
-        return {bytes(key) for key, body in rows if any(map(person.in_text, texts_of(body)))}
+        return {bytes(key) for key, body in rows if any(map(named, texts_of(body)))}
+
+
+def identities(path: Path) -> list[str]:
+    """All who answered anything that is stored."""
+    if not path.exists():
+        return []
+    with _opened(path) as base:
+        check(base, path)
+        return [str(name) for (name,) in base.execute("SELECT DISTINCT teacher FROM answers ORDER BY teacher")]
 
 
 def stored_before(path: Path, rank: int, moment: float) -> set[bytes]:

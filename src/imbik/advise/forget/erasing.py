@@ -57,6 +57,7 @@ class Journal(Record, frozen=True, kw_only=True):
     others: tuple[OtherRun, ...] = ()
     students: tuple[Remains, ...] = ()
     notes: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass

@@ -1,70 +1,88 @@
 """Which stored answers were given for a row: the keys of every question that this run's recipe makes of it.
 
-Enters: the run's recipe, erased tasks. Leaves: keys of the answer store. A question that another recipe or another
-instruction made has another key; what such an answer says of the person is found by its text instead. A teacher that
-cannot be built any more (its model is gone) is named.
+Enters: the run's recipe, tasks, the identities of all who answered anything in the store (so those of an audition, and
+of teachers that the recipe names no more, count too). Leaves: keys of the answer store. Where the recipe has rows
+pseudonymised, the question is also worded as it left; one that was redacted holds nobody any more and is anybody's. A
+question of another kind (a judge's) or under another instruction has another key: what such an answer says of the
+person is found by its text instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from imbik.ask.key import question_key
 from imbik.core.errors import ImbikError
-from imbik.core.plugins import load_plugin, typed_settings
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Task
+from imbik.core.types import Question, Task
+from imbik.privacy.cleaning import Pseudonymiser
+from imbik.privacy.inspection import InspectionError, Inspector
+from imbik.privacy.operator import Operator
+from imbik.privacy.vault import FILE_NAME as VAULT
+from imbik.privacy.vault import Vault
 from imbik.recipe import Recipe
-from imbik.tasks.kinds import Kind
 from imbik.tasks.questions import question_of
 from imbik.tasks.read import kind_of
-from imbik.teachers import ServedTeacher, TeacherContext
 
-_MOST_SAMPLES = 64
+Wording = Callable[[Question], Question]
 
 
-def answer_keys(recipe: Recipe, run: RunFolder, tasks: Iterable[Task]) -> tuple[set[bytes], list[str]]:
-    """Keys of all answers that the recipe's teachers may have given for these tasks, and what could not be known."""
-    wanted, notes = list(tasks), list[str]()
-    found: set[bytes] = set()
-    if not wanted:
+def answer_keys(
+    recipe: Recipe, run: RunFolder, tasks: Iterable[Task], identities: Sequence[str], operator: Operator
+) -> tuple[set[bytes], list[str]]:
+    """Keys of all answers that may have been given for these tasks, and what could not be known."""
+    wanted, found, notes = list(tasks), set[bytes](), list[str]()
+    if not wanted or not identities:
         return found, notes
     kind = kind_of(recipe, run)
-    for name, block in recipe.teachers.items():
-        if block.use == "recorded":
-            continue
-        try:
-            context = TeacherContext(name=name, base=recipe.base, runs=run.path.parent)
-            teacher = load_plugin("teachers", block.use)(typed_settings("teachers", block), context)
-            local = not isinstance(teacher, ServedTeacher)
-            for task in wanted:
-                found |= _keys(recipe, kind, name, teacher.identity, task, local=local)
-        except (ImbikError, OSError) as error:
-            notes.append(f"teacher '{name}': its answers were looked for by their text only ({_first(error)})")
+    wordings: list[Wording] = [lambda question: question]
+    vault = run.path.parent / VAULT
+    if recipe.privacy.clean == "pseudonymise" and vault.exists():
+        wordings.append(_pseudonymised(Vault(vault), Inspector(operator)))
+    for task in wanted:
+        for number in range(max(recipe.generate.samples.max, recipe.generate.samples.min, 1)):
+            question = question_of(recipe, kind, "", task, number)
+            for wording in wordings:
+                try:
+                    found |= set(_keys(wording(question), identities))
+                except (ImbikError, InspectionError) as error:
+                    notes.append(f"answers to pseudonymised questions were looked for by text only ({_first(error)})")
+                    wordings.remove(wording)
     return found, notes
 
 
-def _keys(recipe: Recipe, kind: Kind, teacher: str, identity: str, task: Task, *, local: bool) -> set[bytes]:
-    """The keys of every sample number of a task; half characters make no question."""
-    found = set()
-    for number in range(max(recipe.generate.samples.max, 1, min(_MOST_SAMPLES, recipe.generate.samples.min))):
-        question = question_of(recipe, kind, teacher, task, number)
-        try:
-            found.add(question_key(identity, question, local=local))
-            found.add(question_key(identity, msgspec.structs.replace(question, sample=0), local=local))
-        except UnicodeEncodeError:
-            break
-    return found
+def _keys(question: Question, identities: Sequence[str]) -> Iterator[bytes]:
+    """The key under every identity, asked here or served; half a character makes no question."""
+    for identity in identities:
+        for local in (False, True):
+            try:
+                yield question_key(identity, question, local=local)
+            except UnicodeEncodeError:
+                return
+
+
+def _pseudonymised(vault: Vault, inspector: Inspector) -> Wording:
+    cleaner = Pseudonymiser(inspector, vault)
+
+    def worded(question: Question) -> Question:
+        texts = cleaner.clean([message.content for message in question.messages]).texts
+        messages = tuple(
+            msgspec.structs.replace(message, content=text)
+            for message, text in zip(question.messages, texts, strict=True)
+        )
+        return msgspec.structs.replace(question, messages=messages)
+
+    return worded
 
 
 def _first(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def local_source(recipe: Recipe) -> list[Path]:
+def local_sources(recipe: Recipe) -> list[Path]:
     """The files of the recipe's sources that are on this machine."""
     from imbik.tasks.load import source_files
 

@@ -20,13 +20,14 @@ import msgspec
 from imbik import __version__
 from imbik.advise.forget import databases, rows
 from imbik.advise.forget.erasing import Erasing, Journal, OtherRun, Remains
-from imbik.advise.forget.find import Chosen, find
-from imbik.advise.forget.keys import answer_keys, local_source
+from imbik.advise.forget.find import Chosen, find, tasks_of
+from imbik.advise.forget.keys import answer_keys, local_sources
 from imbik.advise.forget.lineage import roots_verify
 from imbik.advise.forget.logits import erase_logits
 from imbik.advise.forget.made import remaining_tokenizers, remaining_weights, students_elsewhere, weights_of
 from imbik.advise.forget.others import other_runs
 from imbik.advise.forget.places import Found, How, files_of
+from imbik.advise.forget.pseudonyms import erase_values, placeholders, theirs
 from imbik.advise.forget.receipt import Receipt, sealed, signed, write_receipt
 from imbik.advise.forget.report import clean_report
 from imbik.advise.forget.sweep import CALIBRATIONS, Swept, crash_logs, sweep
@@ -38,7 +39,7 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.tombstones import PENDING, mark_learned
 from imbik.privacy.audit import FILE_NAME, HEAD_NAME, Audit, Entry, row_names
 from imbik.privacy.operator import Operator, load_operator
-from imbik.privacy.person import Person
+from imbik.privacy.person import Person, squeezed
 from imbik.privacy.signing import sign_bytes
 from imbik.privacy.suppression import person_print, suppress
 from imbik.recipe import Recipe
@@ -113,12 +114,15 @@ def look(
 ) -> Plan:
     """Everything that is meant, with nothing changed."""
     chosen = find(run, person, chosen_rows)
-    recipe, notes = _recipe(run), list[str]()
-    keys = set(older) | databases.stored_with(run.store, person)
+    recipe = _recipe(run)
+    texts = frozenset(squeezed(task.text) for task in chosen.tasks.values())
+    named, notes = placeholders(run.path.parent, theirs(person, texts))
+    keys = set(older)
     if recipe is not None and chosen.tasks:
-        asked, unknown = answer_keys(recipe, run, chosen.tasks.values())
+        asked, unknown = _asked(recipe, run, chosen, texts)
         keys |= asked
         notes += unknown
+    keys |= databases.stored_with(run.store, person, named)
     notes += _outside(recipe)
     return Plan(
         run=run,
@@ -131,6 +135,14 @@ def look(
         students=tuple(students_elsewhere(run)) if chosen.learned else (),
         notes=tuple(notes),
     )
+
+
+def _asked(recipe: Recipe, run: RunFolder, chosen: Chosen, texts: Set[str]) -> tuple[set[bytes], list[str]]:
+    """Keys of answers that were given for erased rows alone: one that a row of the very same words shares stays."""
+    known, operator = databases.identities(run.store), _operator(run, recipe)
+    keys, notes = answer_keys(recipe, run, chosen.tasks.values(), known, operator)
+    alike = [task for task in tasks_of(run) if task.id not in chosen.tasks and squeezed(task.text) in texts]
+    return keys - answer_keys(recipe, run, alike, known, operator)[0], notes
 
 
 def _begin(plan: Plan, why: Why) -> Journal:
@@ -155,6 +167,7 @@ def _begin(plan: Plan, why: Why) -> Journal:
         others=plan.others,
         students=plan.students,
         notes=plan.notes,
+        texts=tuple(sorted({squeezed(task.text) for task in plan.chosen.tasks.values()})),
     )
     write_json(plan.run.path / PENDING, journal)
     return journal
@@ -169,6 +182,8 @@ def _carry_out(
         for folder in weights_of(run):
             mark_learned(folder, journal.receipt, journal.learned)
     _clean(run, erasing)
+    matches = theirs(erasing.person, frozenset(journal.texts))
+    erasing.counts["values in the vault"] += erase_values(run.path.parent, matches)
     if resumed:
         note = "the erasure was interrupted and then finished: what was erased before that is counted by stage only"
         journal = msgspec.structs.replace(journal, notes=(*journal.notes, note))
@@ -304,7 +319,7 @@ def _outside(recipe: Recipe | None) -> list[str]:
     if recipe is None:
         return ["the run's recipe cannot be read: stored answers were looked for by their text only"]
     notes = [
-        f"{path} is the source and is not changed: take the rows out of it yourself" for path in local_source(recipe)
+        f"{path} is the source and is not changed: take the rows out of it yourself" for path in local_sources(recipe)
     ]
     blocks = (recipe.tasks.source, recipe.tasks.validation_source, recipe.tasks.test_source)
     if any(block is not None and block.use == "hub" for block in blocks):
