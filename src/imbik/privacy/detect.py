@@ -17,7 +17,7 @@ from imbik.core.errors import ImbikError, OperatorFileError
 from imbik.core.plugins import PluginBlock, available, closest, load_plugin, make
 from imbik.core.types import Sensitivity
 from imbik.privacy.detectors import Detector, Reading
-from imbik.privacy.normalise import STRANGE, Normal, quick
+from imbik.privacy.normalise import STRANGE, Normal, quick, without_surrogates
 from imbik.privacy.operator import Operator
 
 GROUP = "privacy/detectors"
@@ -43,7 +43,7 @@ class Detection:
         self._detectors: dict[str, Detector] = {
             name: make(GROUP, PluginBlock(use=name)) for name in chosen_detectors(operator)
         }
-        self._triggers = _Triggers({name: detector.trigger for name, detector in self._detectors.items()})
+        self._triggers = _Triggers({name: detector.triggers for name, detector in self._detectors.items()})
 
     @property
     def versions(self) -> Mapping[str, int]:
@@ -61,14 +61,15 @@ class Detection:
 
         Raises: whatever a detector raises, and ImbikError when the triggers cannot be matched.
         """
-        fired = self._triggers.fired(quick(text))
+        plain = quick(text)
+        fired = self._triggers.fired(plain)
         if not fired:
             return []
-        reading = Reading(Normal(text))
-        if reading.text != text:
-            fired |= self._triggers.fired(reading.text)
+        reading = Reading(Normal(text, plain=plain is text and STRANGE not in fired))
+        if reading.text != plain:
+            fired = fired | self._triggers.fired(reading.text)
         found = []
-        for name in fired - {""}:
+        for name in fired - {STRANGE}:
             detector = self._detectors[name]
             for start, end in detector.spans(reading):
                 found.append((start - end, detector.priority, name, start, end))
@@ -120,22 +121,32 @@ def _apart(found: list[tuple[int, int, str, int, int]]) -> list[tuple[str, int, 
 class _Triggers:
     """All triggers in one automaton. Its last pattern always matches: a silent set has failed, not found none."""
 
-    def __init__(self, triggers: Mapping[str, str]) -> None:
+    def __init__(self, triggers: Mapping[str, tuple[str, ...]]) -> None:
         options = re2.Options()
         options.max_mem = _MEMORY
-        self._always = {name for name, trigger in triggers.items() if not trigger}
-        self._names = [*(name for name in triggers if triggers[name]), ""]
+        wanted = {**triggers, STRANGE: (STRANGE,)}
+        patterns = list(dict.fromkeys(pattern for item in wanted.values() for pattern in item))
+        number = {pattern: at for at, pattern in enumerate(patterns)}
+        self._needs = {name: frozenset(number[pattern] for pattern in item) for name, item in wanted.items()}
+        self._silence = len(patterns)
+        self._known: dict[tuple[int, ...], set[str]] = {}
         self._set = re2.Set.SearchSet(options)
-        for pattern in [*filter(None, triggers.values()), STRANGE, r"\A"]:
+        for pattern in [*patterns, r"\A"]:
             self._set.Add(pattern)
         self._set.Compile()
 
     def fired(self, text: str) -> set[str]:
-        """Names of the detectors that must look closer; '' for characters that hide something.
+        """Names of the detectors that must look closer; STRANGE for characters that hide something.
 
         Raises: ImbikError when the automaton gave no answer.
         """
-        matched = self._set.Match(text)
-        if len(self._names) not in matched:
-            raise ImbikError("the search for personal data gave no answer", next="this is an error of imbik")
-        return self._always | {self._names[number] for number in matched if number < len(self._names)}
+        try:
+            matched = self._set.Match(text)
+        except UnicodeEncodeError:
+            matched = self._set.Match(without_surrogates(text))
+        key = tuple(matched)
+        if (names := self._known.get(key)) is None:
+            if self._silence not in matched:
+                raise ImbikError("the search for personal data gave no answer", next="this is an error of imbik")
+            names = self._known[key] = {name for name, needs in self._needs.items() if needs.issubset(matched)}
+        return names

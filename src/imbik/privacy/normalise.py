@@ -11,13 +11,14 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 _STABLE = "\x00-\x7eçğıöşüÇĞİÖŞÜâîûÂÎÛ‘’“”–—"
-_ODD = re.compile(f"[\x00-\U0010ffff]?[^{_STABLE}]+")  # with what stands before it: a mark may join that
+_ODD = re.compile(f"[^{_STABLE}]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FOLDED = str.maketrans("ÇĞIİÖŞÜÂÎÛçğıöşüâîû", "cgiiosuaiucgiosuaiu")
+_FOLDED = tuple(zip("ÇĞIİÖŞÜÂÎÛçğıöşüâîû", "cgiiosuaiucgiosuaiu", strict=True))
 STRANGE = r"[\p{Cf}\p{Mn}\p{Me}\x{3164}\x{FFA0}\x{1160}]|[^\P{Nd}0-9]|[\x{2776}-\x{2793}\x{24F5}-\x{24FE}]"
 """RE2: characters that NFKC leaves and detectors must not see: invisible ones, marks, digits of other scripts."""
 
@@ -31,24 +32,33 @@ class _Part(NamedTuple):
 
 
 def quick(text: str) -> str:
-    """NFKC alone, for a first look; lone surrogates become `?`."""
-    if text.isascii():
-        return text
-    return _SURROGATE.sub("?", unicodedata.normalize("NFKC", text))
+    """NFKC alone, for a first look."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def without_surrogates(text: str) -> str:
+    """Lone surrogates, which no file can hold, as `?`."""
+    return _SURROGATE.sub("?", text)
 
 
 def fold(text: str) -> str:
     """Lower case without Turkish letters, of the same length: `VERGİ`, `vergi` and `Vergı` are one."""
-    return text.translate(_FOLDED).lower()
+    if not text.isascii():
+        for letter, plain in _FOLDED:
+            text = text.replace(letter, plain)
+    return text.lower()
 
 
 class Normal:
-    """A text without disguises. `text` is what detectors read; offsets in it are turned back by `origin`."""
+    """A text without disguises. `text` is what detectors read; offsets in it are turned back by `origin`.
 
-    def __init__(self, original: str) -> None:
+    `plain` is for whoever knows already that nothing in it would change.
+    """
+
+    def __init__(self, original: str, *, plain: bool = False) -> None:
         self.original = original
         self._parts = [_Part(0, 0, 0)]
-        self.text = original if original.isascii() else self._plain(original)
+        self.text = original if plain or original.isascii() else self._plain(original)
         self._ats = [part.at for part in self._parts]
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
@@ -83,12 +93,19 @@ class Normal:
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
     """Where what may change stands: single characters with the marks that follow them."""
     for found in _ODD.finditer(text):
-        cluster, offset = found.group(), found.start()
-        starts = [at for at, character in enumerate(cluster) if not at or unicodedata.category(character)[0] != "M"]
-        for start, end in pairwise([*starts, len(cluster)]):
-            yield offset + start, offset + end
+        start, end = found.span()
+        if start and _mark(text[start]):
+            start -= 1  # a mark joins what stands before it
+        starts = [at for at in range(start, end) if at == start or not _mark(text[at])]
+        yield from pairwise([*starts, end])
 
 
+@lru_cache(maxsize=4096)
+def _mark(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M"
+
+
+@lru_cache(maxsize=4096)
 def _bare(piece: str) -> str:
     """One character with its marks, as plain characters; '' where nothing is left to see."""
     return "".join(_visible(character) for character in unicodedata.normalize("NFKC", piece))

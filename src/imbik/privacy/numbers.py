@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from imbik.privacy.normalise import fold
 
-_LOOK_ALIKE = str.maketrans("OoIlı|", "001111")
-_LETTER = r"[^\W_]"
-_GROUP = re.compile(rf"(?<!{_LETTER})(?=[OoIlı|]*[0-9])[0-9OoIlı|]{{6,}}(?!{_LETTER})|[0-9]+")
-_GAP = r"[\s.\-_/\\:|*,~+()\[\]·•‐-―]"
+_LOOK_ALIKE = str.maketrans("OoIl", "0011")
+_DIGITS = re.compile("[0-9]+")
+_TOKEN = re.compile("[0-9][0-9OoIl]*")
+_GAP = r"[\s.\-_/\\:|,~()\[\]·•‐-―]"
 _GAPS = re.compile(rf"{_GAP}{{1,3}}")
-_SHARE = 2  # real digits for each letter that stands for one
 
-_ORDER = re.compile(
-    r"\b(siparis|takip|kargo|gonderi|fatura|irsaliye|fis|barkod|seri|urun|stok|parca|imei|islem|referans|ref|dekont"
-    r"|dosya|esas|karar|talep|bilet|order|tracking|invoice|serial|product|sku|isbn|issn|ean|patent|ticket)s?"
-    r"( ?(no|nu|nr|numara\w*|kod\w*|id|number|code)\b)?[\s.:#=\-]{0,3}$"
+_OTHER = (
+    "siparis|takip|kargo|gonderi|fatura|irsaliye|fis|barkod|seri|urun|stok|parca|imei|islem|referans|ref|dekont|dosya|esas"
+    "|karar|talep|bilet|rezervasyon|order|tracking|invoice|serial|product|sku|isbn|issn|ean|patent|ticket|model|versiyon"
 )
+_CALLED_BEFORE = re.compile(
+    rf"\b({_OTHER})[a-z]{{0,8}}( ?(no|nu|nr|numara\w*|kod\w*|id|number|code)\b)?[\s.:#=(\-]{{0,3}}$"
+)
+_CALLED_AFTER = re.compile(rf"[)]?\s?['’]?(no['’]?lu|nolu|numarali|sayili|kodlu)\s({_OTHER})")
 _UNIT = re.compile(
     r"\s?(₺|\$|€|£|%|(tl|try|lira\w*|kurus|usd|eur|dolar\w*|euro|avro|sterlin|adet|tane|kg|gr?|ton|km|mt?|cm|mm|m2|m3|lt?"
     r"|ml|kisi\w*|mb|gb|tb|kwh|mwh|kw|mw|hz|byte|bayt|piksel|puan|milyon|milyar|bin)\b)"
 )
+_COUNTED_BEFORE = re.compile(r"([*×÷^$<]|[0-9]\s?[+\-/=])\s?$")
+_COUNTED_AFTER = re.compile(r"\s?[=*+×÷^<>]")
 _BEFORE, _AFTER = 48, 24
 
 
@@ -45,61 +48,75 @@ class Group(NamedTuple):
     digits: str
 
 
-@dataclass(frozen=True)
 class Window:
     """Neighbouring groups of one run that together have the digits asked for."""
 
-    start: int
-    end: int
-    digits: str
-    sizes: tuple[int, ...]
-    gaps: tuple[str, ...]
-    before: str  # the gap to the group before, '' where there is none
-    after: str
+    def __init__(self, text: str, run: Sequence[Group], first: int, last: int) -> None:
+        self._text, self._run, self._first, self._last = text, run, first, last
+        self.start, self.end = run[first].start, run[last].end
+        self.digits = run[first].digits if first == last else "".join(item.digits for item in run[first : last + 1])
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Digits of each group."""
+        return tuple(len(group.digits) for group in self._run[self._first : self._last + 1])
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What lies between the groups; any white space is one blank."""
+        return tuple(self._gap(number) for number in range(self._first, self._last))
+
+    def _gap(self, number: int) -> str:
+        """What lies after the group of this number; '' where there is no other."""
+        inside = 0 <= number < len(self._run) - 1
+        written = self._text[self._run[number].end : self._run[number + 1].start] if inside else ""
+        return " " if written.isspace() else written
 
     @property
     def plausible(self) -> bool:
         """Whether it looks like one number without any word beside it.
 
-        One group does. Several do when the gaps are alike, no comma, and the number does not go on with the same gap;
-        but 123 456 789 01 may stand beside another number.
+        One group does. Several do when the gaps are alike, or the groups are as usual for such a number, and it does
+        not go on with the same gap; but 123 456 789 01 may stand beside another number.
         """
-        if len(self.sizes) == 1:
+        if self._first == self._last:
             return True
-        gap = self.gaps[0]
-        if "," in gap or any(other != gap for other in self.gaps):
+        gaps, usual = self.gaps, self.sizes in _USUAL
+        if any("," in gap for gap in gaps) or (len(set(gaps)) > 1 and not usual):
             return False
-        goes_on = gap in {self.before, self.after}
-        return not goes_on or (gap == " " and self.sizes in _USUAL)
+        goes_on = gaps[0] in {self._gap(self._first - 1), self._gap(self._last)}
+        return not goes_on or (gaps[0] == " " and usual)
 
 
 _USUAL = {(3, 3, 3, 2), (4, 4, 3), (4, 4, 4, 4), (4, 6, 5), (3, 3, 4), (2, 3, 3, 3), (5, 6), (3, 4, 4)}
 
 
 def runs(text: str) -> list[list[Group]]:
-    """All groups of digits, together where only a short gap lies between."""
+    """All groups of digits, in one run where only a short gap lies between; letters among digits are digits too."""
     found: list[list[Group]] = []
-    for match in _GROUP.finditer(text):
-        group = _group(match)
-        if group is None:
-            continue
-        last = found[-1][-1] if found else None
-        if last is not None and _GAPS.fullmatch(text, last.end, group.start):
+    last = 0
+    for group in _groups(text):
+        if found and _GAPS.fullmatch(text, last, group.start):
             found[-1].append(group)
         else:
             found.append([group])
+        last = group.end
     return found
 
 
-def _group(match: re.Match[str]) -> Group | None:
-    """Letters that look like digits are digits where enough real ones stand beside them."""
-    written = match.group()
-    if written.isdigit():
-        return Group(match.start(), match.end(), written)
-    letters = sum(not character.isdigit() for character in written)
-    if len(written) < letters * (_SHARE + 1):
-        return None
-    return Group(match.start(), match.end(), written.translate(_LOOK_ALIKE))
+def _groups(text: str) -> Iterator[Group]:
+    for token in _TOKEN.finditer(text):
+        start, end = token.span()
+        while start and text[start - 1] in "OoIl":
+            start -= 1
+        written = text[start:end]
+        if written.isdigit():
+            yield Group(start, end, written)
+        elif text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
+            for part in _DIGITS.finditer(text, token.start(), end):  # letters of a word: only the digits count
+                yield Group(part.start(), part.end(), part.group())
+        else:
+            yield Group(start, end, written.translate(_LOOK_ALIKE))
 
 
 def windows(text: str, found: Sequence[Sequence[Group]], sizes: Sequence[int]) -> Iterator[Window]:
@@ -113,26 +130,7 @@ def windows(text: str, found: Sequence[Sequence[Group]], sizes: Sequence[int]) -
                 if total > most:
                     break
                 if total in sizes:
-                    yield _window(text, run, first, last)
-
-
-def _window(text: str, run: Sequence[Group], first: int, last: int) -> Window:
-    def gap(number: int) -> str:
-        """What lies after the group of this number; all white space is one blank."""
-        inside = 0 <= number < len(run) - 1
-        written = text[run[number].end : run[number + 1].start] if inside else ""
-        return " " if written.isspace() else written
-
-    chosen = run[first : last + 1]
-    return Window(
-        chosen[0].start,
-        chosen[-1].end,
-        "".join(group.digits for group in chosen),
-        tuple(len(group.digits) for group in chosen),
-        tuple(gap(number) for number in range(first, last)),
-        gap(first - 1),
-        gap(last),
-    )
+                    yield Window(text, run, first, last)
 
 
 def before(text: str, start: int, reach: int = _BEFORE) -> str:
@@ -147,7 +145,15 @@ def after(text: str, end: int, reach: int = _AFTER) -> str:
 
 def other_number(text: str, start: int, end: int) -> bool:
     """Whether the words right beside say that it is an order number, an invoice, a price or an amount."""
-    return bool(_ORDER.search(before(text, start)) or _UNIT.match(after(text, end)))
+    rest = after(text, end)
+    return bool(_CALLED_BEFORE.search(before(text, start)) or _UNIT.match(rest) or _CALLED_AFTER.match(rest))
+
+
+def counted(text: str, window: Window) -> bool:
+    """Whether several groups stand in a sum: `500-450=50` is no number of anything."""
+    if len(window.sizes) == 1:
+        return False
+    return bool(_COUNTED_AFTER.match(text, window.end) or _COUNTED_BEFORE.search(text[: window.start][-4:]))
 
 
 def glued_before(text: str, start: int) -> str:

@@ -30,7 +30,7 @@ class Email:
     level = Sensitivity.CONFIDENTIAL
     optional = False
     priority = 0
-    trigger = r"@|(?i:[\[({<]\s?(?:at|et)\s?[\])}>])"
+    triggers = (r"@|(?i:[\[({<]\s?(?:at|et)\s?[\])}>])",)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sensitivity
 from imbik.privacy.detectors import Reading, Span
-from imbik.privacy.numbers import Window, before, glued_after, glued_before, other_number, trigger, windows
+from imbik.privacy.numbers import Window, before, counted, glued_after, glued_before, other_number, trigger, windows
 
 _WORDS = re.compile(r"\bt\.? ?c\b|tckn|\btc|kimlik|nufus|vatandas|identity|national id")
 _GLUED = re.compile(r"(t\.?c)?(kn|kimlik)?(no|nu|numara\w*|id)?")
@@ -29,7 +29,7 @@ class Tckn:
     level = Sensitivity.CONFIDENTIAL
     optional = False
     priority = 0
-    trigger = trigger(11)
+    triggers = (trigger(11),)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -58,4 +58,6 @@ def _fits(text: str, window: Window) -> bool:
     """Its words call it one, or it looks like one and its words call it nothing else."""
     if _WORDS.search(before(text, window.start)):
         return True
-    return window.plausible and not other_number(text, window.start, window.end)
+    if counted(text, window) or other_number(text, window.start, window.end):
+        return False
+    return window.plausible

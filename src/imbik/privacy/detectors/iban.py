@@ -1,0 +1,66 @@
+"""International bank account numbers (IBAN), Turkish ones above all, in any usual writing.
+
+ISO 13616: country, two check digits, and what the country prescribes; the remainder by 97 is 1 (ISO 7064).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from imbik.core.plugins import PluginSettings
+from imbik.core.types import Sensitivity
+from imbik.privacy.detectors import GAP, TURKISH_IBAN, Reading, Span
+
+_ANY = re.compile(
+    r"(?<![A-Za-z0-9])(?:IBAN)?(?P<iban>[A-Z]{2}[0-9]{2}(?:[ .\-\u2010-\u2015]?[A-Z0-9]){11,30})(?![A-Z0-9])"
+)
+_LOOK_ALIKE = str.maketrans("OoIl", "0011")
+
+
+class Iban:
+    """A country, its check digits and an account, of the length and with the remainder that the country has."""
+
+    class Settings(PluginSettings):
+        """iban has no settings."""
+
+    version = 1
+    level = Sensitivity.CONFIDENTIAL
+    optional = False
+    priority = 0
+    triggers = (rf"[Tt]{GAP}[Rr](?:{GAP}[0-9OoIl]){{24}}|[A-Z]{{2}}[0-9]{{2}}(?:[ .\-]?[A-Z0-9]){{11}}",)
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def spans(self, reading: Reading) -> Iterator[Span]:
+        """Every account that holds."""
+        for found in TURKISH_IBAN.finditer(reading.text):
+            compact = "TR" + _compact(found["iban"])[2:].translate(_LOOK_ALIKE)
+            if checks(compact):
+                yield found.span("iban")
+        for found in _ANY.finditer(reading.text):
+            if found["iban"][:2] != "TR" and (span := _longest(found["iban"], found.start("iban"))):
+                yield span
+
+
+def checks(compact: str) -> bool:
+    """Whether letters and digits without gaps are an account: length, form and remainder."""
+    from stdnum import iban
+
+    turned = "".join(str(int(character, 36)) for character in compact[4:] + compact[:4])
+    return int(turned) % 97 == 1 and bool(iban.is_valid(compact, check_country=False))
+
+
+def _compact(written: str) -> str:
+    return "".join(character for character in written if character.isalnum())
+
+
+def _longest(written: str, offset: int) -> Span | None:
+    """The longest beginning that holds: what follows a foreign account may be capital letters too."""
+    ends = [at + 1 for at, character in enumerate(written) if character.isalnum()]
+    for end in reversed(ends[14:]):
+        whole = end == len(written) or not written[end].isalnum()
+        if whole and checks(_compact(written[:end])):
+            return offset, offset + end
+    return None

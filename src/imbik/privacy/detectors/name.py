@@ -1,0 +1,140 @@
+"""Names of people with a title: `Sayın Ahmet Yılmaz`, `Av. A. Kaya`, `Ayşe Kaya Hanım'a`, a letter's `Sayın Yılmaz,`.
+
+A given name and a family name beside a title, or one name where the words make it a letter's or a customer's. One
+name with a title in a story (`Ayşe Hanım elma aldı`) is not found: it identifies nobody, and would hold back every
+word problem. Offices (`Sayın Başkan`) are none. The span is the name without its title.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from imbik.core.plugins import PluginSettings
+from imbik.core.types import Sensitivity
+from imbik.privacy.detectors import Reading, Span
+from imbik.privacy.detectors._given_names import GIVEN_NAMES
+from imbik.privacy.normalise import fold
+from imbik.privacy.numbers import before
+
+_CAPITAL = "A-ZÇĞİÖŞÜÂÎÛÄÉ"
+_WORD = rf"[{_CAPITAL}][^\W\d_]+(?:-[{_CAPITAL}][^\W\d_]+)?"
+_NAME = rf"(?:{_WORD}|[{_CAPITAL}]\.)(?:[ \t]{{1,2}}(?:{_WORD}|[{_CAPITAL}]\.)){{0,4}}"
+_HONORIFIC = r"S(?:ayın|AYIN)|S[nN]\.|B(?:ay|AY)(?:an|AN)?|M(?:rs?|iss|s)\b\.?"
+_DEGREE = (
+    r"(?:(?:Prof|Doç|Dr|Yrd|Av|Avukat|Doktor|Profesör|Doçent|Uzm|Op|Öğr|Gör|Arş|Üyesi|Ecz|Dt|Müh|Mim|Psk|Dyt|Vet"
+    r"|PROF|DOÇ|DR|YRD|AV|AVUKAT|DOKTOR|UZM|OP)\b\.?[ \t]{0,2})+"
+)
+_BEFORE = re.compile(
+    rf"(?<![^\W_])(?<!&)(?:(?P<polite>{_HONORIFIC})[ \t]{{0,3}}(?:{_DEGREE})?|{_DEGREE})(?P<name>{_NAME})"
+)
+_AFTER = re.compile(
+    rf"(?<![^\W_])(?P<name>{_NAME})[ \t]{{1,2}}(?:B(?:ey|EY)|H(?:anım|ANIM))(?:efendi|EFENDİ)?(?![^\W\d_])"
+)
+_ANY_TITLE = (
+    "Sayın|SAYIN|S[nN]|Bay|BAY|Bayan|BAYAN|Mrs?|Ms|Miss|Prof|PROF|Doç|DOÇ|Dr|DR|Yrd|YRD|Av|AV|Avukat|AVUKAT|Doktor|DOKTOR"
+    "|Profesör|Doçent|Uzm|UZM|Op|OP|Öğr|Gör|Arş|Üyesi|Ecz|Dt|Müh|Mim|Psk|Dyt|Vet"
+)
+_TITLES = re.compile(rf"(?:{_ANY_TITLE})\.?")
+_SOME_NAME = rf"[{_CAPITAL}](?:\pL+(?:-\pL+)?|\.)"
+_PARTY = (
+    "m[uü][sş]ter[iİ]|hasta|dan[iıIİ][sş]an|[uü]ye|abone|k[iİ]rac[ıI]|ba[sş]vuran|daval?c?[ıI]|m[uü]vekk[iİ]l|san[ıI]k"
+    "|ma[gğ]dur|[cç]al[ıI][sş]an|personel|s[iİ]gortal[ıI]|bor[cç]lu|alacakl[ıI]|al[ıI]c[ıI]|sat[ıI]c[ıI]|kullan[ıI]c[ıI]"
+    "|[oö][gğ]renc[iİ]|vel[iİ]|aday"
+)
+_SENTENCE = re.compile(r"(^|[.!?:;…\"'“”‘’()\-–—\n])\s*$")
+_PERSON = re.compile(
+    r"\b(musteri|hasta|danisan|uye|abone|kiraci|basvuran|davaci|davali|muvekkil|sanik|magdur|calisan|personel|sigortali"
+    r"|borclu|alacakli|alici|satici|kullanici|ogrenci|veli|aday)(miz|imiz|niz|iniz|si|i)?,?\s(sayin |sn\. ?)?$"
+)
+_OFFICE = re.compile(
+    r"(basbakan|bakan|baskan|cumhurbaskan|mudur|kaymakam|hakim|savci|komutan|dekan|rektor|milletvekil|buyukelci|yetkili"
+    r"|musteri|ogretmen|okuyucu|seyirci|dinleyici|izleyici|misafir|yolcu|yargic|mufettis|sekreter|danisman|profesor"
+    r"|universite|fakulte|hastane|enstitu|president|chairman|professor|minister|avukat|doktor)[a-z]{0,8}"
+    r"|(vali|uye|hoca|okur|konuk|heyet|amir|arkadas|dost|kardes|efendi|kurul|meclis|vekil|ilgili|elci)"
+    r"(si|i|n|miz|imiz|niz|iniz|ler|lar|leri|lari|lerimiz|larimiz|m|im)?"
+    r"|bas|cumhur|genel|devlet|mill[ie]|yonetim|doc|prof|dr|av|uzm|op|yrd|ogr|gor|ars|belediye|ilce|il|sube|turkiye|klinik"
+    r"|hukuk|area|bridge|bey|hanim|pasa|ve|ile|inns?|pizza|ltd|inc|sti|market|eczane\w*|cafe|kafe|otel\w*|restaurant|if|the"
+)
+
+
+class Name:
+    """A person's name beside a title."""
+
+    class Settings(PluginSettings):
+        """name has no settings."""
+
+    version = 1
+    level = Sensitivity.CONFIDENTIAL
+    optional = False
+    priority = 2
+    triggers = (
+        rf"(?:{_ANY_TITLE})[. \t]{{1,4}}{_SOME_NAME}[ \t]{{1,2}}[{_CAPITAL}]"
+        rf"|S(?:ayın|AYIN|[nN]\.)[ \t]{{0,3}}{_SOME_NAME}[,:!\n]"
+        rf"|{_SOME_NAME}[ \t]{{1,2}}{_SOME_NAME}[ \t]{{1,2}}(?:B(?:ey|EY)|H(?:anım|ANIM))"
+        rf"|(?i:{_PARTY})\pL{{0,5}},?\s(?:(?i:say[ıI]n|sn\.) ?)?{_SOME_NAME}",
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def spans(self, reading: Reading) -> Iterator[Span]:
+        """Every such name, without the title."""
+        text = reading.text
+        for found in _BEFORE.finditer(text):
+            words = _person(found["name"])
+            letter = found["polite"] and found["polite"][0] == "S" and _letter(text, found, len(found["name"]))
+            known = _customer(text, found.start(), words)
+            if len(words) > 1 or (len(words) == 1 and "." not in words[0] and (letter or known)):
+                yield _span(text, found.start("name"), words)
+        for found in _AFTER.finditer(text):
+            if span := _with_title_after(text, found):
+                yield span
+
+
+def _person(written: str) -> list[str]:
+    """The words up to the first that is an office or a title."""
+    words: list[str] = []
+    for word in written.split():
+        if _OFFICE.fullmatch(fold(word).strip(".")):
+            break
+        words.append(word)
+    return words
+
+
+def _letter(text: str, found: re.Match[str], length: int) -> bool:
+    """`Sayın Yılmaz,` at the beginning of a line: how a letter begins."""
+    line = text[: found.start()].rpartition("\n")[2]
+    end = found.start("name") + length
+    return not line.strip() and text[end : end + 1] in {",", "\n", ":", "!"}
+
+
+def _customer(text: str, start: int, words: list[str]) -> bool:
+    """One given name that the words before it make a customer's, a patient's, a party's."""
+    given = bool(words) and fold(words[0]) in GIVEN_NAMES
+    return given and bool(_PERSON.search(before(text, start, 32)))
+
+
+def _with_title_after(text: str, found: re.Match[str]) -> Span | None:
+    """A name before Bey or Hanım. The first word of a sentence has a capital without being a name."""
+    words, start = found["name"].split(), found.start("name")
+    while words and (_TITLES.fullmatch(words[0]) or _OFFICE.fullmatch(fold(words[0]).strip("."))):
+        start = text.index(words[1], start + len(words[0])) if len(words) > 1 else start
+        words = words[1:]
+    if not words:
+        return None
+    titled = start != found.start("name")
+    if not titled and len(words) > 1 and fold(words[0]) not in GIVEN_NAMES and _SENTENCE.search(text[:start][-6:]):
+        start = text.index(words[1], start + len(words[0]))
+        words = words[1:]
+    if len(words) > 1 or _customer(text, start, words):
+        return _span(text, start, words)
+    return None
+
+
+def _span(text: str, start: int, words: list[str]) -> Span:
+    """From the first word to the end of the last."""
+    end = start
+    for word in words:
+        end = text.index(word, end) + len(word)
+    return start, end
