@@ -120,7 +120,9 @@ def test_where_answers_are_there_no_key_and_no_server_is_needed(
 def test_the_key_that_the_text_speaks_of_is_the_one_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     exported, kept = re.findall(r"export (\w+)=…   or: keyring set imbik (\w+)", API)[0]
     lines = [line.removeprefix("# ") for line in API.splitlines()]
-    proposed = yaml.safe_load("\n".join(line for line in lines if re.match(r"teachers:|  buyuk:|generate:", line)))
+    proposed = yaml.safe_load(
+        "\n".join(line for line in lines if re.match(r"accept_terms:|teachers:|  buyuk:|generate:", line))
+    )
     block = as_block(proposed["teachers"]["buyuk"])
     teacher = load_plugin("teachers", block.use)(
         typed_settings("teachers", block), TeacherContext("buyuk", Path(), Path())
@@ -153,7 +155,12 @@ def followed(text: str) -> str:
         assert body.count(f"  {old}") == 1
         body = body.replace(old, new)
     given = (line.removeprefix("# ") for line in told.splitlines())
-    return body + "\n" + "\n".join(line for line in given if re.match(r"teachers:|  buyuk:|generate:", line)) + "\n"
+    return (
+        body
+        + "\n"
+        + "\n".join(line for line in given if re.match(r"accept_terms:|teachers:|  buyuk:|generate:", line))
+        + "\n"
+    )
 
 
 @pytest.mark.parametrize("make", ["few labels", "many labels", "numbers", "words", "talks"])

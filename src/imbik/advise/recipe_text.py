@@ -35,6 +35,8 @@ API = """\
 # The key is never written here: export OPENAI_API_KEY=…   or: keyring set imbik OPENAI_API_KEY
 # Only rows marked public go there, unless the operator's file says more (docs/privacy.md).
 # Any compatible endpoint: base_url: "https://…/v1", key: IMBIK_MY_KEY (names of your own begin with IMBIK_).
+# Its terms limit what may be trained on its answers: read them, and say that you have (`imbik models terms`).
+# accept_terms: [openai]
 # teachers:
 #   buyuk: {use: openai, model: gpt-4o}
 # generate: {teacher: buyuk, samples: 1, reasoning: steps, max_tokens: 512}
