@@ -113,6 +113,14 @@ def test_identifiers_never_become_tokens(tmp_path: Path) -> None:
     assert not any("irket" in word for word in spelled(trained(tmp_path, pairs)))
 
 
+def test_what_detectors_find_never_becomes_a_token(tmp_path: Path) -> None:
+    """A name behind a title is masked however many tasks hold it; a word like it without one is a word."""
+    for text, held in (("Sayın Zekeriya Demirkıran geldi", False), ("zekeriya demirkıran geldi", True)):
+        words = spelled(trained(tmp_path / str(held), [(str(n), text) for n in range(60)]))
+        assert any("emirk" in word for word in words) == held
+        assert any("geldi" in word for word in words)
+
+
 def test_class_tokens_come_on_top(tmp_path: Path) -> None:
     tokenizer = trained(tmp_path, [(str(n), text) for n in range(20) for text in TEXTS], 320, ("iade", "a | b"))
     assert len(tokenizer) == 322

@@ -36,7 +36,7 @@ from imbik.models.model import LanguageModel
 from imbik.recipe import Recipe
 
 TOKENIZER = "tokenizer"
-VERSION = 1
+VERSION = 2  # 2: what detectors of personal data find is masked
 _FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", ABOUT)
 Origin = Literal["own", "teacher", "train"]
 

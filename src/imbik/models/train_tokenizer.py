@@ -1,9 +1,10 @@
 """A tokenizer trained on a run's own text: byte-level BPE, one token a digit, its own chat template.
 
 Enters: texts with the task each belongs to, the size wanted, class labels. Leaves: a folder that AutoTokenizer loads.
-Identifiers (long digit runs, e-mail and web addresses, IBANs) are masked before counting, and a token is made only from
-text of MIN_TASKS or more tasks, so the vocabulary cannot hold what a person would want erased. The same text gives the
-same files; the vocabulary may be smaller than asked where the text does not support more.
+Whatever the detectors of personal data find (all that ship with imbik, whatever the operator leaves out) and whatever
+looks like an identifier (long digit runs, e-mail and web addresses, IBANs) is masked before counting, and a token is
+made only from text of MIN_TASKS or more tasks, so the vocabulary cannot hold what a person would want erased. The same
+text gives the same files; the vocabulary may be smaller than asked where the text does not support more.
 """
 
 from __future__ import annotations
@@ -12,17 +13,21 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imbik.core.errors import ModelError
 from imbik.models.bpe import Pair, WordCounts, learn_merges
 from imbik.models.content import class_token
+from imbik.privacy.operator import Operator
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from tokenizers.pre_tokenizers import PreTokenizer
     from transformers import PreTrainedTokenizerFast
+
+    from imbik.privacy.detect import Detection
 
 MIN_TASKS = 20
 PAD, SYSTEM, USER, ASSISTANT, END = SPECIAL = ("<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
@@ -50,8 +55,22 @@ _MASKED = re.compile(
 
 
 def mask_identifiers(text: str) -> str:
-    """The text with identifiers replaced by a space, so that no part of them is counted."""
+    """The text with identifiers, and names behind or before a title, replaced by a space, so that no part of them is
+    counted.
+
+    Raises: whatever a detector raises: text that nobody could look into is not counted.
+    """
+    for finding in reversed(_detection().find(text)):
+        text = f"{text[: finding.start]} {text[finding.end :]}"
     return _MASKED.sub(" ", text)
+
+
+@cache
+def _detection() -> Detection:
+    """The detectors that ship with imbik."""
+    from imbik.privacy.detect import Detection
+
+    return Detection(Operator())
 
 
 def train_tokenizer(
