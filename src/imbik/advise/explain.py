@@ -10,6 +10,7 @@ from difflib import get_close_matches
 
 from pydantic import BaseModel
 
+from imbik.advise.models import about
 from imbik.core.errors import UsageError
 from imbik.core.plugins import GROUPS, PluginInfo, available, closest
 from imbik.recipe import Recipe
@@ -71,4 +72,5 @@ def _plugin(info: PluginInfo) -> str:
     lines = [f"{info.name} ({info.group}): {info.summary}"]
     settings = settings_of(info)
     lines += [f"  {name}: {field.description or ''} ({told_default(field)})" for name, field in settings.items()]
-    return "\n".join(lines if settings else [*lines, "  nothing to set"])
+    lines += [] if settings else ["  nothing to set"]
+    return "\n".join([*lines, *(about(info.name) if info.group == "teachers" else [])])

@@ -25,7 +25,7 @@ VERBS = {
     "Start": ("demo", "init", "run"),
     "Use a run": ("chat", "predict", "review", "push"),
     "Look at a run": ("show", "diagnose", "ls", "gc"),
-    "Look things up": ("explain", "plugins", "schema", "doctor"),
+    "Look things up": ("explain", "plugins", "models", "schema", "doctor"),
     "Privacy and testing": ("privacy", "fake_teacher"),
 }
 DEBUG = "IMBIK_DEBUG"

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from imbik.core.errors import PluginError, UsageError
 from imbik.core.plugins import KeyName, PluginSettings
@@ -25,6 +26,10 @@ from imbik.teachers.catalogue.prices import FREE, Price, price_of
 JSON_HEADERS = {"Content-Type": "application/json"}
 _KEY_LIKE = re.compile(r"(sk-|Bearer\s+)\S+")
 _SCHEMA_FIRST = "Answer with JSON that fits this JSON Schema, and with nothing else:"
+
+
+Version = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value)]
+"""A version that is written like a date, which YAML reads as one: 2024-10-21."""
 
 
 class WireSettings(PluginSettings):

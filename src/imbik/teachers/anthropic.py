@@ -21,6 +21,7 @@ from imbik.teachers import TeacherContext, WireRequest, WireResponse
 from imbik.teachers._thinking import split_thinking
 from imbik.teachers._wire import (
     JSON_HEADERS,
+    Version,
     WireSettings,
     at_most,
     checked_endpoint,
@@ -51,7 +52,7 @@ class AnthropicTeacher:
         """What the recipe may say."""
 
         base_url: str = Field(_HOME, description="address of the API, without /v1/messages")
-        version: str = Field("2023-06-01", description="version of the API (header anthropic-version)")
+        version: Version = Field("2023-06-01", description="version of the API (header anthropic-version)")
         betas: list[str] = Field([], description="beta features to ask for (header anthropic-beta)")
         thinking: int | Literal["adaptive"] = Field(
             0,

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from imbik.core.plugins import KeyName
-from imbik.teachers._wire import checked_endpoint
+from imbik.teachers._wire import Version, checked_endpoint
 from imbik.teachers.openai import OpenAITeacher, Place, Structured
 
 _HOSTS = {"openai": "openai.azure.com", "models": "services.ai.azure.com"}
@@ -35,7 +35,9 @@ class AzureTeacher(OpenAITeacher):
         api: Literal["openai", "models"] = Field(
             "openai", description="openai: Azure OpenAI; models: the inference API of serverless models"
         )
-        api_version: str = Field("", description="version such as 2024-10-21: asks by deployment ('': the v1 address)")
+        api_version: Version = Field(
+            "", description="version such as 2024-10-21: asks by deployment ('': the v1 address)"
+        )
         key: KeyName = Field("AZURE_OPENAI_API_KEY", description="name of the key in the environment or keyring")
         limit: Literal["", "max_tokens", "max_completion_tokens"] = Field(
             "max_completion_tokens", description="the field for the length limit"

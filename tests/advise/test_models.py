@@ -1,0 +1,52 @@
+"""`imbik models` and what `imbik explain` says of a teacher: dated facts, and nothing where nothing is known."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from imbik.advise.explain import explain
+from imbik.advise.models import LISTS, listing
+from imbik.core.errors import UsageError
+from imbik.core.plugins import available
+from imbik.teachers.catalogue.models import known_teachers
+
+
+@pytest.mark.parametrize("what", LISTS)
+def test_a_list_has_one_row_and_one_record_an_entry(what: str) -> None:
+    found = listing(what)
+    assert len(found.rows) == len(found.records) > 5
+    assert {len(row) for row in found.rows} == {len(found.head)}
+    assert json.loads(json.dumps(found.records)) == found.records
+    assert found.note
+
+
+def test_a_record_says_where_a_teacher_is_asked_at_which_price_and_under_which_terms() -> None:
+    records = {record["name"]: record for record in listing("teachers").records}
+    assert set(records) == set(known_teachers())
+    (home, _) = records["gpt-4o"]["at"]
+    assert (home["use"], home["model"], home["terms"]) == ("openai", "gpt-4o", ["openai"])
+    assert (home["price"]["input"], home["price"]["output"]) == ("2.50", "10.00")
+    assert records["llama-3-70b"]["at"][0]["price"] is None, "one's own server has no list price"
+
+
+def test_a_list_that_is_none_is_answered_with_the_one_meant() -> None:
+    with pytest.raises(UsageError, match="did you mean 'students'"):
+        listing("student")
+
+
+@pytest.mark.parametrize("name", available("teachers"))
+def test_every_teacher_is_explained(name: str) -> None:
+    assert explain(name).startswith(f"{name} (teachers): ")
+
+
+def test_explaining_a_preset_says_when_it_was_true_its_terms_and_prices() -> None:
+    said = explain("deepseek")
+    assert "as of 20" in said
+    assert "https://api-docs.deepseek.com" in said
+    assert "terms 'deepseek' (allowed)" in said
+    assert "list prices of 2 models" in said
+    assert "terms 'anthropic' (restricted)" in explain("anthropic")
+    assert "a server of one's own" in explain("ollama")
+    assert "no list prices are known" in explain("azure")

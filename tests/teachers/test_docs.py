@@ -1,0 +1,38 @@
+"""docs/teachers.md says of presets what the data says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from imbik.core.plugins import PluginBlock, available, load_plugin, presets, typed_settings
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "teachers.md").read_text(encoding="utf-8")
+ROWS = {
+    cells[0].strip("`"): cells[1:]
+    for cells in (re.split(r" ?\| ?", line.strip("| ")) for line in PAGE.split("\n") if line.startswith("| `"))
+}
+
+
+def test_every_name_of_the_table_is_one_and_every_preset_stands_in_it() -> None:
+    assert set(presets("teachers")) <= set(ROWS) <= set(available("teachers"))
+
+
+@pytest.mark.parametrize("name", presets("teachers"))
+def test_a_row_says_what_the_preset_sets(name: str) -> None:
+    preset, (address, key, structured, date) = presets("teachers")[name], ROWS[name]
+    assert address.strip("`") == preset.settings.get("base_url", "https://RESOURCE.services.ai.azure.com")
+    assert key.strip("`") == preset.settings.get("key", "")
+    assert structured == preset.settings["structured"]
+    assert date == str(preset.date)
+
+
+def test_the_pages_examples_are_teachers() -> None:
+    for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL):
+        for written in yaml.safe_load(block)["teachers"].values():
+            use = written.pop("use")
+            assert load_plugin("teachers", use)
+            typed_settings("teachers", PluginBlock(use=use, raw=written))
