@@ -148,4 +148,4 @@ def test_plug_ins_of_other_packages_are_known(monkeypatch: pytest.MonkeyPatch) -
 def test_the_first_line_is_a_comment_that_loading_passes_over(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(FIRST_LINE + WHOLE)
-    assert "schema" not in to_yaml(build(yaml.safe_load(path.read_text())))
+    assert "$schema" not in to_yaml(build(yaml.safe_load(path.read_text())))

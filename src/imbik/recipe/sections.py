@@ -81,6 +81,7 @@ class Tasks(Section):
     kind: Block = Field(description="math, qa, classification, conversation, or {use: KIND, …}")
     rows: str = Field("", description="which rows: 'train[:4096]', '[100:200]', 'train[10%:20%]'")
     columns: dict[str, str] = Field({}, description="field: column, where imbik's own guess is not right")
+    answer_schema: RecipePath = Field("", description="file of a JSON schema that every answer has to fit")
     text_template: str = Field("", description="text with {column} fields; the last field, or `learn`, is learned")
     learn: str = Field("", description="the column of text_template that is learned")
     loss_on: Literal["answer", "all"] = Field("answer", description="learn the answer only, or all of the text")

@@ -20,6 +20,7 @@ from imbik.core.types import LabelReference, Task
 from imbik.privacy.person import strings
 from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
+from imbik.tasks.answer_schema import schema_file, schema_text
 from imbik.tasks.build import Builder
 from imbik.tasks.kinds import Kind
 from imbik.tasks.kinds.classification import unify
@@ -61,7 +62,8 @@ def source_files(recipe: Recipe) -> list[Path]:
     Raises: InputError where one is missing or empty.
     """
     sources = [open_source(block, recipe.base) for block, _ in source_blocks(recipe)]
-    return [path for source in sources for path in source.files(recipe.base)] + RecordedAnswers(recipe).files
+    rows = [path for source in sources for path in source.files(recipe.base)]
+    return rows + RecordedAnswers(recipe).files + schema_file(recipe)
 
 
 def open_source(block: PluginBlock, base: Path) -> RowSource:
@@ -107,6 +109,8 @@ def load_tasks(
         if not loaded.tasks:
             raise _nothing(loaded, recipe)
     loaded.tasks, notes = _one_spelling(loaded.tasks)
+    if schema := schema_text(recipe):
+        loaded.tasks = [msgspec.structs.replace(task, schema=schema) for task in loaded.tasks]
     loaded.notes += notes + _warnings(loaded)
     return loaded
 

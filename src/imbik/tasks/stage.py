@@ -25,6 +25,7 @@ from imbik.tasks.load import Loaded, load_tasks, open_source, source_blocks, sou
 from imbik.tasks.split import Assignment, divide, earlier_assignments
 
 _TRAINING_ONLY = {"loss_on", "prompt_weight", "turns"}
+_PLACES = {"path", "answer_schema"}
 _RARE = 2
 
 
@@ -140,7 +141,9 @@ def _without_places(section: object, base: Path) -> object:
     if isinstance(section, dict):
         place = set(section) <= {"use", "raw", "where"}
         kept = {key: item for key, item in section.items() if not (place and key == "where")}
-        return {key: _place(item, base) if key == "path" else _without_places(item, base) for key, item in kept.items()}
+        return {
+            key: _place(item, base) if key in _PLACES else _without_places(item, base) for key, item in kept.items()
+        }
     return [_without_places(item, base) for item in section] if isinstance(section, list) else section
 
 
