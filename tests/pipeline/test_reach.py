@@ -44,3 +44,24 @@ def test_a_file_that_waits_to_be_trusted_is_named_in_the_next_step(tmp_path: Pat
     file = tmp_path / "operator.yaml"
     file.write_text("unlisted: public\n")
     assert f"imbik privacy trust {file}" in refusal(tmp_path).next
+
+
+def test_a_recipe_that_cleans_is_not_refused_where_cleaned_rows_may_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "elsewhere" / "operator.yaml"
+    file.parent.mkdir()
+    file.write_text("external: [{host: api.openai.com, contract: c, accepts_cleaned: confidential}]\n")
+    monkeypatch.setenv("IMBIK_OPERATOR", str(file))
+    refusal(tmp_path)
+    data = {
+        "name": "a",
+        "tasks": {"source": "x.jsonl", "kind": "qa"},
+        "teachers": {"big": {"use": "openai", "model": "m"}},
+        "student": {"architecture": "llama"},
+        "privacy": {"clean": "redact"},
+    }
+    refuse_unreachable(build(data, base=tmp_path))
+    data["tasks"] = {"source": "x.jsonl", "kind": "qa", "sensitivity": "special"}
+    with pytest.raises(BlockedError):
+        refuse_unreachable(build(data, base=tmp_path))

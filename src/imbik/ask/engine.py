@@ -23,10 +23,11 @@ from imbik.core.executor import Executor
 from imbik.core.files import digest
 from imbik.core.plugins import closest, load_plugin, typed_settings
 from imbik.core.progress import Progress
-from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.runfolder import RunFolder, read_parts
+from imbik.core.types import Completion, Outcome, Question, Sensitivity, Task
 from imbik.privacy.audit import Audit, Entry
 from imbik.privacy.cleaning import Cleaner, Pseudonymiser, Redactor
+from imbik.privacy.declassify import Lowered, agreed_in, for_the_door
 from imbik.privacy.gate import Gate
 from imbik.privacy.operator import Operator
 from imbik.privacy.transport import Transport
@@ -182,8 +183,15 @@ class AskEngine:
         if self._gate is None:
             self._audit = Audit(self._run.path)
             tasks = self._recipe.tasks
-            self._gate = Gate(self._operator, self._audit, column="" if tasks.level else tasks.sensitivity)
+            column = "" if tasks.level else tasks.sensitivity
+            self._gate = Gate(self._operator, self._audit, column, self._lowered(self._audit))
         return self._gate
+
+    def _lowered(self, audit: Audit) -> Lowered:
+        """Rows that two people declassified, as they are in this run now."""
+        agreed = agreed_in(self._run.path, self._operator)
+        folder = self._run.stage("1_tasks")
+        return for_the_door(read_parts(folder, Task), agreed, audit.keyed) if agreed else Lowered()
 
     def _cleaner(self, gate: Gate) -> Cleaner | None:
         """The recipe's way to clean; the vault of this folder is opened at the first row that needs it."""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from imbik.cli.options import RunName, Runs
+from imbik.core.types import Sensitivity
 
 app = typer.Typer(help="Trust an operator's file; prove what left; erase a person.", no_args_is_help=True)
 key_app = typer.Typer(help="Keys that sign the head of an audit chain.", no_args_is_help=True)
@@ -180,6 +181,23 @@ def retain(
     problems = [item.problem for item in report.runs if item.problem is not None]
     if problems:
         raise typer.Exit(problems[0].exit_code)
+
+
+@app.command()
+def declassify(
+    run: RunName,
+    rows: Annotated[list[str], typer.Option("--rows", metavar="ID", help="A row of the run; repeatable.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so, as the operator's file names them.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="That person's private key.")],
+    to: Annotated[Sensitivity, typer.Option("--to", help="How private the rows are in truth.")] = Sensitivity.PUBLIC,
+    runs: Runs = None,
+) -> None:
+    """Say, as one of two people, that rows are less private than they are marked or than detectors take them for."""
+    from imbik.advise.declassify import say
+    from imbik.advise.runs import find_run
+
+    for line in say(find_run(run, runs), rows, to, by, key):
+        print(line)
 
 
 def _agreed() -> bool:

@@ -46,8 +46,10 @@ class GenerateStage:
             return shared
         teachers = {name: [asker.identity(name), asker.sensitivity(name).value] for name in recipe.answering_teachers()}
         voices = {name: found.names for name in teachers if (found := voices_of(recipe, name))}
+        cleaned = {} if recipe.privacy.clean == "none" else {"clean": recipe.privacy.clean}
         return {
             **shared,
+            **cleaned,
             **generate.model_dump(mode="json", exclude={"source"}),
             "until_share": needed_share(recipe) if generate.samples.until else 0,
             "teachers": teachers,

@@ -59,7 +59,7 @@ def _out_of_reach(recipe: Recipe, operator: Operator, level: Sensitivity, name: 
     for member in recipe.members(name):
         block = recipe.teachers[member]
         served = None if block.use in HERE else served_endpoint(member, block, recipe)
-        if served is None or may_ever(operator, level, served):
+        if served is None or may_ever(operator, level, served, cleans=_cleans(recipe)):
             return None
         far.append((member, served))
     return far[0]
@@ -91,14 +91,19 @@ def _served(name: str, block: PluginBlock, recipe: Recipe) -> ServedTeacher | No
     return teacher if isinstance(teacher, ServedTeacher) else None
 
 
-def may_ever(operator: Operator, level: Sensitivity, served: Endpoint) -> bool:
-    """Whether some address behind the endpoint could be allowed rows of this level."""
+def _cleans(recipe: Recipe) -> bool:
+    return recipe.privacy.clean != "none"
+
+
+def may_ever(operator: Operator, level: Sensitivity, served: Endpoint, *, cleans: bool = False) -> bool:
+    """Whether some address behind the endpoint could be allowed rows of this level, as they are or cleaned."""
     if any(_speaks_of(line.host, line.ports, served) for line in operator.local):
         return True
     listed = operator.external_for(served)
     if listed is None and operator.unlisted == "nothing":
         return False
-    return level.rank <= (listed.accepts if listed else Sensitivity.PUBLIC).rank
+    accepts = {listed.accepts, *([listed.accepts_cleaned] if cleans else [])} if listed else {Sensitivity.PUBLIC}
+    return any(level.rank <= item.rank for item in accepts)
 
 
 def _speaks_of(host: str, ports: tuple[int, ...], served: Endpoint) -> bool:

@@ -16,6 +16,7 @@ from imbik.core.errors import DiskFullError, OperatorFileError
 from imbik.core.types import Cleaned, Inspected, Question, Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, refusal
 from imbik.privacy.audit import Audit, Entry
+from imbik.privacy.declassify import Lowered
 from imbik.privacy.inspection import Hit, InspectionError, Inspector, level_of
 from imbik.privacy.operator import Operator
 
@@ -97,12 +98,14 @@ class Gate:
     """Decides by the operator's file and writes every decision to the run's audit chain.
 
     `column` is the one that marks the rows, where the recipe names one: then no word for all of them is advised.
+    `lowered` are rows that two people declassified, with what was found in them then.
     """
 
-    def __init__(self, operator: Operator, audit: Audit, column: str = "") -> None:
+    def __init__(self, operator: Operator, audit: Audit, column: str = "", lowered: Lowered | None = None) -> None:
         self.operator = operator
         self.inspector = Inspector(operator)
         self._audit, self._column = audit, column
+        self._lowered = lowered or Lowered()
         self._looked = self._said = False  # whether detectors have looked, and whether the chain names them
         # The operator's file is frozen, so what it says holds.
         self._known: dict[tuple[Sensitivity, Place, Cleaned, bool], Decision] = {}
@@ -149,7 +152,8 @@ class Gate:
             self._looked = True
             if texts is None:
                 return self._raised(asked, Sensitivity.CONFIDENTIAL, ("unreadable",))
-            return self._with_hits(asked, await self.inspector.watch(texts))
+            hits, agreed = self._lowered.settled(await self.inspector.watch(texts), asked.rows)
+            return self._with_hits(asked._replace(declassified=asked.declassified or agreed), hits)
         except DiskFullError:
             raise
         except Exception as error:

@@ -14,8 +14,12 @@ from pathlib import Path
 from imbik.core.files import file_digest, write_json, write_lines
 from imbik.core.lineage import leaf
 from imbik.core.plugins import load_plugin, make
-from imbik.core.runfolder import write_parts
+from imbik.core.runfolder import RunFolder, write_parts
 from imbik.core.types import Books, LabelReference, Task
+from imbik.privacy.audit import row_names
+from imbik.privacy.declassify import FILE_NAME as DECLASSIFIED
+from imbik.privacy.declassify import agreed_in, lowered
+from imbik.privacy.operator import load_operator
 from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
@@ -52,13 +56,20 @@ class TasksStage:
         section = recipe.tasks.model_dump(mode="json", exclude_defaults=True, exclude=_TRAINING_ONLY)
         teachers = recipe.teachers.items()
         recorded = {name: _bare(block.raw, recipe.base) for name, block in teachers if block.use == "recorded"}
+        people = load_operator(recipe.base).declassifiers
         return {
             "tasks": _without_places(section, recipe.base),
             "sources": [open_source(block, recipe.base).version for block, _ in source_blocks(recipe)],
             "kind": getattr(load_plugin("tasks/kinds", recipe.tasks.kind.use), "version", 1),
             "recorded": recorded,
             "files": [file_digest(path) for path in source_files(recipe)],
+            **({"declassifiers": people} if people else {}),
         }
+
+    def outside(self, run: RunFolder) -> Mapping[str, str]:
+        """What people said of rows of this run that are less private than they are marked."""
+        said = run.path / DECLASSIFIED
+        return {"declassified": file_digest(said)} if said.exists() else {}
 
     def run(self, context: StageContext) -> StageResult:
         """Read, divide, write.
@@ -70,6 +81,7 @@ class TasksStage:
         progress.begin("tasks")
         erased = Suppression.load(context.run.path.parent)
         loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows), erased)
+        loaded.notes += _lower(loaded, context)
         division = divide(loaded.tasks, recipe.tasks.split, earlier_assignments(context.run, self.folder))
         notes = [*loaded.notes, *division.notes, *self._write(context, loaded, division.assignments)]
         progress.end("tasks")
@@ -99,6 +111,19 @@ class TasksStage:
             write_json(folder / "labels.json", given or labels)
             notes += _label_notes(tasks, assignments)
         return notes
+
+
+def _lower(loaded: Loaded, context: StageContext) -> list[str]:
+    """Give rows that two people declassified the level that they gave them; returns what a person should know."""
+    name = row_names(context.run.path)
+    agreed = agreed_in(context.run.path, load_operator(context.recipe.base)) if name else {}
+    if name is None or not agreed:
+        return []
+    made = [lowered(task, agreed, name) for task in loaded.tasks]
+    count = sum(new is not old for new, old in zip(made, loaded.tasks, strict=True))
+    loaded.tasks = made
+    what = "1 row is" if count == 1 else f"{count} rows are"
+    return [f"{what} less private than marked: two people declassified them"] if count else []
 
 
 def labels_of(tasks: Sequence[Task]) -> list[str]:

@@ -76,6 +76,8 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("audit.jsonl", How.KEYED),
     (".audit.*", How.KEYED),
     ("events.jsonl", How.REDACT),
+    ("anchors.jsonl", How.KEYED),
+    ("declassified.jsonl", How.KEYED),
     ("receipts/*", How.KEYED),
     (".imbik", How.KEYED),
     (".lock", How.KEYED),
