@@ -149,3 +149,12 @@ def test_the_first_line_is_a_comment_that_loading_passes_over(tmp_path: Path) ->
     path = tmp_path / "recipe.yaml"
     path.write_text(FIRST_LINE + WHOLE)
     assert "$schema" not in to_yaml(build(yaml.safe_load(path.read_text())))
+
+
+def test_presets_of_teachers_are_names_with_their_own_defaults() -> None:
+    defs = json_schema()["$defs"]
+    assert {"$ref": "#/$defs/teachers.deepseek"} in defs["teachers"]["anyOf"]
+    assert defs["teachers.deepseek"]["properties"]["base_url"]["default"] == "https://api.deepseek.com/v1"
+    jsonschema.validate(changed(teachers={"t": {"use": "deepseek", "model": "deepseek-chat"}}), json_schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(changed(teachers={"t": {"use": "depseek", "model": "x"}}), json_schema())

@@ -174,6 +174,12 @@ def test_error_statuses(status: int, error: dict[str, str], reason: str) -> None
     assert (found.outcome, found.reason) == (Outcome.FAILED, reason)
 
 
+def test_the_providers_filter_is_an_outcome_of_its_own() -> None:
+    error = {"type": "invalid_request_error", "message": "Output blocked by content filtering policy"}
+    found = made().read(WireResponse(400, {}, msgspec.json.encode({"type": "error", "error": error})))
+    assert found.outcome is Outcome.FILTERED
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"{", b"[]", b"null", b"{}", b'{"content":"x"}', b"event: ping\n", b'{"type":"error","error":{"type":"x"}}'],

@@ -272,9 +272,12 @@ def test_a_price_is_the_recipes_else_the_list_price_else_unknown() -> None:
     assert listed.price is not None
     assert own.price is not None
     assert (listed.price.output, own.price.output) == (10, 2)
+    tools = made(**home, price={"input": 1, "output": 2}, extra={"tools": ["x" * 1000]}).cost_at_most(QUESTION)
     most = own.cost_at_most(QUESTION)
     assert most is not None
     assert most > 2 * Decimal(1024) / 1_000_000
+    assert tools is not None
+    assert tools - most > Decimal(1000) / 1_000_000, "what `extra` adds is read and paid for too"
 
 
 def test_reasoning_that_only_the_total_counts_is_paid_too() -> None:

@@ -146,9 +146,13 @@ def count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def at_most(price: Price | None, question: Question, *, beside: int = 0) -> Decimal | None:
-    """The most that a request can cost, in USD, with `beside` tokens of reasoning beyond the answer's limit."""
+def at_most(settings: WireSettings, price: Price | None, question: Question, *, beside: int = 0) -> Decimal | None:
+    """The most that a request can cost, in USD, with `beside` tokens of reasoning beyond the answer's limit.
+
+    What `extra` adds to the body (tools, a prediction) may be read and paid for too.
+    """
     if price is None:
         return None
     sampling = msgspec.structs.replace(question.sampling, max_tokens=question.sampling.max_tokens + beside)
-    return price.at_most(msgspec.structs.replace(question, sampling=sampling))
+    told = question.schema + (msgspec.json.encode(settings.extra).decode() if settings.extra else "")
+    return price.at_most(msgspec.structs.replace(question, sampling=sampling, schema=told))

@@ -118,7 +118,7 @@ class AnthropicTeacher:
         """The completion in a reply; whatever is not a good answer becomes a typed outcome."""
         body = decoded(response)
         if response.status != 200:
-            return refused(response.status, body, ())
+            return _filtered(refused(response.status, body, ()))
         if not isinstance(body, dict):
             return malformed("the reply is not JSON" if body is None else "the reply is no JSON object")
         content = body.get("content")
@@ -128,7 +128,7 @@ class AnthropicTeacher:
 
     def cost_at_most(self, question: Question) -> Decimal | None:
         """The most that one request can cost, in USD; the thinking comes on top of the answer's limit."""
-        return at_most(self.price, question, beside=self._budget)
+        return at_most(self.settings, self.price, question, beside=self._budget)
 
     def _shape(self, body: dict[str, Any], schema: object) -> None:
         """How hard to work, and the schema to keep to."""
@@ -190,6 +190,12 @@ def _outcome(body: dict[str, Any], answer: str, *, closed: bool, filled: bool) -
     if not closed:
         return Outcome.MALFORMED, "the reasoning never ended"
     return (Outcome.ANSWERED, "") if answer.strip() else (Outcome.MALFORMED, "the answer is empty")
+
+
+def _filtered(found: Completion) -> Completion:
+    """The API says in words alone that its filter held an answer back (status 400)."""
+    held = "content filtering policy" in found.reason.lower()
+    return msgspec.structs.replace(found, outcome=Outcome.FILTERED) if held else found
 
 
 def _usage(body: dict[str, Any]) -> Usage:

@@ -137,7 +137,7 @@ class OpenAITeacher:
 
     def cost_at_most(self, question: Question) -> Decimal | None:
         """The most that one request can cost, in USD."""
-        return at_most(self.price, question)
+        return at_most(self.settings, self.price, question)
 
     def _identity(self) -> str:
         """Who answers, and how: provider and model (or what the operator says is served), and the extra fields."""
