@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from imbik.core.errors import ImbikError
 from imbik.core.executor import LocalExecutor
 from imbik.core.files import digest, write_json, write_lines
 from imbik.core.lineage import merkle_root
@@ -56,7 +57,9 @@ class Teacher:
     known: dict[str, str] = field(default_factory=dict)
     asked: list[Question] = field(default_factory=list)
 
-    def ask(self, teacher: str, questions: Iterable[Question], *, purpose: str) -> Iterator[Completion]:
+    def ask(
+        self, teacher: str, questions: Iterable[Question], *, purpose: str, leave_pending: bool = False
+    ) -> Iterator[Completion]:
         for question in questions:
             self.asked.append(question)
             if question.row in self.blocked:
@@ -67,6 +70,9 @@ class Teacher:
             yield Completion(
                 answer=answer, usage=Usage(input_tokens=9, output_tokens=2), cost=Decimal("0.001"), seconds=0.2
             )
+
+    def stopped(self) -> ImbikError | None:
+        return None
 
     def identity(self, teacher: str) -> str:
         return f"{teacher} {self.share}"

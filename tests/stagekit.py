@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from imbik.core.errors import ImbikError
 from imbik.core.executor import Executor, LocalExecutor
 from imbik.core.files import write_lines
 from imbik.core.progress import Progress, SilentReporter
@@ -80,7 +81,9 @@ class FakeAsker:
         self.answer, self.level, self.ahead = answer, level, ahead
         self.asked: list[tuple[str, Question]] = []
 
-    def ask(self, teacher: str, questions: Iterable[Question], *, purpose: str) -> Iterator[Completion]:
+    def ask(
+        self, teacher: str, questions: Iterable[Question], *, purpose: str, leave_pending: bool = False
+    ) -> Iterator[Completion]:
         assert purpose in ("generation", "evaluation")
         source, waiting = iter(questions), list[Question]()
         while True:
@@ -91,6 +94,9 @@ class FakeAsker:
             question = waiting.pop(0)
             self.asked.append((teacher, question))
             yield self.answer(teacher, question)
+
+    def stopped(self) -> ImbikError | None:
+        return None
 
     def identity(self, teacher: str) -> str:
         return f"identity of {teacher}"

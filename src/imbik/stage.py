@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from imbik.core.errors import ImbikError
 from imbik.core.executor import Executor
 from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder
@@ -21,8 +22,17 @@ from imbik.recipe import Recipe
 class Asker(Protocol):
     """The one way to put questions to a teacher; see `imbik.ask`."""
 
-    def ask(self, teacher: str, questions: Iterable[Question], *, purpose: str) -> Iterator[Completion]:
-        """Completions in the order of the questions. Stored answers are not asked again."""
+    def ask(
+        self, teacher: str, questions: Iterable[Question], *, purpose: str, leave_pending: bool = False
+    ) -> Iterator[Completion]:
+        """Completions in the order of the questions. Stored answers are not asked again.
+
+        With `leave_pending`, what ends this teacher alone leaves its questions `pending` instead of raising.
+        """
+        ...
+
+    def stopped(self) -> ImbikError | None:
+        """Why questions came back as `pending`, if any did: raised once the stage has done what it could."""
         ...
 
     def identity(self, teacher: str) -> str:

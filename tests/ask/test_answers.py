@@ -17,6 +17,7 @@ import pytest
 from asking import stored_sensitivity
 from imbik.ask import claims
 from imbik.ask.answers import AnswerStore, Claim, Stored
+from imbik.ask.schema import VERSION
 from imbik.core.errors import DiskFullError, RunFolderError
 from imbik.core.types import Sensitivity
 
@@ -148,7 +149,7 @@ def test_elsewhere_the_last_sign_of_life_counts(
 
 def test_a_store_of_another_version_is_refused(path: Path) -> None:
     AnswerStore(path).close()
-    for version, what in ((2, "newer imbik"), (-1, "older than any")):
+    for version, what in ((VERSION + 1, "newer imbik"), (-1, "older than any")):
         with sqlite3.connect(path) as connection:
             connection.execute(f"PRAGMA user_version = {version}")
         connection.close()

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from asking import FAST, question, questions, stored_sensitivity
@@ -190,3 +191,19 @@ def test_a_row_that_is_no_text_fails_alone(tmp_path: Path, store: AnswerStore) -
     asked = [question("a"), question("yarım \ud83d", row="r"), question("b")]
     found = [item.outcome for item in asker(Echo(), store, tmp_path).ask(asked, "generate")]
     assert found == [Outcome.ANSWERED, Outcome.FAILED, Outcome.ANSWERED]
+
+
+def test_a_cut_off_answer_is_computed_again_with_a_larger_limit_and_kept(tmp_path: Path, store: AnswerStore) -> None:
+    def long(words: int, *longer: int) -> Question:
+        text = " ".join(f"s{words}" for _ in range(words))
+        return msgspec.structs.replace(question(text, max_tokens=2), longer=longer)
+
+    teacher = Echo()
+    asked = [long(1, 4), long(3, 4), long(9, 4, 6), long(5, 4, 8)]
+    for _ in range(2):
+        answers = list(asker(teacher, store, tmp_path / "r").ask(asked, "generation"))
+        assert [len(item.answer.split()) for item in answers] == [1, 3, 6, 5]
+        assert [item.outcome for item in answers] == [
+            Outcome.ANSWERED, Outcome.ANSWERED, Outcome.TRUNCATED, Outcome.ANSWERED,
+        ]  # fmt: skip
+    assert [len(block) for block in teacher.blocks] == [4, 3, 2]

@@ -50,6 +50,13 @@ def test_retry_after_in_seconds_or_as_a_date() -> None:
     assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
 
 
+def test_milliseconds_are_read_first_and_nonsense_is_not() -> None:
+    assert retry_after({"retry-after-ms": "250", "Retry-After": "1"}) == 0.25
+    assert retry_after({"retry-after-ms": "?", "Retry-After": "2"}) == 2
+    assert retry_after({"Retry-After": "nan"}) is None
+    assert retry_after({"Retry-After": "inf"}) is None
+
+
 def test_waits_double_with_jitter_up_to_the_longest() -> None:
     policy = RetryPolicy(base=1, longest=8)
     for attempt, most in ((1, 1), (2, 2), (3, 4), (4, 8), (10, 8)):

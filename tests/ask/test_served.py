@@ -8,19 +8,25 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from asking import FAST, ask, make_engine, outcomes, question, questions
 from imbik.advise.prove import prove
+from imbik.ask.engine import AskEngine
 from imbik.ask.retry import RetryPolicy
 from imbik.core.errors import RunFolderError, TeacherUnreachableError, UsageError
+from imbik.core.executor import LocalExecutor
+from imbik.core.progress import Progress, SilentReporter
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Outcome, Question, Sensitivity
+from imbik.core.types import Completion, Outcome, Question, Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, endpoint
 from imbik.privacy.audit import read_audit, verify
 from imbik.privacy.operator import LocalEndpoint, Operator
 from imbik.privacy.transport import Transport, UnreachableError
+from imbik.recipe import build
 from imbik.testing import FakeTeacher, Rule
 
 GOOD = Outcome.ANSWERED
@@ -204,6 +210,72 @@ def test_raising_the_limit_asks_only_truncated_rows_again(tmp_path: Path) -> Non
     assert dict(teacher.asked) == {"kısa": 1, "uzun": 2}
 
 
+def long(number: int, limit: int, *longer: int) -> Question:
+    """A question under a limit, to be asked again under larger ones."""
+    return msgspec.structs.replace(question(f"uzun {number}", max_tokens=limit), longer=longer)
+
+
+def test_a_cut_off_answer_is_asked_again_with_a_larger_limit_and_no_other_row_is(tmp_path: Path) -> None:
+    def talk(messages: Any) -> str:
+        return "bir iki üç" if "uzun 0" in messages[-1]["content"] else "bir iki üç dört beş altı"
+
+    price = {"input": "0", "output": "1000000"}  # a dollar a token
+    with FakeTeacher(talk) as teacher:
+        with make_engine(tmp_path, teacher.base_url, price=price) as engine:
+            first, second = ask(engine, [long(0, 4, 8), long(1, 4, 8)])
+            assert outcomes([first, second]) == [GOOD, GOOD]
+            assert second.answer == "bir iki üç dört beş altı"
+            assert (first.cost, second.cost) == (3, 4 + 6)
+        assert [body["max_tokens"] for body in teacher.bodies if "uzun 1" in str(body)] == [4, 8]
+        teacher.reset()
+        with make_engine(tmp_path, teacher.base_url, price=price) as engine:
+            assert [item.cost for item in ask(engine, [long(0, 4, 8), long(1, 4, 8)])] == [3, 10]
+    assert teacher.count == 0
+
+
+def test_what_stays_cut_off_keeps_its_text_and_is_never_asked_again_under_the_same_limit(tmp_path: Path) -> None:
+    def think(_: object) -> dict[str, str]:
+        return {"content": " ".join(["hmm"] * 90), "reasoning_content": "Önce düşünelim."}
+
+    with FakeTeacher(think) as teacher:
+        for _ in range(2):
+            with make_engine(tmp_path, teacher.base_url) as engine:
+                (answer,) = ask(engine, [long(0, 10, 20, 40)])
+                assert answer.outcome is Outcome.TRUNCATED
+                assert answer.answer == " ".join(["hmm"] * 40)
+                assert answer.reasoning == "Önce düşünelim."
+                assert "40 tokens" in answer.reason
+        assert [body["max_tokens"] for body in teacher.bodies] == [10, 20, 40]
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, [long(0, 40, 100)])) == [GOOD]
+    assert teacher.count == 4
+
+
+def test_reasoning_that_took_the_whole_limit_is_said(tmp_path: Path) -> None:
+    def think(_: object) -> dict[str, str]:
+        return {"content": "", "reasoning_content": "Önce", "finish_reason": "length"}
+
+    with FakeTeacher(think) as teacher, make_engine(tmp_path, teacher.base_url) as engine:
+        (answer,) = ask(engine, questions(1))
+    assert answer.outcome is Outcome.TRUNCATED
+    assert answer.reasoning == "Önce"
+    assert "all of it on reasoning" in answer.reason
+
+
+def test_a_longer_limit_that_fails_leaves_the_cut_off_answer(tmp_path: Path) -> None:
+    def talk(_: object) -> str:
+        return "bir iki üç dört"
+
+    with FakeTeacher(talk, rules=[Rule("404", after=2, when="uzun")]) as teacher:
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            ask(engine, [question("kısa", max_tokens=9)])
+            (answer,) = ask(engine, [long(0, 2, 3, 9)])
+    assert answer.outcome is Outcome.TRUNCATED
+    assert answer.answer == "bir iki üç"
+    assert "asked again under 9" in answer.reason
+    assert "404" in answer.reason
+
+
 def test_one_call_with_two_limits_for_one_question(tmp_path: Path) -> None:
     with FakeTeacher(lambda _: "bir iki üç dört", latency=0.02) as teacher:
         with make_engine(tmp_path, teacher.base_url) as engine:
@@ -309,6 +381,25 @@ def test_a_key_revoked_on_the_way_stops_and_keeps_what_was_paid(tmp_path: Path) 
     assert teacher.count == 70
 
 
+def test_a_revoked_key_leaves_the_other_rows_pending_and_stored_answers_are_still_given(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("none", times=30), Rule("401")]) as teacher:
+        with make_engine(tmp_path, teacher.base_url, concurrency=4) as engine:
+            answers = list(engine.ask("buyuk", questions(100), purpose="generation", leave_pending=True))
+            assert outcomes(answers).count(GOOD) == 30
+            assert outcomes(answers).count(Outcome.PENDING) == 70
+            assert all("refuses" in item.reason for item in answers if item.outcome is Outcome.PENDING)
+            assert teacher.count <= 30 + 8
+            again = list(engine.ask("buyuk", questions(100), purpose="generation", leave_pending=True))
+            assert again == answers
+            assert isinstance(engine.stopped(), TeacherUnreachableError)
+        teacher.set_rules()
+        teacher.reset()
+        with make_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, questions(100))) == [GOOD] * 100
+            assert engine.stopped() is None
+    assert teacher.count == 70
+
+
 def test_a_missing_key_is_said_before_anything_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     with FakeTeacher() as teacher, make_engine(tmp_path, teacher.base_url, key="IMBIK_FAKE_KEY") as engine:
@@ -352,6 +443,77 @@ def test_an_abandoned_stream_gives_its_claims_back(tmp_path: Path) -> None:
         with make_engine(tmp_path, teacher.base_url, run="baska") as other:
             assert outcomes(ask(other, questions(100))) == [GOOD] * 100
     assert teacher.count == 100
+
+
+def two_teachers(folder: Path, one: dict[str, Any], other: dict[str, Any]) -> AskEngine:
+    """An engine for two teachers, `bir` and `iki`."""
+    data = {
+        "name": "deneme",
+        "tasks": {"source": "x.jsonl", "kind": "qa"},
+        "teachers": {"bir": {"use": "openai", **one}, "iki": {"use": "openai", **other}},
+        "generate": {"teacher": "bir"},
+        "student": {"architecture": "llama"},
+    }
+    return AskEngine(
+        recipe=build(data, base=folder),
+        run=RunFolder(folder / "deneme"),
+        executor=LocalExecutor(),
+        progress=Progress(SilentReporter()),
+        operator=Operator(),
+        policy=FAST,
+    )
+
+
+def both(engine: AskEngine, asked: list[Question]) -> list[Completion]:
+    """Ask two teachers at once, from one thread."""
+    streams = [engine.ask(name, asked, purpose="generation") for name in ("bir", "iki")]
+    return [answer for pair in zip(*streams, strict=True) for answer in pair]
+
+
+def test_two_teachers_of_one_identity_asked_at_once_pay_once(tmp_path: Path) -> None:
+    with FakeTeacher(latency=0.05) as teacher:
+        block = {"model": "m", "base_url": teacher.base_url, "served_as": "aynı"}
+        with two_teachers(tmp_path, block, {**block, "model": "n"}) as engine:
+            assert outcomes(both(engine, questions(40))) == [GOOD] * 80
+    assert teacher.count == 40
+
+
+def test_teachers_of_one_endpoint_and_model_share_its_limit_and_other_models_do_not(tmp_path: Path) -> None:
+    with FakeTeacher(latency=0.05) as teacher:
+        block = {"model": "m", "base_url": teacher.base_url, "concurrency": 5}
+        for other, most in (({"top_logprobs": 1}, 5), ({"model": "n"}, 10)):
+            teacher.reset()
+            with two_teachers(tmp_path / str(most), block, {**block, **other}) as engine:
+                assert outcomes(both(engine, questions(30))) == [GOOD] * 60
+            assert (teacher.count, teacher.most_under_way) == (60, most)
+
+
+def test_a_row_that_is_refused_every_time_ends_at_its_deadline_while_others_are_answered(tmp_path: Path) -> None:
+    rules = [Rule("429", when="soru 3", retry_after=0.02)]
+    with FakeTeacher(rules=rules, latency=0.01) as teacher:
+        with make_engine(tmp_path, teacher.base_url, deadline=0.5, concurrency=2) as engine:
+            started = time.monotonic()
+            answers = ask(engine, questions(8))
+            assert time.monotonic() - started < 3
+    assert outcomes(answers) == [GOOD] * 3 + [Outcome.FAILED] + [GOOD] * 4
+    assert "deadline of 0.5 s" in answers[3].reason or "refused for now" in answers[3].reason
+
+
+def test_a_hanging_server_holds_a_row_no_longer_than_its_deadline(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("hang", when="soru 1")]) as teacher:
+        with make_engine(tmp_path, teacher.base_url, deadline=0.4, concurrency=1) as engine:
+            started = time.monotonic()
+            assert outcomes(ask(engine, questions(3))) == [GOOD, Outcome.FAILED, GOOD]
+            assert time.monotonic() - started < 2
+
+
+def test_an_answer_that_is_too_long_is_not_asked_for_again(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("huge", when="soru 1", bytes=50_000)]) as teacher:
+        with make_engine(tmp_path, teacher.base_url, concurrency=1, reply_bytes=10_000) as engine:
+            answers = ask(engine, questions(3))
+    assert outcomes(answers) == [GOOD, Outcome.FAILED, GOOD]
+    assert "longer than 10,000 bytes" in answers[1].reason
+    assert teacher.count == 3
 
 
 def test_nothing_is_made_before_the_first_question(tmp_path: Path) -> None:

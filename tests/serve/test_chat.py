@@ -53,8 +53,8 @@ def test_a_teacher_is_asked_through_the_gate(tmp_path: Path) -> None:
     with Chat(small.run, "teacher", Sensitivity.SPECIAL) as session:
         replies = list(session.say("3 elma ile 2 armut?"))
     assert [reply.by for reply in replies] == ["student", "usta"]
-    (line,) = read_audit(small.run.path / "audit.jsonl")
-    assert (line.verdict, line.purpose, line.sensitivity) == ("allowed", "chat", "special")
+    lines = read_audit(small.run.path / "audit.jsonl")  # one for each limit under which it was asked
+    assert {(line.verdict, line.purpose, line.sensitivity) for line in lines} == {("allowed", "chat", "special")}
 
 
 def test_a_students_words_are_as_secret_as_the_student(tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ _GROUP_MOST = 4_096
 
 
 class Stored(NamedTuple):
-    """A raw answer. `body` is the reply's bytes (`http`) or an encoded Completion (`completion`)."""
+    """A raw answer. `body` is the reply's bytes (`http`) or an encoded Completion (`completion`).
+
+    `earlier` is what the replies cost, in USD, whose place this one took (cut off under a lower limit, unreadable).
+    """
 
     form: Literal["http", "completion"]
     body: bytes
@@ -37,6 +40,7 @@ class Stored(NamedTuple):
     seconds: float
     status: int = 200
     revision: int = 0
+    earlier: str = ""
 
 
 class Claim(Enum):
@@ -123,12 +127,13 @@ class AnswerStore:
         self, connection: sqlite3.Connection, key: bytes, sensitivity: Sensitivity, beyond: int
     ) -> Stored | Claim:
         row = connection.execute(
-            "SELECT form, body, max_tokens, seconds, status, revision, sensitivity FROM answers WHERE key = ?", (key,)
+            "SELECT form, body, max_tokens, seconds, status, revision, earlier, sensitivity FROM answers WHERE key = ?",
+            (key,),
         ).fetchone()
         if row is not None and row[5] > beyond:
-            if sensitivity.rank > row[6]:
+            if sensitivity.rank > row[7]:
                 _raise(connection, key, sensitivity)
-            return Stored(*row[:6])
+            return Stored(*row[:7])
         return Claim.MINE if self._claims.take(connection, key) else Claim.BUSY
 
     def _work(self) -> None:
@@ -216,9 +221,10 @@ def _insert(
 ) -> int:
     """Insert, or replace what may be replaced: see `put`."""
     connection.execute(
-        """INSERT INTO answers VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET revision = revision
-        + 1, form = excluded.form, status = excluded.status, body = excluded.body, max_tokens = excluded.max_tokens,
-        seconds = excluded.seconds, stored = excluded.stored
+        """INSERT INTO answers VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
+        revision = revision + 1, form = excluded.form, status = excluded.status, body = excluded.body,
+        max_tokens = excluded.max_tokens, seconds = excluded.seconds, stored = excluded.stored,
+        earlier = excluded.earlier
         WHERE revision <= ? OR (? AND excluded.max_tokens >= max_tokens)""",
         (
             key,
@@ -230,6 +236,7 @@ def _insert(
             sensitivity.rank,
             answer.seconds,
             time.time(),
+            answer.earlier,
             bad,
             readable,
         ),

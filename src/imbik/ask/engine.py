@@ -15,10 +15,11 @@ from types import TracebackType
 from imbik.ask.answers import AnswerStore
 from imbik.ask.background import BackgroundLoop, Handed
 from imbik.ask.ensemble import ask_members
+from imbik.ask.limits import Limiter
 from imbik.ask.local import LocalAsker
 from imbik.ask.retry import RetryPolicy
-from imbik.ask.served import ServedAsker
-from imbik.core.errors import RecipeError
+from imbik.ask.served import ServedAsker, UnderWay
+from imbik.core.errors import ImbikError, RecipeError
 from imbik.core.executor import Executor
 from imbik.core.files import digest
 from imbik.core.plugins import closest, load_plugin, typed_settings
@@ -64,6 +65,8 @@ class AskEngine:
         self._loop: BackgroundLoop | None = None
         self._transport: Transport | None = None
         self._vault: Vault | None = None
+        self._limiters: dict[tuple[str, str], Limiter] = {}
+        self._under_way: UnderWay = {}
 
     def __enter__(self) -> AskEngine:
         return self
@@ -73,21 +76,32 @@ class AskEngine:
     ) -> None:
         self.close()
 
-    def ask(self, teacher: str, questions: Iterable[Question], *, purpose: str) -> Generator[Completion]:
+    def ask(
+        self, teacher: str, questions: Iterable[Question], *, purpose: str, leave_pending: bool = False
+    ) -> Generator[Completion]:
         """Completions in the order of the questions. Stored answers are not asked again; nothing is lost on a stop.
 
-        Raises: TeacherUnreachableError, UsageError (no key), DiskFullError, RunFolderError (a damaged store).
+        With `leave_pending`, what ends this teacher alone (a revoked key, no credit, a server that is gone, a spent
+        budget) raises nothing here: its answers are still given from the store, the other questions come back as
+        `pending`, and `stopped` says why.
+
+        Raises: TeacherUnreachableError, BudgetSpentError, UsageError (no key), DiskFullError, RunFolderError (a damaged
+        store).
         """
         found = self._teacher(teacher)
         if isinstance(found, CompositeTeacher):
-            yield from ask_members(
-                found, self._recipe.tasks.kind, questions, lambda name, share: self.ask(name, share, purpose=purpose)
-            )
+
+            def member(name: str, share: Iterable[Question]) -> Generator[Completion]:
+                return self.ask(name, share, purpose=purpose, leave_pending=leave_pending)
+
+            yield from ask_members(found, self._recipe.tasks.kind, questions, member)
             return
         asker = self._asker(teacher)
         before, counts = asker.requests, dict.fromkeys(Outcome, 0)
         source = (
-            asker.ask(questions, purpose) if isinstance(asker, LocalAsker) else self._stream(asker, questions, purpose)
+            asker.ask(questions, purpose)
+            if isinstance(asker, LocalAsker)
+            else self._stream(asker, questions, purpose, leave_pending)
         )
         try:
             for completion in source:
@@ -98,6 +112,11 @@ class AskEngine:
             self._progress.event(
                 "asked", teacher=teacher, purpose=purpose, requests=asker.requests - before, outcomes=told
             )
+
+    def stopped(self) -> ImbikError | None:
+        """Why questions came back as `pending`, if any did: what ended the first teacher that ended."""
+        served = [asker for asker in self._askers.values() if isinstance(asker, ServedAsker)]
+        return next((asker.sender.ended for asker in served if asker.sender.ended is not None), None)
 
     def identity(self, teacher: str) -> str:
         """What shapes this teacher's answers beside the question."""
@@ -132,14 +151,16 @@ class AskEngine:
             self._audit.close()
         self._askers, self._store, self._audit, self._gate, self._transport = {}, None, None, None, None
 
-    def _stream(self, asker: ServedAsker, questions: Iterable[Question], purpose: str) -> Iterator[Completion]:
+    def _stream(
+        self, asker: ServedAsker, questions: Iterable[Question], purpose: str, leave_pending: bool
+    ) -> Iterator[Completion]:
         """Hand questions to the loop and take completions in order; at most a window of them is under way."""
         loop = self._background()
         window = max(_WINDOW * asker.teacher.concurrency, _WINDOW_LEAST)
         under_way: deque[Handed[Completion]] = deque()
         try:
             for question in questions:
-                under_way.append(loop.submit(asker.answer(question, purpose)))
+                under_way.append(loop.submit(asker.answer(question, purpose, leave_pending=leave_pending)))
                 while under_way and (len(under_way) >= window or under_way[0].done()):
                     yield under_way.popleft().result()
             while under_way:
@@ -168,7 +189,16 @@ class AskEngine:
             self._note_terms(name, teacher)
             if isinstance(teacher, ServedTeacher):
                 transport = self._door(gate)
-                self._askers[name] = ServedAsker(name, teacher, transport, store, self._policy, self._cleaner(gate))
+                self._askers[name] = ServedAsker(
+                    name,
+                    teacher,
+                    transport,
+                    store,
+                    self._policy,
+                    self._limiter(teacher),
+                    self._under_way,
+                    self._cleaner(gate),
+                )
             else:
                 self._askers[name] = LocalAsker(teacher, gate, store, self._executor, self._policy)
         return self._askers[name]
@@ -178,6 +208,17 @@ class AskEngine:
         accepted = [item for item in terms_of_teacher(teacher).restricted if item.name in self._recipe.accept_terms]
         if accepted and self._audit is not None:
             self._audit.append([_accepted(name, terms, self._operator.hash) for terms in accepted])
+
+    def _limiter(self, teacher: ServedTeacher) -> Limiter:
+        """The limiter of the teacher's endpoint and model: teachers that share both share what it stands."""
+        spot = (teacher.url, str(getattr(getattr(teacher, "settings", None), "model", "")))
+        if spot in self._limiters:
+            self._limiters[spot].lower(teacher.concurrency)
+        else:
+            self._limiters[spot] = Limiter(
+                teacher.concurrency, base_seconds=self._policy.base, longest_seconds=self._policy.longest
+            )
+        return self._limiters[spot]
 
     def _guard(self) -> Gate:
         if self._gate is None:

@@ -2,7 +2,8 @@
 
 Enters: a composite teacher, questions. Leaves: completions in the order of the questions. Rows are taken in blocks: for
 each, every member's share is asked as one stream, and the streams are read side by side. A member that may not see a
-row answers it with `blocked`, which is counted as its vote and leaves the others their own.
+row answers it with `blocked`, which is counted as its vote and leaves the others their own; one that has yet to
+answer leaves the row `pending`, so no vote is counted without it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Protocol, cast
 
 from imbik.core.executor import blocks_of
 from imbik.core.plugins import PluginBlock, make
-from imbik.core.types import Completion, Question, Task
+from imbik.core.types import Completion, Outcome, Question, Task
 from imbik.teachers import CompositeTeacher
 
 _BLOCK = 2048  # rows whose members are asked side by side
@@ -45,7 +46,8 @@ def ask_members(
                 streams[name] = stack.enter_context(closing(ask(name, share)))
             for question, names in zip(block, whom, strict=True):
                 found = {name: next(streams[name]) for name in names}
-                yield teacher.settle(found, partial(_meaning, reader, question))
+                pending = next((item for item in found.values() if item.outcome is Outcome.PENDING), None)
+                yield pending or teacher.settle(found, partial(_meaning, reader, question))
 
 
 def _meaning(kind: _Kind, question: Question, completion: Completion) -> str:

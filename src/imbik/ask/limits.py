@@ -1,8 +1,13 @@
 """How many requests at a time a teacher stands, found out while asking.
 
-Enters: successes and refusals (429, 503, overload). Leaves: slots. Additive increase, multiplicative decrease: a
-refusal halves the number once for all requests that were under way together; successes raise it again, by a share of
-itself while that is more than one a round. A wait that the server asks for (Retry-After) holds everybody.
+Enters: answers, refusals (429, 503, overload), and what rate-limit headers say. Leaves: slots. A few requests go first;
+once the server has answered one, the other slots open evenly over the time that answer took, so that a cold server is
+not met with everything at once and answers then come evenly. Additive increase, multiplicative decrease: a refusal
+halves the number once for all requests that were under way together; successes raise it again, by a share of itself
+while that is more than one a round. A wait that the server asks for (Retry-After) holds everybody, and so does a quota
+that its headers say is used up: the refusal is not waited for.
+
+A limiter belongs to an endpoint and a model: teachers that share both share it.
 """
 
 from __future__ import annotations
@@ -12,33 +17,81 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from imbik.ask.quota import Quota
 
 _GROWTH = 0.05
+_FIRST = 32  # requests before anybody was answered
+_OPENING_SECONDS = 10.0  # the longest that opening the other slots takes
+_TICK_SECONDS = 0.002
+_LONGEST_HOLD = 120.0  # for a quota in headers; a refusal then says more
+
+
+class Turn(NamedTuple):
+    """A slot that is held: in which round of refusals it began, how many were given before it, and when."""
+
+    round: int
+    number: int
+    began: float
+
+
+class _Waiting(NamedTuple):
+    """Somebody in the queue."""
+
+    turn: asyncio.Future[Turn]
+    owner: object
 
 
 class Limiter:
-    """Slots for requests to one teacher; lives on one event loop."""
+    """Slots for requests to one model at one endpoint; lives on one event loop."""
 
     def __init__(self, ceiling: int, *, base_seconds: float, longest_seconds: float) -> None:
         self._ceiling = max(1, ceiling)
         self._base, self._longest = base_seconds, longest_seconds
         self._resume_at = 0.0
+        self._quota_ends, self._quota_until, self._quota_told = 0, 0.0, 0
         self._refusals = 0
         self._round = 0
+        self._opening: float | None = None  # when the slots beyond the first ones began to open
+        self._opening_seconds = 0.0
+        self._ramping = self._ceiling > _FIRST  # whether some slots have still to open
         self._timer: asyncio.TimerHandle | None = None
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._given = 0
         self.limit = float(self._ceiling)
         self.active = 0
 
+    def lower(self, ceiling: int) -> None:
+        """Another teacher that shares this limiter allows so many at a time: the lowest word counts."""
+        self._ceiling = max(1, min(self._ceiling, ceiling))
+        self.limit = min(self.limit, float(self._ceiling))
+
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[int]:
-        """Hold a slot for the block; gives the number of the round, to be handed to `refused`."""
-        await self._acquire()
+    async def slot(self, owner: object = None) -> AsyncIterator[Turn]:
+        """Hold a slot for the block."""
+        turn = await self.acquire(owner)
         try:
-            yield self._round
+            yield turn
         finally:
-            self.active -= 1
-            self._wake()
+            self.release()
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self.active -= 1
+        self._wake()
+
+    def heard(self, turn: Turn, quota: Quota | None = None) -> None:
+        """A reply came, whatever it says, other than a refusal for now; `quota` is what its headers say."""
+        now = asyncio.get_running_loop().time()
+        if self._ramping and self._opening is None:
+            self._opening = now
+            self._opening_seconds = min(max(now - turn.began, _TICK_SECONDS), _OPENING_SECONDS)
+            self._arm()
+        if quota is not None and turn.number >= self._quota_told:
+            self._quota_told, self._quota_ends = turn.number, turn.number + quota.requests
+            self._quota_until = now + min(quota.seconds, _LONGEST_HOLD)
+            self._arm()
 
     def succeeded(self) -> None:
         """A request was answered."""
@@ -52,7 +105,8 @@ class Limiter:
         if round_number == self._round:
             self._round += 1
             self._refusals += 1
-            self.limit = max(1.0, self.limit / 2)
+            self.limit = max(1.0, min(self.limit, self._open()) / 2)
+            self._ramping = False
         wait = retry_after
         if wait is None:
             wait = min(self._longest, self._base * 2 ** min(self._refusals, 16)) * random.uniform(0.5, 1.0)
@@ -60,40 +114,81 @@ class Limiter:
         self._arm()
         return wait
 
-    def _free(self) -> bool:
-        return self.active < int(self.limit) and asyncio.get_running_loop().time() >= self._resume_at
+    def dismiss(self, owner: object, error: Exception) -> None:
+        """Nobody of this owner needs a slot any more: whoever waits hears why."""
+        stay: deque[_Waiting] = deque()
+        for waiting in self._waiting:
+            if waiting.owner is owner and not waiting.turn.done():
+                waiting.turn.set_exception(error)
+            else:
+                stay.append(waiting)
+        self._waiting = stay
 
-    async def _acquire(self) -> None:
-        if not self._waiting and self._free():
-            self.active += 1
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+    def _open(self) -> float:
+        """How many slots are open by now, refusals aside."""
+        if not self._ramping:
+            return float(self._ceiling)
+        if self._opening is None:
+            return float(_FIRST)
+        share = (asyncio.get_running_loop().time() - self._opening) / self._opening_seconds
+        if share >= 1:
+            self._ramping = False
+        return _FIRST + (self._ceiling - _FIRST) * min(share, 1.0)
+
+    def _held_until(self) -> float:
+        """The loop's time until which nobody may begin."""
+        return max(self._resume_at, self._quota_until if self._given >= self._quota_ends else 0.0)
+
+    def _free(self) -> bool:
+        if self.active >= int(self.limit) or (self._ramping and self.active >= int(self._open())):
+            return False
+        held = self._held_until()
+        return not held or asyncio.get_running_loop().time() >= held
+
+    def _give(self) -> Turn:
+        self.active += 1
+        self._given += 1
+        return Turn(self._round, self._given, asyncio.get_running_loop().time())
+
+    async def acquire(self, owner: object = None, *, first: bool = False) -> Turn:
+        """Wait for a slot; `first`: before those who wait already (a request that was sent before).
+
+        Raises: whatever `dismiss` is given for this owner.
+        """
+        if (first or not self._waiting) and self._free():
+            return self._give()
+        turn: asyncio.Future[Turn] = asyncio.get_running_loop().create_future()
+        (self._waiting.appendleft if first else self._waiting.append)(_Waiting(turn, owner))
+        self._arm()
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.active -= 1
-                self._wake()
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self.release()
             raise
 
     def _arm(self) -> None:
-        """Wake up when the wait is over; a loop's timer may fire a little early, so it is set again until then."""
+        """Look again when a wait is over or another slot opens; a loop's timer may fire a little early."""
+        if not self._waiting:
+            return
         loop = asyncio.get_running_loop()
+        left = self._held_until() - loop.time()
+        if left <= 0 and self._ramping and self._opening is not None:
+            left = _TICK_SECONDS
+        if left <= 0 or (self._timer is not None and self._timer.when() <= loop.time() + left):
+            return
         if self._timer is not None:
             self._timer.cancel()
-        left = self._resume_at - loop.time()
-        self._timer = loop.call_later(max(left, 0.001), self._resume) if left > 0 else None
+        self._timer = loop.call_later(max(left, 0.001), self._resume)
 
     def _resume(self) -> None:
         self._timer = None
-        self._arm()
         self._wake()
+        self._arm()
 
     def _wake(self) -> None:
         """Give free slots to those who wait, first come first served."""
         while self._waiting and self._free():
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self.active += 1
-                turn.set_result(None)
+            waiting = self._waiting.popleft()
+            if not waiting.turn.done():
+                waiting.turn.set_result(self._give())

@@ -26,6 +26,8 @@ from imbik.privacy.gate import IN_PROCESS, RECORDED, Gate, asked_of
 from imbik.privacy.sensitivity import inherited
 from imbik.teachers import LocalTeacher
 
+KEPT = {Outcome.FAILED, Outcome.MALFORMED, Outcome.BLOCKED}  # they leave a cut-off answer in its place
+
 
 @dataclass
 class _Block:
@@ -67,10 +69,35 @@ class LocalAsker:
                 self._keep(block, answers)
                 self._await_others(block)
                 under_way.popleft()
-                yield from (self._completion(block, number) for number in range(len(block.questions)))
+                longer = self._longer(block, purpose)
+                for number in range(len(block.questions)):
+                    yield longer.get(number) or self._completion(block, number)
         finally:
             for block in under_way:
                 self._release(block)
+
+    def _longer(self, block: _Block, purpose: str) -> dict[int, Completion]:
+        """Rows whose answers were cut off, asked again with their larger limits."""
+        found = {number: self._completion(block, number) for number in range(len(block.questions))}
+        better: dict[int, Completion] = {}
+        for time_over in range(max((len(row.longer) for row in block.questions), default=0)):
+            again = {
+                number: with_limit(row, row.longer[time_over])
+                for number, row in enumerate(block.questions)
+                if found[number].outcome is Outcome.TRUNCATED and time_over < len(row.longer)
+            }
+            if not again:
+                break
+            more = self._prepare(list(again.values()), purpose, set())
+            try:
+                self._keep(more, _compute(self.teacher, list(more.mine.values())))
+                self._await_others(more)
+            finally:
+                self._release(more)
+            told = {number: self._completion(more, place) for place, number in enumerate(again)}
+            better |= {number: answer for number, answer in told.items() if answer.outcome not in KEPT}
+            found |= better
+        return better
 
     def _prepare(self, rows: Sequence[Question], purpose: str, computing: Set[bytes]) -> _Block:
         """Gate, then store, then claims, but for the keys that earlier blocks are `computing` or wait for."""
@@ -173,6 +200,11 @@ class LocalAsker:
 def _compute(teacher: LocalTeacher, questions: Sequence[Question]) -> list[Completion]:
     """The computing half: what an executor runs."""
     return teacher.answer(questions) if questions else []
+
+
+def with_limit(question: Question, limit: int) -> Question:
+    """The same question under another limit."""
+    return msgspec.structs.replace(question, sampling=msgspec.structs.replace(question.sampling, max_tokens=limit))
 
 
 def _too_short(stored: Stored, question: Question) -> bool:

@@ -7,6 +7,7 @@ still answers somebody.
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ class RetryPolicy:
     first_attempts: int = 3  # of one question while the teacher never answered anything
     base: float = 0.5  # the first wait; doubles, with jitter
     longest: float = 30.0  # the longest wait between attempts
-    deadline: float = 1800.0  # of one question, throttling not counted
+    deadline: float = 1800.0  # of one question from its first sending on, where its teacher states none
     patience: float = 600.0  # of throttling without a single answer to anybody
     give_up: int = 25  # questions failed in a row before the teacher counts as gone
     poll: float = 0.1  # between looks at an answer that another run is asking for
@@ -64,13 +65,22 @@ def trouble_in(reply: Reply, reason: str) -> Trouble:
     return Trouble(reason, again=reply.status in _AGAIN, hopeless=reply.status in {401, 402, 403, 404, 405})
 
 
+def is_throttled(status: int) -> bool:
+    """Whether this status means: not now."""
+    return status in _NOT_NOW
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3: seconds or a date), or None."""
-    text = headers.get("Retry-After", "").strip()
-    try:
-        return max(0.0, float(text)) if text else None
-    except ValueError:
-        pass
+    """Seconds to wait: `retry-after-ms` (Azure, OpenAI), or Retry-After (RFC 9110, 10.2.3: seconds or a date); None
+    where neither says anything of sense."""
+    for name, unit in (("retry-after-ms", 1e-3), ("Retry-After", 1.0)):
+        text = headers.get(name, "").strip()
+        try:
+            seconds = float(text) * unit
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     try:
         return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):

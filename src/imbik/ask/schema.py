@@ -13,7 +13,7 @@ from pathlib import Path
 from imbik.core.errors import DiskFullError, ImbikError, LockedError, RunFolderError
 from imbik.core.files import disk_errors
 
-VERSION = 1
+VERSION = 2
 _APPLICATION = 0x696D6269  # "imbi", in the header of the file
 _BUSY_SECONDS = 60.0
 _TABLES = (
@@ -27,7 +27,8 @@ _TABLES = (
         max_tokens INTEGER NOT NULL, -- the limit it was asked under
         sensitivity INTEGER NOT NULL,-- highest rank ever seen for this answer
         seconds REAL NOT NULL,
-        stored REAL NOT NULL         -- seconds since 1970
+        stored REAL NOT NULL,        -- seconds since 1970
+        earlier TEXT NOT NULL        -- USD that the answers cost whose place this one took; empty: nothing
     )""",
     "CREATE TABLE IF NOT EXISTS claims (key BLOB PRIMARY KEY, owner TEXT NOT NULL)",
     """CREATE TABLE IF NOT EXISTS owners (

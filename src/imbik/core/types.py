@@ -153,6 +153,7 @@ class Question(Record, frozen=True, kw_only=True):
 
     `schema` is the text of a JSON schema that the answer has to fit; empty where any text will do. `task` is the task
     that it asks, where there is one: several teachers as one are routed by it, and their answers compared.
+    `longer` are the limits under which it is put again, one after another, while its answer is cut off.
     """
 
     messages: tuple[Message, ...]
@@ -165,6 +166,7 @@ class Question(Record, frozen=True, kw_only=True):
     schema: str = ""
     task: Task | None = None
     inspected: Inspected = Inspected()
+    longer: tuple[int, ...] = ()
 
 
 class Outcome(StrEnum):

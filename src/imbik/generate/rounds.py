@@ -52,11 +52,12 @@ class Rounds:
         self.voices = {name: voices_of(recipe, name) for name in self.teachers}
         self._levels: dict[str, Sensitivity] = {}
         self._files: list[Path] = []
+        self.routed: list[str] = []
 
     def samples(self) -> Iterator[Sample]:
         """Every sample, in task order and by number within a task."""
         wanted = self.recipe.generate.samples
-        teachers = self._routed()
+        teachers = self.routed = self._routed()
         several = wanted.max > wanted.min and any(self.voices[name] is None for name in teachers)
         if len(teachers) == 1 and not several:
             yield from self._ask(teachers[0], self._pairs(teachers[0]))
@@ -98,13 +99,14 @@ class Rounds:
             return
         until, share = self.recipe.generate.samples.until, needed_share(self.recipe)
         for name, group in groupby(samples, key=lambda sample: sample.task.id):
-            answers = undecided.pop(name, [])
+            answers, pending = undecided.pop(name, []), False
             for sample in group:
+                pending |= sample.completion.outcome is Outcome.PENDING
                 answered = sample.completion.outcome is Outcome.ANSWERED
                 answers.append(self.kind.canonical(sample.answer, sample.task) if answered else "")
                 yield sample
             winner, reached = majority(answers)
-            if not until or not winner or reached < share:
+            if not pending and (not until or not winner or reached < share):
                 undecided[name] = answers
 
     def _ask(self, teacher: str, pairs: Iterator[Pair]) -> Iterator[Sample]:
@@ -113,6 +115,7 @@ class Rounds:
             yield from (self._sample(NOBODY, pair, _nobody(pair.task)) for pair in pairs)
             return
         waiting: deque[Pair] = deque()
+        began = False
 
         def questions() -> Iterator[Question]:
             for pair in pairs:
@@ -120,7 +123,11 @@ class Rounds:
                 waiting.append(pair)
                 yield question
 
-        for completion in self.asker.ask(teacher, questions(), purpose="generation"):
+        for completion in self.asker.ask(teacher, questions(), purpose="generation", leave_pending=True):
+            stopped = self.asker.stopped() if completion.outcome is Outcome.PENDING and not began else None
+            if stopped is not None and len(self.routed) == 1:
+                raise stopped  # nothing was answered, and there is nobody else to ask
+            began = True
             yield self._sample(teacher, waiting.popleft(), completion)
 
     def _sample(self, teacher: str, pair: Pair, completion: Completion) -> Sample:

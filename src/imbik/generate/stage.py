@@ -12,7 +12,7 @@ from imbik.core.files import remove
 from imbik.core.lineage import sample_leaf
 from imbik.core.plugins import identity
 from imbik.core.runfolder import write_parts
-from imbik.core.types import Sample, Task
+from imbik.core.types import Outcome, Sample, Task
 from imbik.generate.rounds import Rounds, known_answers, needed_share, reference_samples
 from imbik.generate.tally import Tally
 from imbik.recipe import Recipe
@@ -67,7 +67,8 @@ class GenerateStage:
         context.progress.begin(self.name, self._expected(context))
         write_parts(context.folder, self._watched(context, tally, leaves))
         context.progress.end(self.name)
-        tally.refuse_nothing(context.recipe, str(context.folder))
+        if not tally.outcomes[Outcome.PENDING]:  # else the pipeline says why they are, and the stage goes on later
+            tally.refuse_nothing(context.recipe, str(context.folder))
         recorded = bool(known_answers(context.recipe))
         return StageResult(tally.books(), leaves, tally.sensitivity, warnings=tally.warnings(context.recipe, recorded))
 

@@ -14,7 +14,7 @@ from imbik.recipe import Recipe
 
 _MANY = 0.5
 _ADVICE = {
-    Outcome.TRUNCATED: "raise generate.max_tokens (only the truncated rows are asked again)",
+    Outcome.TRUNCATED: "raise generate.max_tokens or generate.longer (only the truncated rows are asked again)",
     Outcome.REFUSED: "look at them with `imbik show RUN generate`; another instruction or teacher may do better",
     Outcome.FILTERED: "the provider's filter stopped them; another teacher may do better",
     Outcome.MALFORMED: "look at them with `imbik show RUN generate`",

@@ -23,7 +23,7 @@ from imbik.core.locks import writer_lock
 from imbik.core.progress import Progress, Reporter, SilentReporter
 from imbik.core.runfolder import Manifest, RunFolder, runs_folder
 from imbik.core.tombstones import refuse_half_erased
-from imbik.core.types import Outcome
+from imbik.core.types import Books, Outcome
 from imbik.pipeline.plan import Plan, plan_stage, position
 from imbik.pipeline.preflight import Preflight, preflight
 from imbik.pipeline.result import RunResult, StageOutcome, Status
@@ -195,9 +195,24 @@ def _run_one(plan: Plan, context: StageContext) -> Manifest:
     result = plan.stage.run(context)
     if not result.books.balanced:
         raise BooksError(f"stage '{plan.stage.name}' lost count of rows: {result.books}", where=str(context.folder))
+    _refuse_pending(plan.stage.name, result.books, context)
     manifest = _manifest(plan, result, time.monotonic() - started)
     context.run.finish(plan.stage.folder, manifest)
     return manifest
+
+
+def _refuse_pending(stage: str, books: Books, context: StageContext) -> None:
+    """A stage with rows that could not be asked yet is not finished: the same command goes on with them.
+
+    Raises: what ended the teacher that they wait for.
+    """
+    why = context.asker.stopped() if books.pending else None
+    if why is None:
+        return
+    done = books.rows_in - books.pending
+    context.progress.event("stage", name=stage, status="pending", rows_in=books.rows_in, pending=books.pending)
+    context.progress.say(f"{stage}: {done:,} of {books.rows_in:,} are done, {books.pending:,} are pending")
+    raise why
 
 
 def _manifest(plan: Plan, result: StageResult, seconds: float) -> Manifest:

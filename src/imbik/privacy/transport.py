@@ -89,6 +89,10 @@ class BrokenReplyError(TransportError):
     """The connection ended, the reply was too long, or nothing came before the deadline: it may have been paid for."""
 
 
+class TooLongReplyError(BrokenReplyError):
+    """The reply was longer than it may be; asking once more would bring the same."""
+
+
 class _PinnedConnector(aiohttp.TCPConnector):
     """Connects to addresses only, and compares the peer with the address asked for before anything is written."""
 
@@ -198,10 +202,12 @@ class Transport:
         purpose: str,
         seconds: float,
         inspected: Inspected = NOT_INSPECTED,
+        most: int = 0,
     ) -> Reply:
         """Send, once, to an address that the gate allows for these rows. `seconds` is the deadline for all of it.
 
-        What leaves for a place that is not local is looked into here, from the request's own bytes.
+        What leaves for a place that is not local is looked into here, from the request's own bytes. `most` is the
+        longest reply in bytes (0: the transport's own limit, which it never exceeds).
 
         Raises: BlockedAtDoorError, UnreachableError, BrokenReplyError; UsageError when the key is missing.
         """
@@ -214,7 +220,7 @@ class Transport:
                     if not decision.allowed:
                         raise BlockedAtDoorError(decision)
                     try:
-                        return await self._post(request, place)
+                        return await self._post(request, place, most)
                     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                         refused.append(f"{place.address}: {_connect_reason(error)}")
         except TimeoutError:
@@ -301,7 +307,7 @@ class Transport:
             self._spots[spot] = Place("endpoint", target, address)
         return self._spots[spot]
 
-    async def _post(self, request: Outgoing, place: Place) -> Reply:
+    async def _post(self, request: Outgoing, place: Place, most: int) -> Reply:
         """One POST to a pinned address; TLS and the Host header keep the name."""
         target, address = place.endpoint, place.address
         if self._session is None or target is None or address is None:
@@ -319,18 +325,18 @@ class Transport:
             server_hostname=target.host if target.scheme == "https" else None,
         ) as response:
             self._prefer(target, address)
-            body = await self._body(response)
+            body = await self._body(response, min(most or self._max_reply, self._max_reply))
             # A server that refuses a key may repeat it, and its words end in errors and in the run folder.
             return Reply(response.status, response.headers, _without(key, body) if response.status >= 300 else body)
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
         """The reply's body, as long as it stays within the limit."""
         body = bytearray()
         async for part in response.content.iter_any():
             body += part
-            if len(body) > self._max_reply:
+            if len(body) > most:
                 response.close()
-                raise BrokenReplyError(f"the reply is longer than {self._max_reply:,} bytes")
+                raise TooLongReplyError(f"the reply is longer than {most:,} bytes")
         return bytes(body)
 
     async def _addresses(self, target: Endpoint) -> list[Address]:

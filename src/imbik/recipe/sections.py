@@ -130,6 +130,17 @@ class Samples(Section):
         return self
 
 
+class Longer(Section):
+    """What becomes of an answer that the length limit cut off: its row alone is asked again with a larger limit."""
+
+    times: int = Field(1, ge=0, le=4, description="how often a cut-off answer is asked again (0: never)")
+    factor: float = Field(2.0, gt=1, le=16, description="each time the limit grows by this factor")
+
+    def limits(self, max_tokens: int) -> tuple[int, ...]:
+        """The larger limits in tokens, one after another."""
+        return tuple(int(max_tokens * self.factor**time) for time in range(1, self.times + 1))
+
+
 class Generate(Section):
     """How answers are obtained."""
 
@@ -147,6 +158,7 @@ class Generate(Section):
     temperature: float = Field(0.0, ge=0, description="sampling temperature (0: greedy)")
     top_p: float = Field(1.0, gt=0, le=1, description="nucleus sampling")
     max_tokens: int = Field(1024, ge=1, description="longest answer; raising it asks only truncated rows again")
+    longer: Longer = Field(default_factory=Longer, description="cut-off answers are asked again with a larger limit")
     seed: int = Field(0, description="sampling seed; each row and sample derives its own")
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -63,6 +63,7 @@ def question_of(recipe: Recipe, kind: Kind, teacher: str, task: Task, number: in
         recorded=_recorded(recipe, teacher, task),
         schema=task.schema,
         task=task,
+        longer=() if voices_of(recipe, teacher) else generate.longer.limits(generate.max_tokens),
     )
 
 

@@ -57,7 +57,11 @@ class WireResponse:
 
 @runtime_checkable
 class ServedTeacher(Protocol):
-    """A teacher behind an HTTP endpoint. `price` is None where it is not known, which is not the same as free."""
+    """A teacher behind an HTTP endpoint. `price` is None where it is not known, which is not the same as free.
+
+    It may also have `deadline` (seconds for one row in all) and `reply_bytes` (the longest reply that is read); without
+    them the retry rules' deadline and the transport's limit hold.
+    """
 
     identity: str
     url: str

@@ -77,6 +77,7 @@ class AnthropicTeacher:
         self._base_url = settings.base_url.rstrip("/").removesuffix("/v1")
         self.url = f"{self._base_url}/v1/messages"
         self.concurrency, self.timeout = settings.concurrency, settings.timeout
+        self.deadline, self.reply_bytes = settings.deadline, settings.reply_bytes
         home = self._endpoint == endpoint(_HOME)
         self._key = settings.key or ("ANTHROPIC_API_KEY" if home else "")
         name = settings.served_as or settings.model

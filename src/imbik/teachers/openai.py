@@ -87,6 +87,7 @@ class OpenAITeacher:
         self.settings, self._place = settings, self.place(settings, context.name)
         here = self._place.endpoint
         self.url, self.concurrency, self.timeout = self._place.url, settings.concurrency, settings.timeout
+        self.deadline, self.reply_bytes = settings.deadline, settings.reply_bytes
         home = here == endpoint(_HOME)
         self._limit = settings.limit or ("max_completion_tokens" if home else "max_tokens")
         self._structured = settings.structured or ("response_format" if home else "none")

@@ -1,0 +1,227 @@
+"""Sending one question until there is an answer, a refusal, or no more sense in it.
+
+Enters: flights, on the asking loop. Leaves: how each was settled. A request waits for a slot and leaves through the
+transport; its reply is stored as it came, and only then read. A slot is held until the answer is durable, so a kill
+costs at most the requests under way. What ends the whole teacher (a revoked key, no credit, no answer to anybody) is
+kept in `ended`, and everybody who waits for this teacher hears it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from decimal import Decimal
+
+import msgspec
+
+from imbik.ask.answers import AnswerStore, Stored
+from imbik.ask.flight import Flight, Settled
+from imbik.ask.limits import Limiter, Turn
+from imbik.ask.quota import quota_in
+from imbik.ask.retry import RetryPolicy, Trouble, is_throttled, refused, trouble_in, unreachable
+from imbik.ask.shape import shaped
+from imbik.core.errors import ImbikError
+from imbik.core.types import Completion, Outcome, Question
+from imbik.privacy.transport import BlockedAtDoorError, Reply, TooLongReplyError, Transport, TransportError
+from imbik.teachers import ServedTeacher, WireResponse
+
+_MALFORMED_TRIES = 3
+_FORBIDDEN_ROWS = 3  # a single 403 may be about its row; so many in a row are about the key
+_TOKENS_LEARNED = 0.1  # share by which the latest answer moves what an answer is thought to take
+
+
+class Sender:
+    """Everything about sending to one served teacher; all methods run on the asking loop.
+
+    `requests` counts what was sent; `ended` is why nothing is sent any more.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        teacher: ServedTeacher,
+        transport: Transport,
+        store: AnswerStore,
+        policy: RetryPolicy,
+        limiter: Limiter,
+    ) -> None:
+        self.name, self.teacher = name, teacher
+        self.requests = 0
+        self.ended: ImbikError | None = None
+        self._transport, self._store, self._policy, self._limiter = transport, store, policy, limiter
+        self._deadline = float(getattr(teacher, "deadline", policy.deadline))
+        self._most_bytes = int(getattr(teacher, "reply_bytes", 0))
+        self._last_success = 0.0
+        self._failed_in_row = self._forbidden_in_row = 0
+        self._tokens_each = 0.0
+
+    async def settle(self, flight: Flight) -> Settled:
+        """Ask. Raises: what ended the teacher."""
+        while True:
+            try:
+                turn = await self._turn(flight)
+            except TimeoutError:
+                return self._give_up(flight, Trouble(f"no answer within its deadline of {self._deadline:g} s"))
+            try:
+                self._check()
+                flight.sending = True
+                result = await self._send(flight, turn)
+                flight.sending = False
+                if isinstance(result, Completion):
+                    return Settled(result, flight.question.sampling.max_tokens, flight.question.sensitivity)
+                wait = self._pace(flight, result, turn)
+            finally:
+                self._limiter.release()
+            if wait is None or wait > flight.left(self._deadline):
+                return self._give_up(flight, result)
+            await asyncio.sleep(wait)
+
+    async def _turn(self, flight: Flight) -> Turn:
+        """Wait for a slot. Who was sent before waits at the front, and no longer than its deadline.
+
+        Raises: TimeoutError; what ended the teacher.
+        """
+        self._check()
+        if not flight.first_sent:
+            turn = await self._limiter.acquire(self)
+            flight.left(self._deadline)
+            return turn
+        async with asyncio.timeout(flight.left(self._deadline)):
+            return await self._limiter.acquire(self, first=True)
+
+    async def _send(self, flight: Flight, turn: Turn) -> Completion | Trouble:
+        """One request; its reply is stored before it is read."""
+        question, started = flight.question, time.monotonic()
+        self.requests += 1
+        try:
+            reply = await self._transport.send(
+                self.teacher.request(question),
+                sensitivity=question.sensitivity,
+                rows=(question.row,),
+                purpose=flight.purpose,
+                seconds=min(self.teacher.timeout, max(flight.left(self._deadline), 0.001)),
+                most=self._most_bytes,
+                inspected=question.inspected,
+            )
+        except BlockedAtDoorError as error:
+            return Completion(outcome=Outcome.BLOCKED, reason=error.decision.reason)
+        except TransportError as error:
+            return Trouble(str(error), again=not isinstance(error, TooLongReplyError))
+        except ImbikError as error:
+            raise self._end(error) from None
+        if not is_throttled(reply.status):
+            self._limiter.heard(turn, quota_in(reply.headers, self._tokens_each))
+        raw = Stored("http", reply.body, question.sampling.max_tokens, time.monotonic() - started, reply.status)
+        if 200 <= reply.status < 300:
+            return await self._keep(flight, raw)
+        return await self._refusal(flight, raw, reply)
+
+    async def _keep(self, flight: Flight, raw: Stored) -> Completion | Trouble:
+        """Store, then read. An unreadable answer is evidence where nothing better is, and asked for a few times more.
+
+        Where a readable one is stored already, cut off under a lower limit, it stays until the new one has been read.
+        """
+        raw = raw._replace(earlier=str(flight.paid) if flight.paid else "")
+        taken = await self._put(flight, raw, readable=False)
+        completion = self.read(raw, flight.question)
+        flight.paid = completion.cost
+        if completion.outcome is not Outcome.MALFORMED:
+            if not taken:
+                await self._put(flight, raw, readable=True)
+        else:
+            flight.unreadable += 1
+            flight.bad = flight.revision if taken else flight.bad
+            if flight.unreadable < _MALFORMED_TRIES:
+                return Trouble(completion.reason)
+        self._limiter.succeeded()
+        self._last_success = time.monotonic()
+        self._failed_in_row = self._forbidden_in_row = 0
+        used = completion.usage.input_tokens + completion.usage.output_tokens
+        self._tokens_each += (used - self._tokens_each) * (_TOKENS_LEARNED if self._tokens_each else 1.0)
+        return completion
+
+    async def _put(self, flight: Flight, raw: Stored, *, readable: bool) -> bool:
+        """Store; whether it took its place."""
+        level, before = flight.question.sensitivity, flight.revision
+        put = self._store.put(flight.key, self.teacher.identity, raw, level, readable=readable, bad=flight.bad)
+        flight.revision = await self._store.run(put)
+        return flight.revision > before
+
+    async def _refusal(self, flight: Flight, raw: Stored, reply: Reply) -> Completion | Trouble:
+        """An error status: the provider's own filter is an answer, everything else is trouble."""
+        completion = self.read(raw, flight.question)
+        if completion.outcome in {Outcome.FILTERED, Outcome.REFUSED}:
+            return await self._keep(flight, raw)
+        trouble = trouble_in(reply, completion.reason or f"HTTP {reply.status}")
+        self._forbidden_in_row += reply.status == 403
+        never = not self._last_success
+        forbidden = self._forbidden_in_row >= _FORBIDDEN_ROWS and reply.status == 403
+        if trouble.hopeless and (never or forbidden or reply.status in {401, 402, 429}):
+            key_name = self.teacher.request(flight.question).key_name
+            raise self._end(refused(self.name, self.teacher.url, reply.status, trouble.reason, key_name))
+        if reply.status == 403:
+            return Trouble(trouble.reason, again=flight.attempts + 1 < _FORBIDDEN_ROWS, hopeless=True)
+        return trouble
+
+    def _pace(self, flight: Flight, trouble: Trouble, turn: Turn) -> float | None:
+        """Seconds to wait before the next attempt (the limiter adds its own), or None to give up."""
+        if trouble.throttled:
+            return self._throttled(flight, trouble, turn)
+        flight.attempts += 1
+        most = self._policy.attempts if self._last_success else self._policy.first_attempts
+        if not trouble.again or flight.attempts >= most:
+            return None
+        return self._policy.wait(flight.attempts)
+
+    def _throttled(self, flight: Flight, trouble: Trouble, turn: Turn) -> float | None:
+        """Everybody waits; the teacher ends only when nobody was answered for a long time."""
+        flight.throttled += 1
+        wait = self._limiter.refused(turn.round, trouble.retry_after)
+        since = time.monotonic() - max(self._last_success, flight.first_sent)
+        if since + wait > self._policy.patience:
+            reason = f"it has refused everything for {since:.0f} s and wants {wait:.0f} s more ({trouble.reason})"
+            raise self._end(unreachable(self.name, self.teacher.url, reason, ever=bool(self._last_success)))
+        return 0.0 if wait < flight.left(self._deadline) else None
+
+    def _give_up(self, flight: Flight, trouble: Trouble) -> Settled:
+        """This question failed; when nothing ever succeeded, or nothing does any more, so did the teacher."""
+        self._failed_in_row += 1
+        gone = self._failed_in_row >= self._policy.give_up
+        tried = f"after {flight.attempts} attempts" if flight.attempts else "refused for now every time"
+        if trouble.again and (gone or not self._last_success):
+            reason = f"{tried}: {trouble.reason}"
+            raise self._end(unreachable(self.name, self.teacher.url, reason, ever=bool(self._last_success)))
+        reason = f"failed {tried}: {trouble.reason}" if trouble.again else trouble.reason
+        failed = Completion(outcome=Outcome.FAILED, reason=reason)
+        return Settled(failed, flight.question.sampling.max_tokens, flight.question.sensitivity)
+
+    def read(self, raw: Stored, question: Question) -> Completion:
+        """The completion in a raw answer; a reader that raises has met something it does not understand.
+
+        Its cost is that of all replies that were paid for it.
+        """
+        try:
+            completion = self.teacher.read(WireResponse(raw.status, {}, raw.body))
+        except Exception as error:
+            return Completion(outcome=Outcome.MALFORMED, reason=f"cannot be read ({type(error).__name__})")
+        if completion.outcome is Outcome.TRUNCATED:
+            completion = msgspec.structs.replace(completion, reason=cut_off(completion, raw.max_tokens))
+        cost = completion.cost + Decimal(raw.earlier) if raw.earlier else completion.cost
+        return shaped(msgspec.structs.replace(completion, seconds=round(raw.seconds, 3), cost=cost), question.schema)
+
+    def _check(self) -> None:
+        if self.ended is not None:
+            raise self.ended
+
+    def _end(self, error: ImbikError) -> ImbikError:
+        """Nothing is sent to this teacher any more: the first reason stays, and everybody who waits hears it."""
+        if self.ended is None:
+            self.ended = error
+            self._limiter.dismiss(self, error)
+        return self.ended
+
+
+def cut_off(completion: Completion, limit: int) -> str:
+    """Why an answer is truncated, with what the limit was spent on."""
+    spent = "" if completion.answer.strip() else ", all of it on reasoning, before any answer"
+    return f"the length limit of {limit:,} tokens ended the answer{spent}"
