@@ -204,7 +204,18 @@ def test_what_is_no_completion_is_malformed(data: bytes) -> None:
             st.lists(x)
             | st.dictionaries(
                 st.sampled_from(
-                    ["choices", "message", "content", "usage", "logprobs", "error", "prompt_tokens", "top_logprobs"]
+                    [
+                        "choices",
+                        "message",
+                        "content",
+                        "usage",
+                        "logprobs",
+                        "error",
+                        "prompt_tokens",
+                        "top_logprobs",
+                        "tokens",
+                        "token_logprobs",
+                    ]
                 ),
                 x,
             )
@@ -313,3 +324,10 @@ def test_log_probabilities_are_kept() -> None:
     ]
     (token,) = read({"content": "D"}, choice={"logprobs": {"content": content}}).logprobs
     assert (token.token, token.logprob, token.top) == ("D", -0.1, (("D", -0.1), ("X", -2.0)))
+
+
+def test_log_probabilities_in_the_older_form_are_kept_too() -> None:
+    older = {"tokens": ["D", "ö"], "token_logprobs": [-0.1, None], "top_logprobs": [{"D": -0.1, "X": -2}, {}]}
+    (token,) = read({"content": "Dö"}, choice={"logprobs": older}).logprobs
+    assert (token.token, token.logprob, token.top) == ("D", -0.1, (("D", -0.1), ("X", -2.0)))
+    assert read({"content": "D"}, choice={"logprobs": {"tokens": "D", "token_logprobs": [1]}}).logprobs == ()

@@ -15,6 +15,7 @@ from imbik.core.types import Message, Question, Sampling, Sensitivity
 from imbik.privacy.addresses import endpoint
 from imbik.privacy.keys import homes
 from imbik.teachers import ServedTeacher, TeacherContext
+from imbik.teachers.catalogue.prices import FREE
 
 QUESTION = Question(
     messages=(Message(role="user", content="İki artı iki?"),),
@@ -150,6 +151,13 @@ def test_what_a_preset_sets_can_be_set_otherwise() -> None:
     assert there.request(QUESTION).key_name == "IMBIK_VLLM"
     sent = body(there, msgspec.structs.replace(QUESTION, schema=SCHEMA))
     assert sent["guided_json"] == msgspec.json.decode(SCHEMA)
+
+
+def test_a_server_of_ones_own_costs_nothing_but_a_rented_one_is_unknown() -> None:
+    assert made("vllm", base_url="http://10.0.0.5:8000/v1").price == FREE
+    assert made("vllm", base_url="https://rented.example/v1").price is None
+    assert made("vllm", base_url="https://llm.kurum.example/v1", own=True).price == FREE
+    assert made("openai", base_url="http://127.0.0.1:8000/v1").price is None, "it may forward"
 
 
 def test_log_probabilities_are_asked_only_where_there_are_any() -> None:

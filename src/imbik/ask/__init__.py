@@ -7,5 +7,6 @@ outcome.
   this machine's memory block by block.
 - `answers`: every answer ever paid for, stored as it came before anyone parses it, shared by all runs of a folder;
   `claims` keep two runs from paying for one answer twice; `key` says what makes two questions the same.
+- `ensemble` asks several teachers as one, each through the engine; `shape` holds an answer to its question's schema.
 - `limits` finds out how much a teacher stands; `retry` says what is worth trying again and what is hopeless.
 """

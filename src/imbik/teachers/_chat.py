@@ -95,14 +95,36 @@ def _usage(body: dict[str, Any]) -> Usage:
 def _logprobs(value: object) -> tuple[TokenLogprob, ...]:
     """Tokens with their log-probabilities (nats) and alternatives; entries without a number are left out."""
     content = value.get("content") if isinstance(value, dict) else None
+    if not isinstance(content, list):
+        content = _older(value)
     found = []
-    for item in content if isinstance(content, list) else []:
+    for item in content:
         pair = _pair(item)
         if pair is not None:
             others = item.get("top_logprobs")
             top = [_pair(other) for other in others] if isinstance(others, list) else []
             found.append(TokenLogprob(token=pair[0], logprob=pair[1], top=tuple(other for other in top if other)))
     return tuple(found)
+
+
+def _older(value: object) -> list[Any]:
+    """The form of text completions, which some servers keep for chats: lists side by side, alternatives as objects."""
+    if not isinstance(value, dict):
+        return []
+    tokens, logprobs, tops = value.get("tokens"), value.get("token_logprobs"), value.get("top_logprobs")
+    if not isinstance(tokens, list) or not isinstance(logprobs, list):
+        return []
+    beside = tops if isinstance(tops, list) and len(tops) == len(tokens) else [None] * len(tokens)
+    return [
+        {
+            "token": token,
+            "logprob": logprob,
+            "top_logprobs": [{"token": name, "logprob": other} for name, other in top.items()]
+            if isinstance(top, dict)
+            else [],
+        }
+        for token, logprob, top in zip(tokens, logprobs, beside, strict=False)
+    ]
 
 
 def _pair(item: object) -> tuple[str, float] | None:

@@ -72,9 +72,13 @@ def refuse_taken(extra: Mapping[str, Any], taken: Collection[str], name: str) ->
         raise PluginError(f"extra: '{clash[0]}' is set by imbik itself", where=f"teachers.{name}")
 
 
-def price_for(settings: WireSettings, host: str) -> Price | None:
-    """The recipe's price; else the list price; else nothing for a server of one's own; else None: not known."""
-    return settings.price or price_of(host, settings.model) or (FREE if settings.own else None)
+def price_for(settings: WireSettings, where: Endpoint) -> Price | None:
+    """The recipe's price; else the list price; else nothing for a server of one's own; else None: not known.
+
+    A preset takes its server for one's own; at an https address, which may be rented, only the recipe's word does.
+    """
+    own = settings.own and ("own" in settings.model_fields_set or where.scheme == "http")
+    return settings.price or price_of(where.host, settings.model) or (FREE if own else None)
 
 
 def served_name(settings: WireSettings, where: Endpoint, base_url: str) -> str:

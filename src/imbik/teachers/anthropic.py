@@ -87,7 +87,7 @@ class AnthropicTeacher:
         if self._structured == "tool" and settings.thinking:
             self._structured = "none"  # a tool that must be called cannot be combined with thinking
         self._budget = settings.thinking if isinstance(settings.thinking, int) else 0
-        self.price = price_for(settings, self._endpoint.host)
+        self.price = price_for(settings, self._endpoint)
         self.identity = self._identity()
 
     def request(self, question: Question) -> WireRequest:

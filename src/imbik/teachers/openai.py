@@ -93,7 +93,7 @@ class OpenAITeacher:
         self._structured = settings.structured or ("response_format" if home else "none")
         known = refuses_sampling(here.host, settings.served_as or settings.model)
         self._sampling = not known if settings.sampling is None else settings.sampling
-        self.price = price_for(settings, here.host)
+        self.price = price_for(settings, here)
         self.identity = self._identity()
 
     @staticmethod
