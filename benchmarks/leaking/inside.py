@@ -33,7 +33,6 @@ from imbik.privacy.trust import trust
 from imbik.recipe import build
 from imbik.testing import FakeTeacher
 
-PARTS = 20
 _POLICY = RetryPolicy(attempts=2, first_attempts=2, base=0.01, longest=0.02, patience=1.0, give_up=5, grace=0.2)
 Ends = Counter[str]
 
@@ -49,8 +48,10 @@ def main(name: str, token: str, rows: int, folder: Path) -> None:
         if trick.how == "whole_run":
             _whole_run(trick, token, rows, project, ends)
         else:
-            for part in range(PARTS):
-                _one_part(trick, _rows(trick, token, rows // PARTS, part), project, folder / f"runs{part}", ends, stops)
+            for part in range(trick.parts):
+                _one_part(
+                    trick, _rows(trick, token, rows // trick.parts, part), project, folder / f"runs{part}", ends, stops
+                )
         print(json.dumps({"ends": ends, "stops": stops, "local": local.count}), flush=True)
 
 

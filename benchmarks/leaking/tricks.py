@@ -41,6 +41,7 @@ class Trick:
     system: str = ""
     recipe: dict[str, Any] = field(default_factory=dict)
     how: str = "ask"
+    parts: int = 20  # how many engines the rows are divided over
 
 
 def _outside() -> dict[str, Any]:
@@ -219,7 +220,41 @@ def _words() -> list[Trick]:
         ),
         Trick("detector that crashes", "public rows where the detector fails", level="public", how="crashing_detector"),
         Trick(
-            "detector that hangs", "public rows where the detector never ends", level="public", how="hanging_detector"
+            "detector that hangs",
+            "public rows where a detector that the operator added never ends",
+            level="public",
+            how="hanging_detector",
+            operator=LISTED + "detectors: {add: [email]}\n",
+            parts=1,
+        ),
+        Trick(
+            "ensemble",
+            "a vote of which one member is outside",
+            recipe={
+                "teachers": {
+                    "t": {"use": "ensemble", "by": "vote", "teachers": ["dis", "yerel"]},
+                    "dis": _outside(),
+                    "yerel": {**_outside(), "base_url": HERE},
+                }
+            },
+        ),
+        Trick(
+            "ensemble, mixed",
+            "each row answered by one of two, one of them outside",
+            recipe={
+                "teachers": {
+                    "t": {"use": "ensemble", "by": "mix", "teachers": ["dis", "yerel"]},
+                    "dis": _outside(),
+                    "yerel": {**_outside(), "base_url": HERE},
+                }
+            },
+        ),
+        Trick(
+            "cleaned, but not all of it",
+            "internal rows, redacted, whose canary would still be a trade secret where nobody accepts cleaned rows",
+            "https://kotu.example/v1",
+            "internal",
+            recipe={"privacy": {"clean": "redact"}},
         ),
         Trick(
             "retries",
