@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from imbik.core.errors import UsageError
 from imbik.privacy.person import Person, forms, squeezed
+from imbik.testing.identifiers import DISGUISES, MAKERS
 
 AYSE = Person(["Ayşe Yılmaz"])
 
@@ -38,9 +40,35 @@ def test_every_way_of_writing_a_name(text: str) -> None:
     assert AYSE.in_text(text)
 
 
-@pytest.mark.parametrize("text", ["Ayşe geldi, Yılmaz gitti.", "Ayşegül Yılmaz", "Ayşe Nur Yılmaz", "", "yılmaz ayş"])
+@pytest.mark.parametrize(
+    "text", ["Ayşe geldi, Yılmaz gitti.", "Ayşegül Yılmaz", "Ayşe Nur Yılmaz", "", "yılmaz ayş", "Ayşe Yılmazer"]
+)
 def test_somebody_else_is_left_alone(text: str) -> None:
     assert not AYSE.in_text(text)
+
+
+@pytest.mark.parametrize("ending", ["", "lar", "ın", "a", "dan", "daki", "la", "ı", "ların", "ca", "'ınki"])
+def test_suffixes_are_no_part_of_a_surname(ending: str) -> None:
+    demir = Person(["Mehmet Demir"])
+    soft = ending.translate(str.maketrans("aı", "ei"))
+    assert demir.in_text(f"dün Mehmet Demir{soft} konuştum")
+    assert AYSE.in_text(f"dün AYŞE YILMAZ{ending.replace('ı', 'I').upper()} konuştum")
+    for other in ("Demirel", "Demirci", "Demirtaş", "Demirkıran", "Demiröz"):
+        assert not demir.in_text(f"dün Mehmet {other}{soft} konuştum")
+
+
+def test_a_number_stands_alone() -> None:
+    one = Person(["12345678950"])
+    assert one.in_text("TC12345678950'dir")
+    assert not one.in_text("9912345678950")
+    assert not one.in_text("123456789501")
+    assert Person(["0532 111 22 33"]).in_text("tel:905321112233")
+
+
+def test_a_page_of_a_database_has_no_gaps() -> None:
+    assert not AYSE.in_text("uzmanAyşe Yılmaz{")
+    assert AYSE.in_text("uzmanAyşe Yılmaz{", loose=True)
+    assert not AYSE.in_text("uzmanAyşe Yılmazer{", loose=True)
 
 
 def test_a_short_name_stands_as_words() -> None:
@@ -57,6 +85,7 @@ def test_one_word_keeps_its_marks() -> None:
     assert sen.in_text("ŞEN'in kartı")
     assert not sen.in_text("sen kimsin")
     assert not sen.in_text("şenlik")
+    assert not Person(["Ali Can"]).in_text("Ali Canip")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +105,16 @@ def test_one_word_keeps_its_marks() -> None:
 )
 def test_every_way_of_writing_an_identifier(given: str, text: str) -> None:
     assert Person([given]).in_text(text)
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("kind", MAKERS)
+def test_every_disguise_that_detectors_see_through(disguise: str, kind: str) -> None:
+    draw = Random(f"{disguise} {kind}")
+    for _ in range(5):
+        number = MAKERS[kind](draw)
+        assert Person([number]).in_text(f"Müşteri {DISGUISES[disguise](kind, number, draw)} yazdı")
+        assert not Person([number]).in_text(f"Müşteri {DISGUISES[disguise](kind, MAKERS[kind](draw), draw)} yazdı")
 
 
 @pytest.mark.parametrize("given", ["", "A", "12345", "a@b", " . "])

@@ -35,7 +35,15 @@ def test_the_row_is_known_by_id_and_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["bir satır, AYŞE YILMAZ'dan", "Yılmaz Ayşe", "sor: ali can'a", "no: 123 456 789 50", "Ayse Yilmazlar"]
+    "text",
+    [
+        "bir satır, AYŞE YILMAZ'dan",
+        "Yılmaz Ayşe",
+        "sor: ali can'a",
+        "no: 123 456 789 50",
+        "no: l234567895O",
+        "Ayse Yilmazlar",
+    ],
 )
 def test_the_person_is_known_in_any_row(tmp_path: Path, text: str) -> None:
     assert listed(tmp_path).reason("t9", "x", ["", text])

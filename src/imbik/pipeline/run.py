@@ -161,7 +161,7 @@ class _Work:
                     warnings += [f"{stage.name}: {text}" for text in manifest.warnings]
                 elif manifest.erased and stage.name == "train":
                     progress.say(
-                        f"! the student learned {manifest.erased} rows that were erased: --from train retrains"
+                        f"! the student learned {manifest.erased} samples that were erased: --from train retrains"
                     )
                 progress.event("stage", name=stage.name, status=status, seconds=manifest.seconds)
                 outcomes.append(self._outcome(stage, status, manifest))

@@ -55,7 +55,7 @@ def test_weights_of_this_recipe_and_of_replaced_ones(tmp_path: Path) -> None:
     assert len(weights_of(run)) == 2
     assert not list(remaining_weights(run, 0))
     found = {item.path.split("/", 1)[1]: item.next for item in remaining_weights(run, 3)}
-    assert found["6_student/text_only/seed-2"] == "imbik run a --from train"
+    assert found["6_student/text_only/seed-2"] == "imbik run a --from train, then imbik gc a"
     assert "take back the copies" in found["7_export/safetensors"]
     assert [how for path, how in found.items() if path.startswith("old/")] == ["imbik gc a"]
 

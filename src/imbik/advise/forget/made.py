@@ -34,7 +34,7 @@ def remaining_weights(run: RunFolder, learned: int) -> Iterator[Remains]:
     if not learned:
         return
     why = f"learned from {learned:,} erased {'sample' if learned == 1 else 'samples'}"
-    again = f"imbik run {run.name} --from train"
+    again = f"imbik run {run.name} --from train, then imbik gc {run.name}"
     for path in weights_of(run):
         old = path.relative_to(run.path).parts[0] == OLD
         yield Remains(path=_place(run, path), why=f"weights {why}", next=f"imbik gc {run.name}" if old else again)
@@ -58,7 +58,9 @@ def remaining_tokenizers(run: RunFolder, recipe: Recipe | None, person: Person) 
                     path=_place(run, found.path),
                     why=f"its vocabulary holds a piece of the name ({held} {'token' if held == 1 else 'tokens'}; one "
                     "needs 20 rows or more, so others wrote it too)",
-                    next=f"imbik gc {run.name}" if old else f"imbik run {run.name} --from train",
+                    next=f"imbik gc {run.name}"
+                    if old
+                    else f"imbik run {run.name} --from train, then imbik gc {run.name}",
                 )
 
 

@@ -37,7 +37,7 @@ def sweep(run: RunFolder, person: Person) -> Swept:
     hits = []
     for path in swept_files(run):
         files += 1
-        if any(map(person.in_text, texts_of_file(path))):
+        if any(person.in_text(text, loose=True) for text in texts_of_file(path)):
             hits.append(path)
     return Swept(files, tuple(hits))
 
