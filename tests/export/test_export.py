@@ -130,6 +130,20 @@ def test_the_card_says_whose_weights_these_were(tmp_path: Path, student: str, sa
     assert ("base_model" in card) == (recipe.student.model == "usta/kucuk-1b")
 
 
+@pytest.mark.parametrize(("model", "said"), [("meta-llama/Llama-3.1-405B-Instruct", True), ("Qwen/Qwen3-32B", False)])
+def test_the_card_says_under_which_terms_its_teachers_answered(tmp_path: Path, model: str, said: bool) -> None:
+    teachers, student = f"teachers: {{usta: {{use: vllm, model: {model}}}}}", "{architecture: llama}"
+    extra = "accept_terms: [llama-3.1]"
+    text = RECIPE.format(kind="qa", sensitivity="public", teachers=teachers, student=student, extra=extra)
+    (tmp_path / "recipe.yaml").write_text(text)
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    form = make("export/formats", recipe.export[0])
+    parity = Parity(positions=1, deviation=0.0, tolerance=1.0, same_first=1.0)
+    card = model_card(recipe, {}, form, parity, Sensitivity.PUBLIC, 1000)
+    assert ("must have a name that begins with Llama" in card) == said
+    assert ("accepted in the recipe" in card) == said
+
+
 @pytest.mark.parametrize("level", [Sensitivity.CONFIDENTIAL, Sensitivity.SPECIAL])
 def test_sensitivity_travels_into_the_export(tmp_path: Path, level: Sensitivity) -> None:
     small = SmallRun(tmp_path, sensitivity=level.value)

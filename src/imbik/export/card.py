@@ -6,7 +6,7 @@ whoever finds the folder later knows what it is without asking.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from imbik import __version__
 from imbik.core.runfolder import Manifest
@@ -15,6 +15,7 @@ from imbik.export.formats import Format
 from imbik.export.parity import Parity
 from imbik.models.load import EMBEDDED
 from imbik.recipe import Recipe
+from imbik.teachers.catalogue.terms import terms_of_recipe
 
 _HANDLING = {
     Sensitivity.PUBLIC: "It was trained on rows marked public.",
@@ -105,11 +106,22 @@ def _proof(parity: Parity) -> str:
 
 
 def _licence(recipe: Recipe) -> str:
-    return (
+    told = (
         f"{_descent(recipe)} The training rows keep their own licence, and a teacher behind an API may forbid training "
         "other models on its answers or ask that its name be given: whoever hands this model on checks both. imbik "
         "claims nothing."
     )
+    return "\n".join([told, *_terms(recipe)])
+
+
+def _terms(recipe: Recipe) -> Iterator[str]:
+    """What is known of the terms under which its teachers answered; some bind whoever hands the student on."""
+    found = {terms.name: terms for _, one in terms_of_recipe(recipe) for terms in one.terms if terms.use != "allowed"}
+    if found:
+        yield "\nIts teachers answered under terms that may bind whoever hands it on (a summary, no legal advice):\n"
+    for name, terms in found.items():
+        accepted = ", accepted in the recipe" if name in recipe.accept_terms else ""
+        yield f"- {terms}{accepted}"
 
 
 def _descent(recipe: Recipe) -> str:

@@ -8,13 +8,11 @@ engine writes it into the audit chain before the teacher is asked.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from imbik.core.errors import RecipeError
-from imbik.core.plugins import closest, load_plugin, typed_settings
+from imbik.core.plugins import closest
 from imbik.recipe import Recipe
-from imbik.teachers import TeacherContext
-from imbik.teachers.catalogue.terms import Found, all_terms, terms_of_teacher
+from imbik.teachers.catalogue.terms import all_terms, terms_of_recipe
 
 
 def refuse_terms(recipe: Recipe) -> None:
@@ -28,7 +26,7 @@ def refuse_terms(recipe: Recipe) -> None:
                 f"accept_terms: there are no terms '{name}'; {closest(name, list(all_terms()))}",
                 next="imbik models terms lists them",
             )
-    for teacher, found in _found(recipe):
+    for teacher, found in terms_of_recipe(recipe):
         for terms in found.restricted:
             if terms.name not in recipe.accept_terms:
                 raise RecipeError(
@@ -41,7 +39,7 @@ def refuse_terms(recipe: Recipe) -> None:
 
 def unknown_terms(recipe: Recipe) -> Iterator[str]:
     """What no terms are known of, or nothing definite, in words."""
-    for teacher, found in _found(recipe):
+    for teacher, found in terms_of_recipe(recipe):
         for what in found.unknown:
             yield (
                 f"teachers.{teacher}: no terms are known of {what}: whether its answers may train another model is for "
@@ -50,13 +48,3 @@ def unknown_terms(recipe: Recipe) -> Iterator[str]:
         for terms in found.terms:
             if terms.use == "unclear":
                 yield f"teachers.{teacher}: read whether its answers may train another model. {terms}"
-
-
-def _found(recipe: Recipe) -> Iterator[tuple[str, Found]]:
-    """Terms of every teacher whose answers or probabilities a student learns from."""
-    names = recipe.asked_teachers()
-    names += [recipe.capture.teacher] if recipe.capture and recipe.capture.teacher else []
-    for name in dict.fromkeys(names):
-        block = recipe.teachers[name]
-        context = TeacherContext(name=name, base=recipe.base, runs=Path("runs"))
-        yield name, terms_of_teacher(load_plugin("teachers", block.use)(typed_settings("teachers", block), context))

@@ -1,20 +1,25 @@
 """Terms: what a provider and a model's licence say about training on answers. Data of a date, and no legal advice.
 
-Enters: an endpoint's host and a model's name, or a teacher. Leaves: the terms that hold, and what nothing is known of.
-A provider's terms hold at its endpoints, and for its models behind somebody else's; a licence of weights holds
-wherever the model runs.
+Enters: an endpoint's host and a model's name, a teacher or a recipe. Leaves: the terms that hold, and what nothing is
+known of. A provider's terms hold at its endpoints, and for its models behind somebody else's; a licence of weights
+holds wherever the model runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 from yarl import URL
 
+from imbik.core.plugins import load_plugin, typed_settings
+from imbik.recipe import Recipe
+from imbik.teachers import TeacherContext
 from imbik.teachers.catalogue.tables import best, table
 
 
@@ -85,3 +90,13 @@ def terms_of_teacher(teacher: object) -> Found:
     found = [terms_of("", str(name)) for name in (*written_by, *([named] if named else []))]
     unknown = tuple(item for one in found for item in one.unknown) if written_by else ()
     return Found(tuple(dict.fromkeys(item for one in found for item in one.terms)), unknown)
+
+
+def terms_of_recipe(recipe: Recipe) -> Iterator[tuple[str, Found]]:
+    """Terms of every teacher whose answers or probabilities the recipe's student learns from, by name."""
+    names = recipe.asked_teachers()
+    names += [recipe.capture.teacher] if recipe.capture and recipe.capture.teacher else []
+    for name in dict.fromkeys(names):
+        block = recipe.teachers[name]
+        context = TeacherContext(name=name, base=recipe.base, runs=Path("runs"))
+        yield name, terms_of_teacher(load_plugin("teachers", block.use)(typed_settings("teachers", block), context))
