@@ -79,6 +79,15 @@ class AnswerStore:
         self._thread = threading.Thread(target=self._work, name="imbik-answers", daemon=True)
         self._thread.start()
 
+    @property
+    def owner(self) -> str:
+        """This process, as `owners` knows it."""
+        return self._claims.owner
+
+    def alive(self, connection: sqlite3.Connection, owner: str) -> bool:
+        """Whether an owner can still do anything; part of work."""
+        return self._claims.alive(connection, owner)
+
     def claim(self, key: bytes, sensitivity: Sensitivity, *, beyond: int = 0) -> Work[Stored | Claim]:
         """Work: the stored answer, or a claim on asking for it (MINE), or BUSY while somebody else asks.
 

@@ -31,7 +31,7 @@ class Claims:
     def sign_in(self, connection: sqlite3.Connection) -> None:
         """Enter this process as an owner, and clear away what dead owners left."""
         for (owner,) in connection.execute("SELECT id FROM owners").fetchall():
-            if not self._alive(connection, owner):
+            if not self.alive(connection, owner):
                 self._remove(connection, owner)
         self._beat = time.time()
         row = (self.owner, self._host, os.getpid(), _started(os.getpid()), self._beat)
@@ -52,7 +52,7 @@ class Claims:
     def take(self, connection: sqlite3.Connection, key: bytes) -> bool:
         """Claim a key; False while a living owner holds it."""
         row = connection.execute("SELECT owner FROM claims WHERE key = ?", (key,)).fetchone()
-        if row is not None and row[0] != self.owner and self._alive(connection, row[0]):
+        if row is not None and row[0] != self.owner and self.alive(connection, row[0]):
             return False
         if row is None or row[0] != self.owner:
             connection.execute("INSERT OR REPLACE INTO claims VALUES (?, ?)", (key, self.owner))
@@ -62,7 +62,8 @@ class Claims:
         """Give a claim back."""
         connection.execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, self.owner))
 
-    def _alive(self, connection: sqlite3.Connection, owner: str) -> bool:
+    def alive(self, connection: sqlite3.Connection, owner: str) -> bool:
+        """Whether an owner can still do anything: see the module's docstring."""
         row = connection.execute("SELECT host, pid, started, beat FROM owners WHERE id = ?", (owner,)).fetchone()
         if row is None:
             return False

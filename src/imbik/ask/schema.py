@@ -10,6 +10,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+from imbik.ask.ledger import TABLES as LEDGER
 from imbik.core.errors import DiskFullError, ImbikError, LockedError, RunFolderError
 from imbik.core.files import disk_errors
 
@@ -34,6 +35,7 @@ _TABLES = (
     """CREATE TABLE IF NOT EXISTS owners (
         id TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT NULL, beat REAL NOT NULL
     )""",
+    *LEDGER,
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from imbik.core.errors import BlockedError, RecipeError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.types import Question, Sensitivity
-from imbik.privacy.addresses import Endpoint, endpoint, network
+from imbik.privacy.addresses import Endpoint, endpoint, may_be_behind
 from imbik.privacy.keys import is_set
 from imbik.privacy.operator import Operator, load_operator
 from imbik.recipe import Recipe
@@ -97,20 +97,13 @@ def _cleans(recipe: Recipe) -> bool:
 
 def may_ever(operator: Operator, level: Sensitivity, served: Endpoint, *, cleans: bool = False) -> bool:
     """Whether some address behind the endpoint could be allowed rows of this level, as they are or cleaned."""
-    if any(_speaks_of(line.host, line.ports, served) for line in operator.local):
+    if any(may_be_behind(line.host, line.ports, served) for line in operator.local):
         return True
     listed = operator.external_for(served)
     if listed is None and operator.unlisted == "nothing":
         return False
     accepts = {listed.accepts, *([listed.accepts_cleaned] if cleans else [])} if listed else {Sensitivity.PUBLIC}
     return any(level.rank <= item.rank for item in accepts)
-
-
-def _speaks_of(host: str, ports: tuple[int, ...], served: Endpoint) -> bool:
-    """Whether a `local:` line may cover it: by name, by address, or by a network its name may resolve into."""
-    area = network(host)
-    named = host.lower() == served.host if area is None else served.literal is None or served.literal in area
-    return named and served.port in ports
 
 
 def _knows_its_own(recipe: Recipe) -> bool:

@@ -96,3 +96,11 @@ def network(text: str) -> Network | None:
         return ip_network(str(normal(text)) if "/" not in text else text)
     except ValueError:
         return None
+
+
+def may_be_behind(host: str, ports: tuple[int, ...], served: Endpoint) -> bool:
+    """Whether an operator's line (a name, an address or a network, and ports) may cover an endpoint: by name, by
+    address, or by a network that its name may resolve into."""
+    area = network(host)
+    named = host.lower() == served.host if area is None else served.literal is None or served.literal in area
+    return named and served.port in ports

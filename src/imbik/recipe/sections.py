@@ -6,11 +6,22 @@ preflight types it. The description of a field is what `imbik explain KEY` and e
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
+from imbik.core.money import parse_share, parse_usd
 from imbik.core.plugins import PluginBlock, RecipePath
 from imbik.core.types import Sensitivity
 
@@ -54,6 +65,18 @@ def _as_source(value: Any) -> Any:
 
 SourceBlock = Annotated[PluginBlock, BeforeValidator(_as_source)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Usd = Annotated[
+    Decimal,
+    BeforeValidator(parse_usd),
+    PlainSerializer(lambda amount: f"{amount} USD", return_type=str),
+    WithJsonSchema({"type": ["number", "string"], "examples": [50, "50 USD"]}),
+]
+ExactShare = Annotated[
+    Decimal,
+    BeforeValidator(parse_share),
+    PlainSerializer(lambda share: str(share), return_type=str),
+    WithJsonSchema({"type": ["number", "string"], "examples": ["15%", 0.15]}),
+]
 
 
 class Split(Section):
@@ -109,6 +132,38 @@ class Tasks(Section):
             return Sensitivity(self.sensitivity)
         except ValueError:
             return None
+
+
+class Budget(Section):
+    """What a run may spend on teachers and judges: growth, answers, retries, judges and evaluation together.
+
+    It is no part of what shapes a stage: raising it redoes nothing.
+    """
+
+    total: Usd = Field(description="most that all questions of this run may cost, as in 50 or '50 USD'")
+    reserve_for_evaluation: ExactShare = Field(
+        Decimal("0.15"), description="share kept for the report's own questions, as in 15% or 0.15"
+    )
+    pilot: int = Field(20, ge=0, le=1000, description="rows asked first, from which the whole is estimated (0: none)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_no_command(cls, value: Any) -> Any:
+        if not isinstance(value, dict | Budget):
+            raise ValueError(f"write budget: {{total: {value}}}")
+        if isinstance(value, dict) and "at_end" in value:
+            raise ValueError(
+                "a recipe may come from elsewhere, so it names no command to call; yours goes on the command line: "
+                "imbik run RECIPE --notify 'COMMAND', or into the environment as IMBIK_NOTIFY"
+            )
+        return value
+
+    @field_validator("pilot")
+    @classmethod
+    def _pilot_says_something(cls, value: int) -> int:
+        if 0 < value < 5:
+            raise ValueError("fewer than 5 rows say nothing about the others; write 5 or more, or 0 for none")
+        return value
 
 
 class Samples(Section):
@@ -287,6 +342,7 @@ class Recipe(Section):
     accept_terms: list[str] = Field(
         [], description="terms on training with a teacher's answers that somebody has read and accepts, by name"
     )
+    budget: Budget | None = Field(None, description="the most that teachers and judges may cost, in USD")
     generate: Generate = Field(default_factory=Generate, description="how answers are obtained")
     privacy: Privacy = Field(default_factory=Privacy, description="rows that may not go to their teacher as they are")
     refine: list[Block] = Field([], description="checks, in order (default: the kind's own)")

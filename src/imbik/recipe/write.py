@@ -6,6 +6,7 @@ Enters: a Recipe. Leaves: text. What is written loads again to an equal recipe.
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ def _plain(value: Any, base: Path, group: str) -> Any:
         }
     if isinstance(value, dict):
         return {key: _plain(item, base, group) for key, item in value.items()}
+    if isinstance(value, Decimal):
+        return str(value)  # exact, and YAML has no decimals
     return [_plain(item, base, group) for item in value] if isinstance(value, list | tuple) else value
 
 

@@ -1,0 +1,259 @@
+"""The purse: holds the most that a request can cost before it is sent, and learns afterwards what it did cost.
+
+Enters: questions about to be sent, then replies or the lack of them. Leaves: `Held`, or BudgetSpentError where the next
+question does not fit even after all requests under way have settled. Without a budget nothing is held, and what was
+paid is written down all the same.
+
+What may have been paid counts at its most: a reply that broke off, that cannot be read, a timeout, a server's failure
+(5xx, 408), a cancelled request. Certainly not paid: no connection, a refusal of the request (3xx, 4xx). A 400 may have
+been read by the provider (Azure bills prompts that its filter stops), so it counts as read, but not as answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, Decimal
+from functools import partial
+from sqlite3 import Connection
+
+import msgspec
+
+from imbik.ask import ledger
+from imbik.ask.answers import AnswerStore
+from imbik.core.errors import BudgetSpentError, RecipeError
+from imbik.core.money import dollars, plain_usd, units, units_within, usd
+from imbik.core.types import Question, Usage
+from imbik.recipe.sections import Budget
+from imbik.teachers import ServedTeacher
+
+_POLL_SECONDS = 0.5  # between looks at what another process of the run has reserved
+_LINES = (50, 80)  # percent of the budget at which a person is told
+
+
+@dataclass
+class Held:
+    """Money held for one request. Used in a `with` block: what is said about it last in the block counts, and a block
+    left without a word means that the request may have been paid.
+
+    `most` and `reading` are the most that it and its prompt alone can cost, in trillionths of a dollar; `number` is its
+    reservation (0: none was needed).
+    """
+
+    purse: Purse
+    purpose: str
+    name: str
+    teacher: ServedTeacher
+    most: int
+    reading: int
+    number: int = 0
+    said: bool = False
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.said:
+            self.lost()
+
+    def answered(self, usage: Usage) -> None:
+        """A reply was read, and its tokens counted by the teacher; one without a count may have cost the most."""
+        price = self.teacher.price
+        if self.most and not (usage.input_tokens or usage.output_tokens):
+            self.lost()
+            return
+        paid = units(price.cost(usage)) if price else 0
+        self._tell(partial(ledger.settle, paid=paid, usage=usage, number=self.number))
+
+    def refused(self, status: int) -> None:
+        """The endpoint refused with an HTTP status; see the module's docstring."""
+        if status >= 500 or status == 408:
+            self.lost()
+        elif status == 400 and self.reading:
+            self._tell(partial(ledger.lose, possible=self.reading, number=self.number))
+        else:
+            self.free()
+
+    def free(self) -> None:
+        """It was never sent, or certainly not paid."""
+        if not self.said:
+            self.said = True
+            self.purse.freed(self)
+
+    def lost(self) -> None:
+        """It may have been paid."""
+        self._tell(partial(ledger.lose, possible=self.most, number=self.number))
+
+    def _tell(self, work: Callable[..., int]) -> None:
+        if not self.said:
+            self.said = True
+            self.purse.settled(self, work)
+
+
+@dataclass
+class Purse:
+    """One run's money in one process. `share_kept` is the part of the budget that only evaluation may spend; `unpaid`
+    says whether a teacher without a price is one of the operator's own servers. Used on the asking loop."""
+
+    store: AnswerStore
+    run: str
+    budget: Budget | None
+    share_kept: Decimal
+    unpaid: Callable[[ServedTeacher], bool]
+    spent: int = 0
+    ended: dict[bool, BudgetSpentError] = field(default_factory=dict)
+    _told: int = 0
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.spent = self.store.submit(lambda connection: ledger.spent(connection, self.run)).result()
+        self._told = self._reached()
+
+    @property
+    def cap(self) -> ledger.Cap | None:
+        """The budget in trillionths of a dollar."""
+        if self.budget is None:
+            return None
+        total = self.budget.total
+        return ledger.Cap(units_within(total), units(total * self.share_kept))
+
+    async def hold(self, name: str, teacher: ServedTeacher, question: Question, purpose: str) -> Held:
+        """Hold the most that this question can cost; waits while requests under way may give money back.
+
+        Raises: BudgetSpentError; RecipeError where a budget meets a teacher whose price nobody knows.
+        """
+        most = self._most(name, teacher, question)
+        if not most:
+            return Held(self, purpose, name, teacher, 0, 0)
+        bare = msgspec.structs.replace(question.sampling, max_tokens=0)
+        reading = self._most(name, teacher, msgspec.structs.replace(question, sampling=bare))
+        held = Held(self, purpose, name, teacher, most, reading)
+        if self.cap is not None:
+            held.number = await self._reserve(held, self.cap)
+        return held
+
+    def settled(self, held: Held, work: Callable[..., int]) -> None:
+        """Write down what became of a request, some time soon and in the order of what is asked of the store."""
+
+        def told(connection: Connection) -> None:
+            self.spent = work(connection, self.run, held.purpose, held.name)
+
+        self.store.submit(told)
+        self._wake()
+
+    def freed(self, held: Held) -> None:
+        """Give a reservation back."""
+        if held.number:
+            self.store.submit(lambda connection: ledger.free(connection, held.number))
+            self._wake()
+
+    def left(self, purpose: str) -> Decimal | None:
+        """USD that a purpose may still spend; None without a budget. Not for the asking loop: it waits."""
+        cap = self.cap
+        if cap is None:
+            return None
+        return dollars(self.store.submit(lambda connection: ledger.left(connection, self.run, purpose, cap)).result())
+
+    def standing(self) -> str:
+        """`1.23 of 50.00 USD`, `1.23 USD`, or nothing where nothing was spent."""
+        if not self.spent and self.budget is None:
+            return ""
+        of = f" of {plain_usd(self.budget.total)}" if self.budget else ""
+        return f"{plain_usd(dollars(self.spent))}{of} USD"
+
+    def news(self) -> str:
+        """A line when half, and when four fifths, of the budget are spent; each once."""
+        reached = self._reached()
+        if self.budget is None or reached <= self._told:
+            return ""
+        self._told = reached
+        return f"! {reached}% of the budget is spent: {usd(dollars(self.spent))} of {usd(self.budget.total)}"
+
+    def short(self, purpose: str, *, name: str = "", most: int = 0, left: int = 0) -> BudgetSpentError:
+        """The error for a question that does not fit."""
+        assert self.budget is not None
+        kept = self.budget.total * self.share_kept
+        who = f" to teacher '{name}', which can cost {usd(dollars(most))}" if name else ""
+        also = f", and {usd(kept)} are kept for evaluation" if kept and purpose != ledger.EVALUATION else ""
+        return BudgetSpentError(
+            f"the budget of {usd(self.budget.total)} does not cover the next question{who}: "
+            f"{usd(dollars(max(left, 0)))} are left{also}. {usd(dollars(self.spent))} are spent, and every answer so "
+            "far is stored",
+            where="budget.total",
+            next=self.advice(self.budget.total * Decimal("1.5")),
+        )
+
+    def advice(self, enough: Decimal) -> str:
+        """The line to type for a budget that may be enough."""
+        return (
+            f'type the same command with --set budget.total="{rounded_up(enough)} USD" (or write that into the '
+            "recipe): it goes on where it stopped and pays nothing twice"
+        )
+
+    def _most(self, name: str, teacher: ServedTeacher, question: Question) -> int:
+        """The most that a question can cost; 0 where nobody is paid, or no price is known and no budget is set."""
+        most = teacher.cost_at_most(question)
+        if most is None and self.budget is not None and not self.unpaid(teacher):
+            raise price_unknown(name)
+        return units(most or Decimal(0))
+
+    async def _reserve(self, held: Held, cap: ledger.Cap) -> int:
+        kind = held.purpose == ledger.EVALUATION
+
+        def work(connection: Connection) -> int | ledger.Short:
+            owner, alive = self.store.owner, self.store.alive
+            return ledger.reserve(connection, self.run, held.purpose, held.name, held.most, cap, owner, alive)
+
+        while True:
+            if kind in self.ended:
+                raise self.ended[kind]
+            changed, task = self._changed, asyncio.ensure_future(self.store.run(work))
+            try:
+                found = await asyncio.shield(task)
+            except asyncio.CancelledError:
+                task.add_done_callback(self._unwanted)
+                raise
+            if isinstance(found, int):
+                return found
+            if not found.waiting:
+                error = self.short(held.purpose, name=held.name, most=held.most, left=found.left)
+                raise self.ended.setdefault(kind, error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), _POLL_SECONDS)
+
+    def _unwanted(self, task: asyncio.Task[int | ledger.Short]) -> None:
+        """A reservation whose question was given up before it was sent."""
+        if not task.cancelled() and task.exception() is None and isinstance(number := task.result(), int):
+            self.store.submit(lambda connection: ledger.free(connection, number))
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _reached(self) -> int:
+        """The highest of the lines to tell that the spending has reached."""
+        total = self.cap.total if self.cap else 0
+        return max((line for line in _LINES if total and self.spent * 100 >= total * line), default=0)
+
+
+def price_unknown(name: str) -> RecipeError:
+    """The error for a budget that cannot be held."""
+    return RecipeError(
+        f"the price of teacher '{name}' is not known, so no budget can be held with it",
+        where=f"teachers.{name}",
+        next=(
+            f"write what a million tokens cost in USD: --set teachers.{name}.price='{{input: 2.5, output: 10}}'; for a "
+            "server of your own that costs nothing, list it under `local:` in the operator's file or write "
+            "{input: 0, output: 0}; or take `budget:` out"
+        ),
+    )
+
+
+def rounded_up(amount: Decimal) -> Decimal:
+    """An amount rounded up to two digits that count: 63.2 to 64, 0.0212 to 0.022."""
+    if not amount:
+        return Decimal(1)
+    step = Decimal(1).scaleb(amount.adjusted() - 1)
+    return ((amount / step).to_integral_value(ROUND_CEILING) * step).normalize() + Decimal(0)

@@ -1,0 +1,189 @@
+"""The ledger: what a run has spent and what it may still have to pay, in the answer store, exact to a trillionth.
+
+Enters: the store's writing connection, amounts in trillionths of a dollar (`core.money.units`). Leaves: rows in
+`reserved` (the most that a request under way can cost, written before it is sent) and `spending` (what was paid, by
+run, purpose and teacher). Both change in the same commits as claims and answers.
+
+Money counts from the moment it is reserved, and a reservation whose owner died counts as spent: its request may have
+been paid. So no kill, restart or second process brings a run above its cap. Rows are kept under the run's name;
+deleting the run's folder gives nothing back, for the money is gone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from imbik.core.types import Usage
+
+EVALUATION = "evaluation"
+TABLES = (
+    """CREATE TABLE IF NOT EXISTS spending (
+        run TEXT NOT NULL,
+        purpose TEXT NOT NULL,        -- generation, growth, judge, pilot, audition, chat, evaluation
+        teacher TEXT NOT NULL,        -- its name in the recipe
+        paid INTEGER NOT NULL,        -- trillionths of a dollar, for replies whose tokens the teacher counted
+        possible INTEGER NOT NULL,    -- the same for requests that may have been paid: the most they can have cost
+        answers INTEGER NOT NULL,     -- replies read
+        lost INTEGER NOT NULL,        -- requests behind `possible`
+        input_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        PRIMARY KEY (run, purpose, teacher)
+    )""",
+    """CREATE TABLE IF NOT EXISTS reserved (
+        id INTEGER PRIMARY KEY,
+        run TEXT NOT NULL,
+        purpose TEXT NOT NULL,
+        teacher TEXT NOT NULL,
+        amount INTEGER NOT NULL,      -- trillionths of a dollar
+        owner TEXT NOT NULL           -- as in `owners`; one that is gone can settle nothing any more
+    )""",
+    "CREATE INDEX IF NOT EXISTS reserved_by_run ON reserved (run)",
+)
+Alive = Callable[[sqlite3.Connection, str], bool]
+
+
+@dataclass(frozen=True)
+class Cap:
+    """What a run may spend, in trillionths of a dollar; `kept` is the part of it that only evaluation may spend."""
+
+    total: int
+    kept: int
+
+    def left(self, purpose: str, evaluation: int, others: int) -> int:
+        """What is left for a purpose where so much is spent or reserved; negative where it is overdrawn."""
+        if purpose == EVALUATION:
+            return self.total - evaluation - others
+        return self.total - others - max(evaluation, self.kept)
+
+
+class Short(NamedTuple):
+    """Why nothing could be reserved: what is left, and whether requests under way may yet give some back."""
+
+    left: int
+    waiting: bool
+
+
+class Line(NamedTuple):
+    """What one teacher cost for one purpose; see the table `spending`."""
+
+    purpose: str
+    teacher: str
+    paid: int
+    possible: int
+    answers: int
+    lost: int
+    input_tokens: int
+    output_tokens: int
+
+
+def reserve(
+    connection: sqlite3.Connection,
+    run: str,
+    purpose: str,
+    teacher: str,
+    amount: int,
+    cap: Cap,
+    owner: str,
+    alive: Alive,
+) -> int | Short:
+    """Hold `amount` for one request: the number of the reservation, or Short where the cap does not allow it."""
+    left = cap.left(purpose, *_used(connection, run))
+    if amount > left:
+        waiting = _sweep(connection, run, alive)
+        return Short(left, waiting)
+    values = (run, purpose, teacher, amount, owner)
+    found = connection.execute("INSERT INTO reserved VALUES (NULL, ?, ?, ?, ?, ?)", values)
+    return int(found.lastrowid or 0)
+
+
+def settle(
+    connection: sqlite3.Connection, run: str, purpose: str, teacher: str, paid: int, usage: Usage, number: int = 0
+) -> int:
+    """A reply was read: what it cost takes the reservation's place. Gives what the run has spent by now."""
+    _drop(connection, number)
+    _add(connection, run, Line(purpose, teacher, paid, 0, 1, 0, usage.input_tokens, usage.output_tokens))
+    return spent(connection, run)
+
+
+def lose(connection: sqlite3.Connection, run: str, purpose: str, teacher: str, possible: int, number: int = 0) -> int:
+    """A request may have been paid and will never say so. Gives what the run has spent by now."""
+    _drop(connection, number)
+    _add(connection, run, Line(purpose, teacher, 0, possible, 0, 1, 0, 0))
+    return spent(connection, run)
+
+
+def free(connection: sqlite3.Connection, number: int) -> None:
+    """A request that was certainly not paid."""
+    _drop(connection, number)
+
+
+def spent(connection: sqlite3.Connection, run: str) -> int:
+    """What the run has paid, and may have paid."""
+    found = connection.execute("SELECT coalesce(sum(paid + possible), 0) FROM spending WHERE run = ?", (run,))
+    return int(found.fetchone()[0])
+
+
+def left(connection: sqlite3.Connection, run: str, purpose: str, cap: Cap) -> int:
+    """What a purpose may still spend; what is reserved counts as spent."""
+    return max(0, cap.left(purpose, *_used(connection, run)))
+
+
+def lines(connection: sqlite3.Connection, run: str) -> list[Line]:
+    """The run's spending by purpose and teacher; what is still reserved counts as possibly paid."""
+    found = {(row[0], row[1]): Line(*row) for row in connection.execute(
+        "SELECT purpose, teacher, paid, possible, answers, lost, input_tokens, output_tokens FROM spending "
+        "WHERE run = ? ORDER BY purpose, teacher", (run,)
+    )}  # fmt: skip
+    for purpose, teacher, amount, count in connection.execute(
+        "SELECT purpose, teacher, sum(amount), count(*) FROM reserved WHERE run = ? GROUP BY purpose, teacher", (run,)
+    ):
+        line = found.get((purpose, teacher), Line(purpose, teacher, 0, 0, 0, 0, 0, 0))
+        found[purpose, teacher] = line._replace(possible=line.possible + amount, lost=line.lost + count)
+    return [found[key] for key in sorted(found)]
+
+
+def _used(connection: sqlite3.Connection, run: str) -> tuple[int, int]:
+    """What evaluation and what everything else has spent or reserved."""
+    evaluation = others = 0
+    for purpose, amount in connection.execute(
+        "SELECT purpose, paid + possible FROM spending WHERE run = ?1 UNION ALL "
+        "SELECT purpose, amount FROM reserved WHERE run = ?1",
+        (run,),
+    ):
+        if purpose == EVALUATION:
+            evaluation += amount
+        else:
+            others += amount
+    return evaluation, others
+
+
+def _sweep(connection: sqlite3.Connection, run: str, alive: Alive) -> bool:
+    """Book what dead owners had reserved as possibly paid; whether living owners still hold reservations."""
+    owners: Sequence[tuple[str]] = connection.execute(
+        "SELECT DISTINCT owner FROM reserved WHERE run = ?", (run,)
+    ).fetchall()
+    dead = [owner for (owner,) in owners if not alive(connection, owner)]
+    for owner in dead:
+        for number, purpose, teacher, amount in connection.execute(
+            "SELECT id, purpose, teacher, amount FROM reserved WHERE run = ? AND owner = ?", (run, owner)
+        ).fetchall():
+            lose(connection, run, purpose, teacher, amount, number)
+    return len(dead) < len(owners)
+
+
+def _drop(connection: sqlite3.Connection, number: int) -> None:
+    if number:
+        connection.execute("DELETE FROM reserved WHERE id = ?", (number,))
+
+
+def _add(connection: sqlite3.Connection, run: str, line: Line) -> None:
+    connection.execute(
+        """INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, purpose, teacher) DO UPDATE SET
+        paid = paid + excluded.paid, possible = possible + excluded.possible, answers = answers + excluded.answers,
+        lost = lost + excluded.lost, input_tokens = input_tokens + excluded.input_tokens,
+        output_tokens = output_tokens + excluded.output_tokens""",
+        (run, *line),
+    )
