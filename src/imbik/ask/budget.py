@@ -26,6 +26,9 @@ from imbik.ask.answers import AnswerStore
 from imbik.core.errors import BudgetSpentError, RecipeError
 from imbik.core.money import dollars, plain_usd, units, units_within, usd
 from imbik.core.types import Question, Usage
+from imbik.privacy.addresses import endpoint, may_be_behind
+from imbik.privacy.operator import Operator
+from imbik.recipe import Recipe
 from imbik.recipe.sections import Budget
 from imbik.teachers import ServedTeacher
 
@@ -58,11 +61,11 @@ class Held:
         if not self.said:
             self.lost()
 
-    def answered(self, usage: Usage) -> None:
+    def answered(self, usage: Usage, status: int = 200) -> None:
         """A reply was read, and its tokens counted by the teacher; one without a count may have cost the most."""
         price = self.teacher.price
         if self.most and not (usage.input_tokens or usage.output_tokens):
-            self.lost()
+            self.refused(status) if status >= 300 else self.lost()
             return
         paid = units(price.cost(usage)) if price else 0
         self._tell(partial(ledger.settle, paid=paid, usage=usage, number=self.number))
@@ -249,6 +252,18 @@ def price_unknown(name: str) -> RecipeError:
             "{input: 0, output: 0}; or take `budget:` out"
         ),
     )
+
+
+def share_kept(recipe: Recipe) -> Decimal:
+    """The share of the budget that only evaluation may spend: none where the report asks no teacher."""
+    asks = recipe.generate.source == "teacher" and "teacher" in recipe.evaluate.against
+    return recipe.budget.reserve_for_evaluation if recipe.budget and asks else Decimal(0)
+
+
+def runs_here(operator: Operator, teacher: ServedTeacher) -> bool:
+    """Whether the operator's file lists a teacher's endpoint as one of the operator's own."""
+    served = endpoint(teacher.url)
+    return any(may_be_behind(line.host, line.ports, served) for line in operator.local)
 
 
 def rounded_up(amount: Decimal) -> Decimal:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from imbik.ask.answers import AnswerStore
 from imbik.ask.background import BackgroundLoop, Handed
+from imbik.ask.budget import Purse, runs_here, share_kept
 from imbik.ask.ensemble import ask_members
 from imbik.ask.limits import Limiter
 from imbik.ask.local import LocalAsker
@@ -22,6 +24,7 @@ from imbik.ask.served import ServedAsker, UnderWay
 from imbik.core.errors import ImbikError, RecipeError
 from imbik.core.executor import Executor
 from imbik.core.files import digest
+from imbik.core.money import dollars
 from imbik.core.plugins import closest, load_plugin, typed_settings
 from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder, read_parts
@@ -67,6 +70,7 @@ class AskEngine:
         self._vault: Vault | None = None
         self._limiters: dict[tuple[str, str], Limiter] = {}
         self._under_way: UnderWay = {}
+        self._purse: Purse | None = None
 
     def __enter__(self) -> AskEngine:
         return self
@@ -106,15 +110,26 @@ class AskEngine:
         try:
             for completion in source:
                 counts[completion.outcome] += 1
+                self._tell_spending()
                 yield completion
         finally:
             told = {outcome.value: number for outcome, number in counts.items() if number}
+            spent = {"spent": str(dollars(self._purse.spent))} if self._purse else {}
             self._progress.event(
-                "asked", teacher=teacher, purpose=purpose, requests=asker.requests - before, outcomes=told
+                "asked", teacher=teacher, purpose=purpose, requests=asker.requests - before, outcomes=told, **spent
             )
 
+    def _tell_spending(self) -> None:
+        """What is spent by now stands beside the bar; half and four fifths of the budget have a line each."""
+        if self._purse is not None:
+            self._progress.stand(self._purse.standing())
+            if line := self._purse.news():
+                self._progress.say(line)
+
     def stopped(self) -> ImbikError | None:
-        """Why questions came back as `pending`, if any did: what ended the first teacher that ended."""
+        """Why questions came back as `pending`, if any did: the budget, or what ended the first teacher that ended."""
+        if self._purse is not None and self._purse.ended:
+            return next(iter(self._purse.ended.values()))
         served = [asker for asker in self._askers.values() if isinstance(asker, ServedAsker)]
         return next((asker.sender.ended for asker in served if asker.sender.ended is not None), None)
 
@@ -150,6 +165,7 @@ class AskEngine:
         if self._audit is not None:
             self._audit.close()
         self._askers, self._store, self._audit, self._gate, self._transport = {}, None, None, None, None
+        self._purse = None
 
     def _stream(
         self, asker: ServedAsker, questions: Iterable[Question], purpose: str, leave_pending: bool
@@ -198,6 +214,7 @@ class AskEngine:
                     self._limiter(teacher),
                     self._under_way,
                     self._cleaner(gate),
+                    self._money(store),
                 )
             else:
                 self._askers[name] = LocalAsker(teacher, gate, store, self._executor, self._policy)
@@ -208,6 +225,12 @@ class AskEngine:
         accepted = [item for item in terms_of_teacher(teacher).restricted if item.name in self._recipe.accept_terms]
         if accepted and self._audit is not None:
             self._audit.append([_accepted(name, terms, self._operator.hash) for terms in accepted])
+
+    def _money(self, store: AnswerStore) -> Purse:
+        if self._purse is None:
+            recipe, free = self._recipe, partial(runs_here, self._operator)
+            self._purse = Purse(store, self._run.name, recipe.budget, share_kept(recipe), free)
+        return self._purse
 
     def _limiter(self, teacher: ServedTeacher) -> Limiter:
         """The limiter of the teacher's endpoint and model: teachers that share both share what it stands."""

@@ -15,6 +15,7 @@ from decimal import Decimal
 import msgspec
 
 from imbik.ask.answers import AnswerStore, Stored
+from imbik.ask.budget import Held, Purse
 from imbik.ask.flight import Flight, Settled
 from imbik.ask.limits import Limiter, Turn
 from imbik.ask.quota import quota_in
@@ -22,7 +23,14 @@ from imbik.ask.retry import RetryPolicy, Trouble, is_throttled, refused, trouble
 from imbik.ask.shape import shaped
 from imbik.core.errors import ImbikError
 from imbik.core.types import Completion, Outcome, Question
-from imbik.privacy.transport import BlockedAtDoorError, Reply, TooLongReplyError, Transport, TransportError
+from imbik.privacy.transport import (
+    BlockedAtDoorError,
+    Reply,
+    TooLongReplyError,
+    Transport,
+    TransportError,
+    UnreachableError,
+)
 from imbik.teachers import ServedTeacher, WireResponse
 
 _MALFORMED_TRIES = 3
@@ -44,11 +52,13 @@ class Sender:
         store: AnswerStore,
         policy: RetryPolicy,
         limiter: Limiter,
+        purse: Purse,
     ) -> None:
         self.name, self.teacher = name, teacher
         self.requests = 0
         self.ended: ImbikError | None = None
         self._transport, self._store, self._policy, self._limiter = transport, store, policy, limiter
+        self._purse = purse
         self._deadline = float(getattr(teacher, "deadline", policy.deadline))
         self._most_bytes = int(getattr(teacher, "reply_bytes", 0))
         self._last_success = 0.0
@@ -90,7 +100,11 @@ class Sender:
             return await self._limiter.acquire(self, first=True)
 
     async def _send(self, flight: Flight, turn: Turn) -> Completion | Trouble:
-        """One request; its reply is stored before it is read."""
+        """One request, once there is money for it; its reply is stored before it is read."""
+        with await self._purse.hold(self.name, self.teacher, flight.question, flight.purpose) as held:
+            return await self._send_paid(flight, turn, held)
+
+    async def _send_paid(self, flight: Flight, turn: Turn, held: Held) -> Completion | Trouble:
         question, started = flight.question, time.monotonic()
         self.requests += 1
         try:
@@ -104,19 +118,24 @@ class Sender:
                 inspected=question.inspected,
             )
         except BlockedAtDoorError as error:
+            held.free()
             return Completion(outcome=Outcome.BLOCKED, reason=error.decision.reason)
+        except UnreachableError as error:
+            held.free()
+            return Trouble(str(error))
         except TransportError as error:
             return Trouble(str(error), again=not isinstance(error, TooLongReplyError))
         except ImbikError as error:
+            held.free()
             raise self._end(error) from None
         if not is_throttled(reply.status):
             self._limiter.heard(turn, quota_in(reply.headers, self._tokens_each))
         raw = Stored("http", reply.body, question.sampling.max_tokens, time.monotonic() - started, reply.status)
         if 200 <= reply.status < 300:
-            return await self._keep(flight, raw)
-        return await self._refusal(flight, raw, reply)
+            return await self._keep(flight, raw, held)
+        return await self._refusal(flight, raw, reply, held)
 
-    async def _keep(self, flight: Flight, raw: Stored) -> Completion | Trouble:
+    async def _keep(self, flight: Flight, raw: Stored, held: Held) -> Completion | Trouble:
         """Store, then read. An unreadable answer is evidence where nothing better is, and asked for a few times more.
 
         Where a readable one is stored already, cut off under a lower limit, it stays until the new one has been read.
@@ -124,6 +143,7 @@ class Sender:
         raw = raw._replace(earlier=str(flight.paid) if flight.paid else "")
         taken = await self._put(flight, raw, readable=False)
         completion = self.read(raw, flight.question)
+        held.answered(completion.usage, raw.status)
         flight.paid = completion.cost
         if completion.outcome is not Outcome.MALFORMED:
             if not taken:
@@ -147,11 +167,12 @@ class Sender:
         flight.revision = await self._store.run(put)
         return flight.revision > before
 
-    async def _refusal(self, flight: Flight, raw: Stored, reply: Reply) -> Completion | Trouble:
+    async def _refusal(self, flight: Flight, raw: Stored, reply: Reply, held: Held) -> Completion | Trouble:
         """An error status: the provider's own filter is an answer, everything else is trouble."""
         completion = self.read(raw, flight.question)
         if completion.outcome in {Outcome.FILTERED, Outcome.REFUSED}:
-            return await self._keep(flight, raw)
+            return await self._keep(flight, raw, held)
+        held.refused(reply.status)
         trouble = trouble_in(reply, completion.reason or f"HTTP {reply.status}")
         self._forbidden_in_row += reply.status == 403
         never = not self._last_success

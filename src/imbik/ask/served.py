@@ -14,6 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from imbik.ask.answers import AnswerStore, Claim
+from imbik.ask.budget import Purse
 from imbik.ask.flight import Flight, Settled
 from imbik.ask.key import NO_TEXT, question_key
 from imbik.ask.limits import Limiter
@@ -43,12 +44,13 @@ class ServedAsker:
         policy: RetryPolicy,
         limiter: Limiter,
         under_way: UnderWay,
-        cleaner: Cleaner | None = None,
+        cleaner: Cleaner | None,
+        purse: Purse,
     ) -> None:
         """`under_way` is shared by all askers of a process: two teachers of one identity never ask one question at
         once."""
         self.name, self.teacher = name, teacher
-        self.sender = Sender(name, teacher, transport, store, policy, limiter)
+        self.sender = Sender(name, teacher, transport, store, policy, limiter, purse)
         self._transport, self._store, self._policy = transport, store, policy
         self._passage = Passage(transport, teacher.url, cleaner)
         self._under_way = under_way

@@ -142,6 +142,11 @@ class Progress:
         self._file = _open_append(events) if events else None
         self._done: dict[str, int] = {}
         self._totals: dict[str, int] = {}
+        self._standing = ""
+
+    def stand(self, note: str) -> None:
+        """What stands beside every bar from now on that has no note of its own (the spending)."""
+        self._standing = note
 
     def begin(self, label: str, total: int = 0) -> None:
         """Work named `label` starts; `total` units are expected."""
@@ -152,7 +157,7 @@ class Progress:
     def advance(self, label: str, by: int = 1, note: str = "") -> None:
         """`by` more units are done; `note` is short (spend, loss)."""
         self._done[label] += by
-        self._reporter.advance(label, self._done[label], note)
+        self._reporter.advance(label, self._done[label], note or self._standing)
 
     def end(self, label: str) -> None:
         """Work named `label` is finished."""
