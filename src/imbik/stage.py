@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from imbik.core.errors import ImbikError
+from imbik.core.errors import BudgetSpentError, ImbikError
 from imbik.core.executor import Executor
+from imbik.core.money import SpendLine
 from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Artifact, Books, Completion, Question, Sensitivity
@@ -45,6 +47,35 @@ class Asker(Protocol):
 
     def sensitivity(self, teacher: str) -> Sensitivity:
         """The sensitivity its answers carry at least: a model trained on confidential rows passes it on."""
+        ...
+
+
+@runtime_checkable
+class Paying(Protocol):
+    """An asker that knows what asking costs."""
+
+    def most(self, teacher: str, question: Question) -> Decimal:
+        """The most that one request for this question can cost, in USD; 0 where nobody is paid."""
+        ...
+
+    def unpriced(self, teacher: str) -> bool:
+        """Whether nobody knows what this teacher's answers cost."""
+        ...
+
+    def missing(self, teacher: str, questions: Iterable[Question]) -> int:
+        """How many of the questions have no stored answer, and so would be paid for."""
+        ...
+
+    def left(self, purpose: str) -> Decimal | None:
+        """USD that may still be spent for a purpose; None where the recipe has no budget."""
+        ...
+
+    def short_of(self, questions: int) -> BudgetSpentError | None:
+        """The error for a spent budget with so many questions to come: what they will cost, and what to type."""
+        ...
+
+    def spending(self) -> Sequence[SpendLine]:
+        """What the run has spent by now, by purpose and teacher."""
         ...
 
 

@@ -14,6 +14,7 @@ from imbik.core.errors import BlockedError, ExitCode, ImbikError, ModelError, Pl
 from imbik.core.plugins import PluginBlock
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline.estimate import estimate
+from imbik.pipeline.money import Cost
 from imbik.pipeline.preflight import Preflight, preflight, size
 from imbik.pipeline.rows import Rows, look
 from imbik.recipe import Recipe, load_recipe
@@ -165,7 +166,7 @@ def test_a_served_teacher_that_reasons_writes_more_than_a_class(written: Callabl
     alone = estimate(written(text, "teachers.big.price={input: 1, output: 10}", "generate.reasoning=none"), rows)
     assert priced.money is not None
     assert alone.money is not None
-    assert priced.money - alone.money == 79 * 100 * 10 / Decimal(1_000_000)
+    assert priced.money.value - alone.money.value == 79 * 100 * 10 / Decimal(1_000_000)
     assert chain.seconds["train"] == alone.seconds["train"], "the student learns the class alone"
 
 
@@ -279,12 +280,12 @@ class TestEstimate:
         assert found.input_tokens == 3500 * 100
         assert found.output_tokens == 3500 * 30
         assert found.money is not None
-        assert float(found.money) == pytest.approx((350_000 * 2 + 105_000 * 10) / 1e6)
+        assert float(found.money.value) == pytest.approx((350_000 * 2 + 105_000 * 10) / 1e6)
 
     def test_a_teacher_that_is_here_costs_nothing(self, written: Callable[..., Recipe]) -> None:
         recipe = written(API, "teachers.big={use: in_process, model: teacher}")
         make_model(recipe.base / "teacher")
-        assert estimate(recipe, Rows(10)).money == 0
+        assert estimate(recipe, Rows(10)).money == Cost(Decimal(0), Decimal(0), Decimal(0))
 
     @pytest.mark.parametrize(
         ("key", "less", "more"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from imbik.core.money import plain_usd, usd
 from imbik.evaluate.scores import MetricScore, Scores, SystemScores
 from imbik.pipeline.estimate import Estimate
 from imbik.pipeline.preflight import size
@@ -92,8 +93,13 @@ def estimate_lines(found: Estimate) -> list[str]:
 
 def _money(found: Estimate) -> str:
     if found.money is None:
-        return "not known: the recipe gives no price (teachers.NAME.price)"
-    return f"about {found.money:.2f}" if found.money else "none: the teacher is here"
+        return "not known: there is no price for the teacher (teachers.NAME.price: {input: USD, output: USD})"
+    if not found.money.value:
+        return "none: the teacher costs nothing"
+    within = f"{plain_usd(found.money.low)} to {plain_usd(found.money.high)}"
+    if found.money.rows:
+        return f"about {usd(found.money.value)} (95% interval of {found.money.rows} pilot rows: {within})"
+    return f"about {usd(found.money.value)} ({within}; a pilot says more: `budget:`)"
 
 
 def _metric_names(scores: Scores) -> list[str]:

@@ -13,7 +13,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from enum import Enum
 from pathlib import Path
@@ -105,6 +105,12 @@ class AnswerStore:
         one also that of an answer given under the same limit or a lower one. The sensitivity rises in any case.
         """
         return lambda connection: _insert(connection, key, teacher, answer, sensitivity, readable, bad)
+
+    def stored(self, keys: Sequence[bytes]) -> Work[int]:
+        """Work: how many of these different keys have an answer."""
+        return lambda connection: sum(
+            connection.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchone() is not None for key in keys
+        )
 
     def raise_sensitivity(self, key: bytes, sensitivity: Sensitivity) -> Work[None]:
         """Work: the answer was also given to a more sensitive row."""

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from functools import partial
 from sqlite3 import Connection
 
@@ -24,7 +24,7 @@ import msgspec
 from imbik.ask import ledger
 from imbik.ask.answers import AnswerStore
 from imbik.core.errors import BudgetSpentError, RecipeError
-from imbik.core.money import dollars, plain_usd, units, units_within, usd
+from imbik.core.money import ANSWERS, SpendLine, dollars, plain_usd, rounded_up, totals, units, units_within, usd
 from imbik.core.types import Question, Usage
 from imbik.privacy.addresses import endpoint, may_be_behind
 from imbik.privacy.operator import Operator
@@ -33,6 +33,7 @@ from imbik.recipe.sections import Budget
 from imbik.teachers import ServedTeacher
 
 _POLL_SECONDS = 0.5  # between looks at what another process of the run has reserved
+_ROOM = Decimal("1.1")  # what is to come may cost a little more than what was
 _LINES = (50, 80)  # percent of the budget at which a person is told
 
 
@@ -106,6 +107,7 @@ class Purse:
     share_kept: Decimal
     unpaid: Callable[[ServedTeacher], bool]
     spent: int = 0
+    largest: Decimal = Decimal(0)  # the most that any question so far could cost
     ended: dict[bool, BudgetSpentError] = field(default_factory=dict)
     _told: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -132,6 +134,7 @@ class Purse:
             return Held(self, purpose, name, teacher, 0, 0)
         bare = msgspec.structs.replace(question.sampling, max_tokens=0)
         reading = self._most(name, teacher, msgspec.structs.replace(question, sampling=bare))
+        self.largest = max(self.largest, dollars(most))
         held = Held(self, purpose, name, teacher, most, reading)
         if self.cap is not None:
             held.number = await self._reserve(held, self.cap)
@@ -166,13 +169,15 @@ class Purse:
         of = f" of {plain_usd(self.budget.total)}" if self.budget else ""
         return f"{plain_usd(dollars(self.spent))}{of} USD"
 
-    def news(self) -> str:
+    def news(self) -> list[str]:
         """A line when half, and when four fifths, of the budget are spent; each once."""
-        reached = self._reached()
-        if self.budget is None or reached <= self._told:
-            return ""
-        self._told = reached
-        return f"! {reached}% of the budget is spent: {usd(dollars(self.spent))} of {usd(self.budget.total)}"
+        before, self._told = self._told, self._reached()
+        if self.budget is None:
+            return []
+        spent, total = usd(dollars(self.spent)), usd(self.budget.total)
+        return [
+            f"! {line}% of the budget is spent: {spent} of {total}" for line in _LINES if before < line <= self._told
+        ]
 
     def short(self, purpose: str, *, name: str = "", most: int = 0, left: int = 0) -> BudgetSpentError:
         """The error for a question that does not fit."""
@@ -186,6 +191,25 @@ class Purse:
             "far is stored",
             where="budget.total",
             next=self.advice(self.budget.total * Decimal("1.5")),
+        )
+
+    def short_of(self, questions: int, lines: Sequence[SpendLine]) -> BudgetSpentError | None:
+        """The error that ended the asking, with what so many questions to come will cost by what answers did cost."""
+        if not self.ended or self.budget is None:
+            return None
+        kind, error = next(iter(self.ended.items()))
+        like = [line for line in lines if line.purpose in ANSWERS]
+        answers, paid = sum(line.answers for line in like), sum(totals(like), Decimal(0))
+        if not answers or not questions:
+            return error
+        rest = questions * paid / answers
+        left = self.left(ledger.EVALUATION if kind else "generation") or Decimal(0)
+        share = Decimal(0) if kind else self.share_kept
+        total = self.budget.total + (rest * _ROOM + self.largest - left) / (1 - share)
+        return BudgetSpentError(
+            f"{error.what}. The {questions:,} questions to come will cost about {usd(rest)}",
+            where=error.where,
+            next=self.advice(max(total, self.budget.total * Decimal("1.01"))),
         )
 
     def advice(self, enough: Decimal) -> str:
@@ -264,11 +288,3 @@ def runs_here(operator: Operator, teacher: ServedTeacher) -> bool:
     """Whether the operator's file lists a teacher's endpoint as one of the operator's own."""
     served = endpoint(teacher.url)
     return any(may_be_behind(line.host, line.ports, served) for line in operator.local)
-
-
-def rounded_up(amount: Decimal) -> Decimal:
-    """An amount rounded up to two digits that count: 63.2 to 64, 0.0212 to 0.022."""
-    if not amount:
-        return Decimal(1)
-    step = Decimal(1).scaleb(amount.adjusted() - 1)
-    return ((amount / step).to_integral_value(ROUND_CEILING) * step).normalize() + Decimal(0)

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from imbik.ask import ledger
 from imbik.ask.answers import AnswerStore
 from imbik.ask.background import BackgroundLoop, Handed
 from imbik.ask.budget import Purse, runs_here, share_kept
 from imbik.ask.ensemble import ask_members
+from imbik.ask.key import key_or_none
 from imbik.ask.limits import Limiter
 from imbik.ask.local import LocalAsker
 from imbik.ask.retry import RetryPolicy
 from imbik.ask.served import ServedAsker, UnderWay
-from imbik.core.errors import ImbikError, RecipeError
-from imbik.core.executor import Executor
+from imbik.core.errors import BudgetSpentError, ImbikError, RecipeError
+from imbik.core.executor import Executor, blocks_of
 from imbik.core.files import digest
-from imbik.core.money import dollars
+from imbik.core.money import SpendLine, dollars
 from imbik.core.plugins import closest, load_plugin, typed_settings
 from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder, read_parts
@@ -43,6 +46,7 @@ from imbik.teachers.catalogue.terms import Terms, terms_of_teacher
 
 _WINDOW = 4  # questions under way or waiting in order, per request at a time
 _WINDOW_LEAST = 256
+_LOOK_UP = 500  # keys looked up in the store at a time
 
 
 class AskEngine:
@@ -114,6 +118,7 @@ class AskEngine:
                 yield completion
         finally:
             told = {outcome.value: number for outcome, number in counts.items() if number}
+            self._tell_spending()
             spent = {"spent": str(dollars(self._purse.spent))} if self._purse else {}
             self._progress.event(
                 "asked", teacher=teacher, purpose=purpose, requests=asker.requests - before, outcomes=told, **spent
@@ -123,7 +128,7 @@ class AskEngine:
         """What is spent by now stands beside the bar; half and four fifths of the budget have a line each."""
         if self._purse is not None:
             self._progress.stand(self._purse.standing())
-            if line := self._purse.news():
+            for line in self._purse.news():
                 self._progress.say(line)
 
     def stopped(self) -> ImbikError | None:
@@ -151,6 +156,40 @@ class AskEngine:
         if isinstance(found, CompositeTeacher):
             return max(map(self.sensitivity, found.members), key=lambda level: level.rank)
         return found.sensitivity if isinstance(found, LocalTeacher) else Sensitivity.PUBLIC
+
+    def most(self, teacher: str, question: Question) -> Decimal:
+        """The most that one request for this question can cost, in USD; 0 where nobody is paid."""
+        found = self._teacher(teacher)
+        return found.cost_at_most(question) or Decimal(0) if isinstance(found, ServedTeacher) else Decimal(0)
+
+    def short_of(self, questions: int) -> BudgetSpentError | None:
+        """The error for a spent budget with so many questions to come; None where no budget is spent."""
+        return self._purse.short_of(questions, self.spending()) if self._purse else None
+
+    def unpriced(self, teacher: str) -> bool:
+        """Whether it is served, at an unknown price, and not by the operator's own server."""
+        found = self._teacher(teacher)
+        return isinstance(found, ServedTeacher) and found.price is None and not runs_here(self._operator, found)
+
+    def missing(self, teacher: str, questions: Iterable[Question]) -> int:
+        """How many different questions of these have no stored answer."""
+        identity, store, count = self._teacher(teacher).identity, self._answers(), 0
+        seen: set[bytes] = set()
+        for block in blocks_of(questions, _LOOK_UP):
+            keys = {key for question in block if (key := key_or_none(identity, question)) is not None} - seen
+            seen |= keys
+            count += len(keys) - store.submit(store.stored(list(keys))).result()
+        return count
+
+    def left(self, purpose: str) -> Decimal | None:
+        """USD that may still be spent for a purpose; None where the recipe has no budget."""
+        return self._money(self._answers()).left(purpose) if self._recipe.budget else None
+
+    def spending(self) -> list[SpendLine]:
+        """What the run has spent by now, by purpose and teacher."""
+        if self._store is None:
+            return ledger.read(self._run.store, self._run.name)
+        return self._store.submit(lambda connection: ledger.spending(connection, self._run.name)).result()
 
     def close(self) -> None:
         """Let requests under way end for a moment, give claims back, make the audit chain durable."""

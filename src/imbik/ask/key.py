@@ -37,3 +37,11 @@ def question_key(identity: str, question: Question, *, local: bool) -> bytes:
         *((question.schema,) if question.schema else ()),
     )
     return hashlib.sha256(_encoder.encode(parts)).digest()
+
+
+def key_or_none(identity: str, question: Question) -> bytes | None:
+    """The key of a question to a served teacher; None where it is no text."""
+    try:
+        return question_key(identity, question, local=False)
+    except UnicodeEncodeError:
+        return None

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
+from imbik.core.money import SpendLine, dollars
 from imbik.core.types import Usage
 
 EVALUATION = "evaluation"
@@ -143,6 +146,22 @@ def lines(connection: sqlite3.Connection, run: str) -> list[Line]:
         line = found.get((purpose, teacher), Line(purpose, teacher, 0, 0, 0, 0, 0, 0))
         found[purpose, teacher] = line._replace(possible=line.possible + amount, lost=line.lost + count)
     return [found[key] for key in sorted(found)]
+
+
+def spending(connection: sqlite3.Connection, run: str) -> list[SpendLine]:
+    """The same in USD."""
+    return [
+        SpendLine(*line[:2], dollars(line.paid), dollars(line.possible), *line[4:]) for line in lines(connection, run)
+    ]
+
+
+def read(store: Path, run: str) -> list[SpendLine]:
+    """A run's spending from a store that nobody here has open; nothing where there is no store."""
+    if not store.exists():
+        return []
+    with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)) as connection:
+        found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'spending'").fetchone()
+        return spending(connection, run) if found else []
 
 
 def _used(connection: sqlite3.Connection, run: str) -> tuple[int, int]:

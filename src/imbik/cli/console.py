@@ -141,3 +141,27 @@ def progress_for(label: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
             progress.end(label)
     finally:
         progress.close()
+
+
+@contextmanager
+def telling(command: str, recipe: Path, runs: Path | None, overrides: Sequence[str]) -> Iterator[None]:
+    """Call the user's command however the block ends."""
+    if not command:
+        yield
+        return
+    from imbik.advise.notify import notify, parse_command, run_of
+    from imbik.core.errors import ExitCode, ImbikError
+
+    words, code = parse_command(command), ExitCode.FAILED
+    try:
+        yield
+        code = ExitCode.DONE
+    except ImbikError as error:
+        code = error.exit_code
+        raise
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+        raise
+    finally:
+        if words and (problem := notify(words, run_of(recipe, runs, overrides), code)):
+            print(f"! {problem}", file=sys.stderr)

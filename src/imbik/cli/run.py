@@ -22,20 +22,27 @@ def run(
     with_reviews: Annotated[
         bool, typer.Option("--with-reviews", help="Use the experts' verdicts as they are now.")
     ] = False,
+    notify: Annotated[
+        str,
+        typer.Option(
+            "--notify", metavar="COMMAND", envvar="IMBIK_NOTIFY", help="Call this when the run ends or waits."
+        ),
+    ] = "",
     quiet: Quiet = False,
 ) -> None:
     """Run a recipe: from tasks to a measured student. The same command again goes on where it stopped."""
-    from imbik.cli.console import finish, reporter
+    from imbik.cli.console import finish, reporter, telling
     from imbik.pipeline import run as run_recipe
 
-    result = run_recipe(
-        recipe,
-        runs=runs,
-        overrides=set_ or (),
-        from_stage=from_stage,
-        until=until,
-        dry_run=dry_run,
-        with_reviews=with_reviews,
-        reporter=reporter(quiet=quiet),
-    )
-    finish(result, dry_run=dry_run, quiet=quiet)
+    with telling(notify if not dry_run else "", recipe, runs, set_ or ()):
+        result = run_recipe(
+            recipe,
+            runs=runs,
+            overrides=set_ or (),
+            from_stage=from_stage,
+            until=until,
+            dry_run=dry_run,
+            with_reviews=with_reviews,
+            reporter=reporter(quiet=quiet),
+        )
+        finish(result, dry_run=dry_run, quiet=quiet)

@@ -12,18 +12,25 @@ from imbik.cli.options import RunName, Runs
 def show(
     run: RunName,
     stage: Annotated[
-        str, typer.Argument(metavar="[STAGE]", help="tasks, generate, refine … evaluate.", show_default=False)
+        str, typer.Argument(metavar="[STAGE]", help="tasks, generate, refine … evaluate; or spend.", show_default=False)
     ] = "",
     rows: Annotated[int, typer.Option("--rows", "-n", min=0, help="Sample rows to show.")] = 3,
     runs: Runs = None,
 ) -> None:
-    """Print the funnel of a run and sample rows."""
+    """Print the funnel of a run and sample rows, or what it has spent."""
     from imbik.advise.runs import find_run
     from imbik.advise.show import funnel, newest_rows, sample_rows
     from imbik.advise.summary import clock
     from imbik.cli.console import table
 
     found = find_run(run, runs)
+    if stage == "spend":
+        from imbik.advise.spend import HEAD, spend_line, spend_rows
+
+        if spent := spend_rows(found):
+            table(HEAD, spent)
+        print(spend_line(found))
+        return
     if not stage:
         head = ["stage", "in", "out", "rejected", "failed", "pending", "erased since", "took", "why"]
         lines = []

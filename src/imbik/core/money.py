@@ -7,11 +7,55 @@ up exactly), and text with as many digits as say something.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from typing import NamedTuple
 
 _UNITS_A_DOLLAR = 10**12  # prices are USD per million tokens with at most six decimals: a token costs whole units
 _MOST = Decimal(1_000_000)  # more than a run will ever cost, and far from the largest integer of SQLite
 _AMOUNT = re.compile(r"^(?:USD|US\$|\$)?\s*([\d_]+(?:\.\d+)?|\.\d+)\s*(?:USD|US\$|\$)?$", re.IGNORECASE)
+
+ANSWERS = ("generation", "pilot", "evaluation")
+"""Purposes whose answers stand in `2_answers` and in the report."""
+_STAGES = {
+    "generation": "generate",
+    "pilot": "generate",
+    "growth": "tasks",
+    "judge": "refine",
+    "evaluation": "evaluate",
+    "audition": "audition",
+    "chat": "chat",
+}
+
+
+class SpendLine(NamedTuple):
+    """What one teacher cost a run for one purpose, in USD.
+
+    `paid` is for `answers` replies whose tokens the teacher counted; `possible` is the most that `lost` further
+    requests can have cost, which broke off or failed after they were sent. Tokens are those of the answers.
+    """
+
+    purpose: str
+    teacher: str
+    paid: Decimal
+    possible: Decimal
+    answers: int
+    lost: int
+    input_tokens: int
+    output_tokens: int
+
+
+def totals(lines: Iterable[SpendLine]) -> tuple[Decimal, Decimal]:
+    """What was paid and what may have been paid beside, in USD."""
+    paid = possible = Decimal(0)
+    for line in lines:
+        paid, possible = paid + line.paid, possible + line.possible
+    return paid, possible
+
+
+def stage_of(purpose: str) -> str:
+    """The stage, or the verb, that asks for a purpose."""
+    return _STAGES.get(purpose, purpose)
 
 
 def parse_usd(value: object) -> Decimal:
@@ -81,6 +125,14 @@ def plain_usd(amount: Decimal) -> str:
     digits = max(2, 1 - amount.adjusted())
     text = f"{amount:.{digits}f}"
     return text if digits == 2 else text.rstrip("0")
+
+
+def rounded_up(amount: Decimal) -> Decimal:
+    """An amount rounded up to two digits that count: 63.2 to 64, 0.0212 to 0.022."""
+    if not amount:
+        return Decimal(1)
+    step = Decimal(1).scaleb(amount.adjusted() - 1)
+    return ((amount / step).to_integral_value(ROUND_CEILING) * step).normalize() + Decimal(0)
 
 
 def _why_not(text: str) -> str:

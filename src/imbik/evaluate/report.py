@@ -85,6 +85,8 @@ def _render(template: str, found: Findings, drawn: Sequence[plots.Plot]) -> str:
         notes=words.notes(found),
         held_out=words.held_out(found),
         sets=words.sets(found),
+        spent=words.spent(found.scores.spend),
+        spend_rows=found.scores.spend.lines if len(found.scores.spend.lines) > 1 else [],
         plots=shown,
         version=__version__,
     )

@@ -92,16 +92,41 @@ class FunnelStage(Figure, frozen=True, kw_only=True):
         )
 
 
+class SpendOf(Figure, frozen=True, kw_only=True):
+    """What one teacher cost this run for one purpose, at a stage; see `Spend`."""
+
+    stage: str
+    purpose: str
+    teacher: str
+    paid: Decimal
+    possible: Decimal
+    answers: int
+    lost: int
+    input_tokens: int
+    output_tokens: int
+
+
 class Spend(Figure, frozen=True, kw_only=True):
-    """What answers cost: exact decimals in USD, answers counted, tokens as the teachers counted them."""
+    """What this run spent: exact decimals in USD, by the ledger that its budget is held with.
+
+    `total` = `paid` + `possible`; `possible` is the most that requests can have cost which broke off or failed after
+    they were sent. `generation` (the pilot's rows too) and `evaluation` are parts of the total; judges and growth are
+    the rest. `reused` is what answers of this report cost an earlier run. `answers` and tokens are those of this
+    report's answers, whoever paid for them. `unpriced` names teachers whose price is not known.
+    """
 
     currency: str = "USD"
     total: Decimal = Decimal(0)
+    paid: Decimal = Decimal(0)
+    possible: Decimal = Decimal(0)
+    reused: Decimal = Decimal(0)
     generation: Decimal = Decimal(0)
     evaluation: Decimal = Decimal(0)
     answers: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    lines: list[SpendOf] = []
+    unpriced: list[str] = []
 
 
 class Scores(Figure, frozen=True, kw_only=True):

@@ -258,7 +258,7 @@ class _Measured:
             retention=found.retention,
             paired=found.paired,
             funnel=trail.funnel(run),
-            spend=trail.spend(self.context.recipe, run, self.answers.get("teacher", ())),
+            spend=trail.spend(self.context.recipe, run, self.answers.get("teacher", ()), self.context.asker),
             lineage=trail.lineage(run),
         )
 

@@ -1,7 +1,7 @@
 """Where every row went, what was spent, what left this machine, and what the report was made of.
 
 Enters: a run folder. Leaves: the funnel, the spend, one sentence on privacy, and lineage hashes, from the stages' own
-manifests and the audit chain.
+manifests, the ledger of the answer store and the audit chain.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from imbik.ask import ledger
+from imbik.core.money import ANSWERS, SpendLine, stage_of, totals
 from imbik.core.runfolder import Manifest, RunFolder, begun_hash, read_parts
 from imbik.core.types import Record, Usage
 from imbik.evaluate.answers import Answer
-from imbik.evaluate.scores import FOLDER, FunnelStage, Spend
+from imbik.evaluate.scores import FOLDER, FunnelStage, Spend, SpendOf
 from imbik.privacy.account import NOBODY_ASKED, what_left
 from imbik.recipe import Recipe
+from imbik.stage import Asker, Paying
 
 _UNITS = (
     ("1_tasks", "rows of the source"),
@@ -50,22 +53,37 @@ def funnel(run: RunFolder) -> list[FunnelStage]:
     return [FunnelStage.of(done[folder].stage, unit, done[folder].books) for folder, unit in _UNITS if folder in done]
 
 
-def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer]) -> Spend:
-    """Money and tokens of the teacher's answers, for training and for this report."""
+def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer], asker: Asker) -> Spend:
+    """What this run paid, by the ledger, and what the teacher's answers had cost, by the stages' own files."""
     taught = read_parts(run.stage("2_answers"), _PaidSample) if recipe.answering_teachers() else iter(())
     trained = [sample.completion for sample in taught]
     asked = [answer for answer in evaluated if answer.asked]
-    generation = sum((item.cost for item in trained), Decimal(0))
-    evaluation = sum((item.cost for item in asked), Decimal(0))
+    worth = sum((item.cost for item in trained), Decimal(0)) + sum((item.cost for item in asked), Decimal(0))
+    lines = list(asker.spending()) if isinstance(asker, Paying) else ledger.read(run.store, run.name)
     usages = [*(item.usage for item in trained), *(item.usage for item in asked)]
+    paid, possible = totals(lines)
     return Spend(
-        total=generation + evaluation,
-        generation=generation,
-        evaluation=evaluation,
+        total=paid + possible,
+        paid=paid,
+        possible=possible,
+        reused=max(Decimal(0), worth - sum((line.paid for line in lines if line.purpose in ANSWERS), Decimal(0))),
+        generation=_of(lines, "generate"),
+        evaluation=_of(lines, "evaluate"),
         answers=len(usages),
         input_tokens=sum(usage.input_tokens for usage in usages),
         output_tokens=sum(usage.output_tokens for usage in usages),
+        lines=[SpendOf(stage=stage_of(line.purpose), **line._asdict()) for line in lines],
+        unpriced=[name for name in recipe.answering_teachers() if _unpriced(asker, name)],
     )
+
+
+def _of(lines: Iterable[SpendLine], stage: str) -> Decimal:
+    """All that one stage cost."""
+    return sum((line.paid + line.possible for line in lines if stage_of(line.purpose) == stage), Decimal(0))
+
+
+def _unpriced(asker: Asker, teacher: str) -> bool:
+    return isinstance(asker, Paying) and asker.unpriced(teacher)
 
 
 def lineage(run: RunFolder) -> dict[str, str]:

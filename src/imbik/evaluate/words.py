@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imbik.evaluate.bootstrap import rows_to_show
-from imbik.evaluate.figures import count, interval, percent, point_range, points, times
+from imbik.evaluate.figures import count, interval, money, percent, point_range, points, times
 from imbik.evaluate.findings import Findings
-from imbik.evaluate.scores import Interval, SystemScores
+from imbik.evaluate.scores import Interval, Spend, SystemScores
 
 CLAIM = 0.95
 EXAMPLE_WITH_CONTROLS = "recipes/embedded-full.yaml"
@@ -167,6 +167,26 @@ def sets(found: Findings) -> str:
         for name in found.sets
     ]
     return f"What a figure was measured on: {'; '.join(f'{mark}, {about}' for mark, about in told)}."
+
+
+def spent(spend: Spend) -> str:
+    """What this run paid for the teacher's answers, what it may have paid beside, and what earlier runs had paid."""
+    tokens = f"({count(spend.input_tokens)} tokens read, {count(spend.output_tokens)} written)"
+    told = (
+        f"The teacher gave {count(spend.answers)} answers {tokens}. This run spent {money(spend.total)}: "
+        f"{money(spend.generation)} for training, {money(spend.evaluation)} for this report"
+    )
+    other = spend.total - spend.generation - spend.evaluation
+    told += f", {money(other)} for other questions." if other else "."
+    if spend.possible:
+        told += (
+            f" {money(spend.possible)} of it may have been paid: for requests that broke off, the most they can cost."
+        )
+    if spend.reused:
+        told += f" Answers that had cost {money(spend.reused)} were paid for by earlier runs."
+    if spend.unpriced:
+        told += f" The price of {', '.join(spend.unpriced)} is not known, so what it cost is not in these figures."
+    return told
 
 
 def control_reading(name: str, score: Interval) -> str:

@@ -13,6 +13,7 @@ from imbik.core.lineage import sample_leaf
 from imbik.core.plugins import identity
 from imbik.core.runfolder import write_parts
 from imbik.core.types import Outcome, Sample, Task
+from imbik.generate.pilot import run_pilot
 from imbik.generate.rounds import Rounds, known_answers, needed_share, reference_samples
 from imbik.generate.tally import Tally
 from imbik.recipe import Recipe
@@ -82,6 +83,7 @@ class GenerateStage:
         if context.recipe.generate.source == "reference":
             return reference_samples(_asked(context))
         kind = kind_of(context.recipe, context.run)
+        run_pilot(context.recipe, kind, context.asker, lambda: _asked(context), context.progress, context.run)
         rounds = Rounds(context.recipe, kind, context.asker, context.folder, lambda: _asked(context))
         return rounds.samples()
 

@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
+from imbik.pipeline.money import Cost, cost
 from imbik.pipeline.rows import Rows
 from imbik.pipeline.sizes import Size, folder_here, student_size, teacher_size
 from imbik.recipe import Recipe
@@ -37,14 +38,14 @@ Sizes = Mapping[str, Size]
 class Estimate:
     """The forecast of a run, or of some of its stages.
 
-    `money` is None where a teacher has no price in the recipe; 0 rows means unknown.
+    `money` is None where a teacher's price is not known; 0 rows means unknown.
     """
 
     rows: int = 0
     teacher_calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    money: Decimal | None = None
+    money: Cost | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     memory_bytes: int = 0
     disk_bytes: int = 0
@@ -60,7 +61,7 @@ class Estimate:
         asked = {"generate": self.teacher_calls - self.evaluation_calls, "evaluate": self.evaluation_calls}
         calls = sum(count for name, count in asked.items() if name in stages)
         share = Fraction(calls, self.teacher_calls or 1)
-        money = None if self.money is None else self.money * share.numerator / share.denominator
+        money = None if self.money is None else self.money.part(Decimal(share.numerator) / share.denominator)
         return replace(
             self,
             teacher_calls=calls,
@@ -84,12 +85,13 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
     teachers = {name: teacher_size(recipe, name, runs) or _UNKNOWN for name in recipe.answering_teachers()}
     calls = teacher_calls(recipe, rows)
     inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _asked_tokens(recipe, rows))
+    money = cost(recipe, calls, inputs, outputs, runs / recipe.name if runs else None)
     return Estimate(
         rows=rows.total,
         teacher_calls=calls,
         input_tokens=inputs,
         output_tokens=outputs,
-        money=_money(recipe, inputs, outputs),
+        money=money,
         seconds=_seconds(recipe, rows, student, teachers),
         memory_bytes=memory_bytes(recipe, student, rows),
         disk_bytes=disk_bytes(recipe, student, rows),
@@ -257,22 +259,6 @@ def _asked_tokens(recipe: Recipe, rows: Rows) -> float:
 
 def _test_rows(recipe: Recipe, rows: Rows) -> int:
     return min(rows.test, recipe.evaluate.rows) if recipe.evaluate.rows else rows.test
-
-
-def _money(recipe: Recipe, inputs: int, outputs: int) -> Decimal | None:
-    """Money at the recipe's own prices (per million tokens); nothing for teachers that are here."""
-    total = Decimal(0)
-    teachers = recipe.answering_teachers()
-    for name in teachers:
-        block = recipe.teachers[name]
-        if block.use in {"in_process", "run", "recorded"}:
-            continue
-        price = block.raw.get("price")
-        if not isinstance(price, dict):
-            return None
-        spent = inputs * Decimal(str(price.get("input", 0))) + outputs * Decimal(str(price.get("output", 0)))
-        total += spent / (1_000_000 * len(teachers))
-    return total
 
 
 @cache

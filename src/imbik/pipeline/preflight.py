@@ -20,7 +20,7 @@ from imbik.evaluate import require
 from imbik.generate.tally import held_back_advice
 from imbik.models.folder import check_folder
 from imbik.models.load import may_be_on_hub, resolve
-from imbik.pipeline import rules
+from imbik.pipeline import money, rules
 from imbik.pipeline.estimate import Estimate, estimate
 from imbik.pipeline.reach import kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
@@ -59,6 +59,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
             *_kept(recipe, rows, kept),
             *keys_missing(recipe),
             *unknown_terms(recipe),
+            *money.warnings(recipe),
             *said,
             *_tight(forecast, run.path),
         ),
@@ -77,6 +78,7 @@ def refuse(recipe: Recipe) -> None:
     refuse_contradictions(recipe)
     refuse_terms(recipe)
     refuse_unreachable(recipe)
+    money.refuse_unpriced(recipe)
 
 
 def _untrusted(recipe: Recipe) -> Iterator[str]:

@@ -67,7 +67,7 @@ def _out_of_reach(recipe: Recipe, operator: Operator, level: Sensitivity, name: 
 
 def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint | None:
     """Where a served teacher's questions go, or None for one that is no ServedTeacher."""
-    teacher = _served(name, block, recipe)
+    teacher = served_teacher(name, block, recipe)
     return endpoint(teacher.url) if teacher else None
 
 
@@ -75,7 +75,7 @@ def keys_missing(recipe: Recipe) -> Iterator[str]:
     """Teachers that will be asked with a key which is not set, in words that say how to set it."""
     for name in recipe.asked_teachers():
         block = recipe.teachers[name]
-        teacher = None if block.use in HERE else _served(name, block, recipe)
+        teacher = None if block.use in HERE else served_teacher(name, block, recipe)
         key = teacher.request(_NOTHING).key_name if teacher else ""
         if key and not is_set(key):
             yield (
@@ -84,7 +84,7 @@ def keys_missing(recipe: Recipe) -> Iterator[str]:
             )
 
 
-def _served(name: str, block: PluginBlock, recipe: Recipe) -> ServedTeacher | None:
+def served_teacher(name: str, block: PluginBlock, recipe: Recipe) -> ServedTeacher | None:
     """A teacher of the recipe that is asked over HTTP, else None."""
     context = TeacherContext(name=name, base=recipe.base, runs=Path("runs"))
     teacher = load_plugin("teachers", block.use)(typed_settings("teachers", block), context)

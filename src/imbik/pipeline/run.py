@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from imbik import __version__
 from imbik.ask.engine import AskEngine
-from imbik.core.errors import BooksError, RecipeError, UsageError
+from imbik.core.errors import BooksError, BudgetSpentError, RecipeError, UsageError
 from imbik.core.executor import Executor, LocalExecutor
 from imbik.core.files import write_text
 from imbik.core.lineage import merkle_root
@@ -31,7 +31,7 @@ from imbik.pipeline.stages import STAGES
 from imbik.pipeline.teachers import refuse_all, teacher_recipes
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe, load_recipe, to_yaml
-from imbik.stage import Concludes, Stage, StageContext, StageResult
+from imbik.stage import Concludes, Paying, Stage, StageContext, StageResult
 
 if TYPE_CHECKING:
     from imbik.evaluate.scores import Scores
@@ -212,6 +212,8 @@ def _refuse_pending(stage: str, books: Books, context: StageContext) -> None:
     done = books.rows_in - books.pending
     context.progress.event("stage", name=stage, status="pending", rows_in=books.rows_in, pending=books.pending)
     context.progress.say(f"{stage}: {done:,} of {books.rows_in:,} are done, {books.pending:,} are pending")
+    if isinstance(why, BudgetSpentError) and isinstance(context.asker, Paying):
+        why = context.asker.short_of(books.pending) or why
     raise why
 
 

@@ -1,0 +1,183 @@
+"""The pilot: a few rows are asked first, and from what they cost the whole is estimated before it is bought.
+
+Enters: the tasks, the asker. Leaves: a line for the person, an event, `pilot.json` for later forecasts, and
+BudgetSpentError where even the lower end of the interval is more than what is left. The rows are ordinary ones, drawn
+from all of them, asked under their own keys: their answers are kept and not paid for again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import fmean, stdev
+
+from imbik.core.errors import BudgetSpentError
+from imbik.core.files import digest, read_json, write_json
+from imbik.core.money import rounded_up, usd
+from imbik.core.progress import Progress
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Completion, Outcome, Question, Record, Task
+from imbik.recipe import Recipe
+from imbik.stage import Asker, Paying
+from imbik.tasks.kinds import Kind
+from imbik.tasks.questions import question_of
+
+FILE = "pilot.json"
+_ASKED = {Outcome.ANSWERED, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.MALFORMED, Outcome.FILTERED}
+Tasks = Callable[[], Iterator[Task]]
+
+
+class Pilot(Record, frozen=True, kw_only=True):
+    """What the pilot of one teacher found: rows asked, USD a row (mean and standard deviation), tokens a row, and how
+    many answers were cut off, or were no good one for another reason."""
+
+    rows: int
+    mean: float
+    deviation: float
+    input_tokens: float
+    output_tokens: float
+    truncated: int = 0
+    bad: int = 0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """USD with a 95% interval."""
+
+    value: Decimal
+    low: Decimal
+    high: Decimal
+
+    def __str__(self) -> str:
+        return f"{usd(self.value)} (95%: {usd(self.low)} to {usd(self.high)})"
+
+
+def total_of(pilot: Pilot, least: int, most: int | None = None) -> Interval:
+    """What so many further questions will cost: at least `least` of them, at most `most`.
+
+    Student's t on the cost of a row. The variance is that of a sum of n new rows whose mean is known from m:
+    n² s² (1/m + 1/n), which is the one of sampling without replacement from m + n rows (Cochran 1977, 2.23).
+    """
+    from scipy.special import stdtrit
+
+    t = float(stdtrit(pilot.rows - 1, 0.975)) if pilot.rows > 1 else math.inf
+
+    def around(count: int, sign: int) -> float:
+        spread = t * pilot.deviation * count * math.sqrt(1 / pilot.rows + 1 / count) if count else 0.0
+        return max(0.0, count * pilot.mean + sign * spread)
+
+    top = least if most is None else most
+    return Interval(*(Decimal(repr(value)) for value in (least * pilot.mean, around(least, -1), around(top, 1))))
+
+
+def run_pilot(recipe: Recipe, kind: Kind, asker: Asker, tasks: Tasks, progress: Progress, run: RunFolder) -> None:
+    """Ask the pilot rows of every teacher that is paid for, and say what the rest will cost.
+
+    Raises: BudgetSpentError where the rest will certainly not fit into what is left.
+    """
+    budget = recipe.budget
+    if budget is None or not budget.pilot or not isinstance(asker, Paying):
+        return
+    found: dict[str, Pilot] = {}
+    whole, room = list[Interval](), Decimal(0)
+    for name in recipe.answering_teachers():
+        pairs = [question_of(recipe, kind, name, task, 0) for task in _drawn(recipe, tasks, name, budget.pilot)]
+        most = max((asker.most(name, question) for question in pairs), default=Decimal(0))
+        if not most or asker.missing(name, _questions(recipe, kind, name, tasks)) <= len(pairs):
+            continue
+        completions = list(asker.ask(name, pairs, purpose="pilot", leave_pending=True))
+        made = summary(completions)
+        if made is None:
+            continue
+        allowed = 1 - [completion.outcome for completion in completions].count(Outcome.BLOCKED) / len(completions)
+        least = round(allowed * asker.missing(name, _questions(recipe, kind, name, tasks)))
+        samples = recipe.generate.samples
+        more = round(allowed * (samples.max - samples.min) * sum(1 for _ in _of(recipe, tasks, name)))
+        found[name] = made
+        whole.append(total_of(made, least, least + more))
+        room += 2 * most  # the last question must still fit at its most
+        progress.say(_told(name, made, whole[-1], least, more))
+    if found:
+        write_json(run.path / FILE, found)
+        _compare(recipe, asker, whole, room, progress)
+
+
+def read_pilot(run: RunFolder) -> dict[str, Pilot]:
+    """What an earlier pilot of this run found, by teacher."""
+    path = run.path / FILE
+    return read_json(path, dict[str, Pilot]) if path.exists() else {}
+
+
+def summary(completions: Sequence[Completion]) -> Pilot | None:
+    """Mean and spread of what was asked; None where too little was answered to say anything."""
+    asked = [completion for completion in completions if completion.outcome in _ASKED]
+    if len(asked) < 2:
+        return None
+    costs = [float(completion.cost) for completion in asked]
+    outcomes = [completion.outcome for completion in asked]
+    return Pilot(
+        rows=len(asked),
+        mean=fmean(costs),
+        deviation=stdev(costs),
+        input_tokens=fmean(completion.usage.input_tokens for completion in asked),
+        output_tokens=fmean(completion.usage.output_tokens for completion in asked),
+        truncated=outcomes.count(Outcome.TRUNCATED),
+        bad=sum(outcome not in {Outcome.ANSWERED, Outcome.TRUNCATED} for outcome in outcomes),
+    )
+
+
+def _compare(recipe: Recipe, asker: Paying, whole: Sequence[Interval], room: Decimal, progress: Progress) -> None:
+    """Hold what the rest will cost against what is left; spreads of independent teachers add up as squares do."""
+    budget, left = recipe.budget, asker.left("generation")
+    if budget is None or left is None:
+        return
+    value = sum((item.value for item in whole), Decimal(0))
+    below = Decimal(math.sqrt(sum(float(item.value - item.low) ** 2 for item in whole)))
+    above = Decimal(math.sqrt(sum(float(item.high - item.value) ** 2 for item in whole)))
+    low, high = max(Decimal(0), value - below), value + above
+    progress.event("pilot", value=str(value), low=str(low), high=str(high), left=str(left))
+    if high <= left:
+        return
+    total = budget.total + (high - left + room) / (1 - budget.reserve_for_evaluation)
+    enough = f'--set budget.total="{rounded_up(total)} USD"'
+    if low > left:
+        raise BudgetSpentError(
+            f"the rest will cost {Interval(value, low, high)}, and {usd(left)} are left for it, so it was not begun; "
+            "the pilot's answers are stored",
+            where="budget.total",
+            next=f"type the same command with {enough}, or with fewer rows (--set tasks.rows='[:1000]')",
+        )
+    progress.say(
+        f"! the budget may not be enough: {usd(left)} are left for an expected {Interval(value, low, high)}; {enough} "
+        "would be"
+    )
+
+
+def _told(name: str, pilot: Pilot, whole: Interval, least: int, more: int) -> str:
+    odd = [f"{pilot.truncated} cut off"] * bool(pilot.truncated) + [f"{pilot.bad} no good"] * bool(pilot.bad)
+    also = f" (and up to {more:,} more where answers disagree)" if more else ""
+    return (
+        f"pilot: {pilot.rows} answers of '{name}' cost {usd(Decimal(repr(pilot.mean)))} each"
+        f"{', ' + ', '.join(odd) if odd else ''}; the other {least:,}{also} will cost about {whole}"
+    )
+
+
+def _of(recipe: Recipe, tasks: Tasks, teacher: str) -> Iterator[Task]:
+    """The tasks that are routed to a teacher."""
+    return (task for task in tasks() if recipe.teacher_for(task.sensitivity) == teacher)
+
+
+def _questions(recipe: Recipe, kind: Kind, teacher: str, tasks: Tasks) -> Iterator[Question]:
+    """Everything that is certainly asked of a teacher."""
+    for task in _of(recipe, tasks, teacher):
+        for number in range(recipe.generate.samples.min):
+            yield question_of(recipe, kind, teacher, task, number)
+
+
+def _drawn(recipe: Recipe, tasks: Tasks, teacher: str, count: int) -> list[Task]:
+    """`count` of a teacher's tasks, drawn by a hash of their ids: the first rows of a file are seldom like the others,
+    and every n-th row meets whatever repeats itself in it."""
+    return heapq.nsmallest(count, _of(recipe, tasks, teacher), key=lambda task: digest(f"pilot {task.id}"))

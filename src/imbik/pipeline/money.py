@@ -1,0 +1,98 @@
+"""Money before a run: prices that are known, budgets that can be held, and what the questions will cost.
+
+Enters: a recipe, how many questions and tokens are expected. Leaves: a refusal, warnings, or USD with a range. Where a
+pilot has asked some rows, what they cost is the forecast; else it is the price times expected tokens, and may be half
+or twice as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from imbik.ask.budget import price_unknown, runs_here
+from imbik.core.runfolder import RunFolder
+from imbik.generate.pilot import read_pilot, total_of
+from imbik.pipeline.reach import HERE, served_teacher
+from imbik.privacy.operator import load_operator
+from imbik.recipe import Recipe
+from imbik.teachers.catalogue.prices import FREE, Price
+
+_UNSURE = 2  # a forecast without a pilot is right within this factor
+
+
+@dataclass(frozen=True)
+class Cost:
+    """USD, with a range; `rows` is how many pilot rows stand behind it (0: none)."""
+
+    value: Decimal
+    low: Decimal
+    high: Decimal
+    rows: int = 0
+
+    def part(self, share: Decimal) -> Cost:
+        """The cost of a share of the questions."""
+        return Cost(self.value * share, self.low * share, self.high * share, self.rows)
+
+
+def price(recipe: Recipe, name: str) -> Price | None:
+    """What a teacher costs: its price, nothing for one that is here or is the operator's own server, else unknown."""
+    block = recipe.teachers[name]
+    teacher = None if block.use in HERE else served_teacher(name, block, recipe)
+    if teacher is None:
+        return FREE
+    if teacher.price is None and runs_here(load_operator(recipe.base), teacher):
+        return FREE
+    return teacher.price
+
+
+def refuse_unpriced(recipe: Recipe) -> None:
+    """A budget is held only where every price is known.
+
+    Raises: RecipeError naming the teacher and what to write.
+    """
+    if recipe.budget is None:
+        return
+    for name in recipe.teachers:
+        if price(recipe, name) is None:
+            raise price_unknown(name)
+
+
+def warnings(recipe: Recipe) -> Iterator[str]:
+    """A budget that nothing can spend is said."""
+    if recipe.budget is None:
+        return
+    prices = [price(recipe, name) for name in recipe.teachers]
+    if not any(found and (found.input or found.output) for found in prices):
+        yield "budget: no teacher of this recipe costs anything, so there is nothing to hold"
+
+
+def cost(recipe: Recipe, calls: int, inputs: float, outputs: float, run: Path | None) -> Cost | None:
+    """What so many questions will cost together; None where a price is not known, 0 where nobody is paid.
+
+    `inputs` and `outputs` are tokens of all of them.
+    """
+    names = recipe.answering_teachers()
+    pilots = read_pilot(RunFolder(run)) if run is not None else {}
+    parts = []
+    for name in names:
+        found, share = price(recipe, name), calls / len(names)
+        if found is None:
+            return None
+        pilot = pilots.get(name)
+        if pilot is not None and (found.input or found.output):
+            whole = total_of(pilot, round(share))
+            parts.append(Cost(whole.value, whole.low, whole.high, pilot.rows))
+        else:
+            spent = (Decimal(round(inputs)) * found.input + Decimal(round(outputs)) * found.output) / 1_000_000
+            spent /= len(names)
+            parts.append(Cost(spent, spent / _UNSURE, spent * _UNSURE))
+    rows = min((part.rows for part in parts if part.value), default=0)
+    value, low, high = (sum((part[place] for part in map(_figures, parts)), Decimal(0)) for place in range(3))
+    return Cost(value, low, high, rows)
+
+
+def _figures(part: Cost) -> tuple[Decimal, Decimal, Decimal]:
+    return part.value, part.low, part.high
