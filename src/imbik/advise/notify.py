@@ -16,12 +16,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from imbik.advise.runs import find_run
 from imbik.ask import ledger
 from imbik.core.errors import ExitCode, ImbikError, UsageError
 from imbik.core.money import totals
-from imbik.core.runfolder import RunFolder, runs_folder
-from imbik.recipe import load_recipe
+from imbik.core.runfolder import RunFolder
+from imbik.pipeline.run import located
 
 _SECONDS = 60.0
 
@@ -61,8 +60,6 @@ def notify(command: Sequence[str], run: RunFolder | None, code: int) -> str:
 def run_of(recipe: Path, runs: Path | None, overrides: Sequence[str]) -> RunFolder | None:
     """The run folder that a recipe works in, None where the recipe cannot be read."""
     try:
-        if (recipe / ".imbik").exists():
-            return find_run(str(recipe), runs)
-        return RunFolder(runs_folder(runs) / load_recipe(recipe, overrides).name)
+        return located(recipe, runs, overrides)[1]
     except ImbikError:
         return None

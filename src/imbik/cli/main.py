@@ -22,7 +22,7 @@ from imbik.core.errors import ExitCode, ImbikError, MissingExtraError
 from imbik.core.secrets import masked
 
 VERBS = {
-    "Start": ("demo", "init", "run"),
+    "Start": ("demo", "init", "audition", "run"),
     "Use a run": ("chat", "predict", "review", "push"),
     "Look at a run": ("show", "diagnose", "ls", "gc"),
     "Look things up": ("explain", "plugins", "models", "schema", "doctor"),

@@ -65,6 +65,11 @@ def run(
     return work.foretell() if dry_run else work.do(reporter, executor or LocalExecutor(), with_reviews)
 
 
+def located(recipe: Recipe | str | Path, runs: Path | None, overrides: Sequence[str]) -> tuple[Recipe, RunFolder]:
+    """The recipe as `run` would run it, and the folder of its run."""
+    return _locate(recipe, runs, overrides)[:2]
+
+
 def _locate(recipe: Recipe | str | Path, runs: Path | None, overrides: Sequence[str]) -> tuple[Recipe, RunFolder, Path]:
     """The recipe, its run folder and its file; a run folder's own recipe runs in place."""
     if isinstance(recipe, Recipe):

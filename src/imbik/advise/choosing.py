@@ -1,0 +1,93 @@
+"""Choosing among candidates: the rule of an audition.
+
+Enters: what each candidate scored on the same rows, what it costs, how long it takes. Leaves: the one to take and why,
+in words; and who cannot be told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from imbik.core.money import usd
+from imbik.core.types import Outcome, Score
+from imbik.evaluate.bootstrap import Bootstrap
+from imbik.evaluate.scores import Latency
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One teacher: score with its 95% interval (None: it answered nothing), USD a thousand answers (None: the price is
+    not known), latency, outcomes counted, what kept rows from it, and how far it is behind the best one, paired."""
+
+    name: str
+    score: Score | None = None
+    cost_per_1000: Decimal | None = None
+    latency_ms: Latency | None = None
+    outcomes: dict[str, int] = {}
+    note: str = ""
+    behind: Score | None = None
+
+
+class Choice(NamedTuple):
+    """Candidates in their order, the one to take, and why."""
+
+    candidates: list[Candidate]
+    name: str
+    why: str
+
+
+def recommend(
+    candidates: Sequence[Candidate], scores: Mapping[str, NDArray[np.float64]], metric: str, rows: int
+) -> Choice:
+    """The rule: of all candidates that the rows cannot tell from the best one (the 95% interval of the paired
+    difference holds 0), the cheapest; at an equal price, or where no price is known, the better one. A candidate whose
+    price is not known is taken only where none of the others' is."""
+    whole = [item for item in candidates if item.score and Outcome.PENDING.value not in item.outcomes]
+    answered = sorted(whole or [item for item in candidates if item.score], key=_value, reverse=True)
+    silent = [item for item in candidates if item not in answered]
+    if not answered:
+        return Choice(list(candidates), "", "no candidate answered any row")
+    best = answered[0]
+    ranked = [best]
+    for item in answered[1:]:
+        behind = Bootstrap().difference(scores[best.name], scores[item.name])
+        ranked.append(msgspec.structs.replace(item, behind=behind))
+    alike = [item for item in ranked if item.behind is None or item.behind.low <= 0]
+    chosen = min(alike, key=_cheapest)
+    return Choice([*ranked, *silent], chosen.name, _why(best, chosen, alike, len(ranked), metric, rows))
+
+
+def _why(best: Candidate, chosen: Candidate, alike: Sequence[Candidate], count: int, metric: str, rows: int) -> str:
+    others = [item.name for item in alike if item is not chosen]
+    if not others:
+        against = "every other candidate" if count > 2 else "the other one"
+        return f"its {metric.replace('_', ' ')} is higher than that of {against}, and {rows} rows show it"
+    told = (
+        f"{rows} rows cannot tell {', '.join([chosen.name, *others[:-1]])} and {others[-1]} apart"
+        if len(others) > 1
+        else f"{rows} rows cannot tell {chosen.name} and {others[0]} apart"
+    )
+    known = [item for item in alike if item.cost_per_1000 is not None]
+    if chosen.cost_per_1000 is not None and len(known) > 1 and len({item.cost_per_1000 for item in known}) > 1:
+        return f"{told}; it is the cheapest of them ({usd(chosen.cost_per_1000)} a thousand answers)"
+    if chosen.cost_per_1000 is not None and len(known) == 1:
+        return f"{told}; it is the only one of them whose price is known"
+    higher = "it has the higher figure" if chosen.name == best.name else "it comes first"
+    return f"{told}, and they cost the same as far as is known; {higher}: more rows (--rows) would say more"
+
+
+def _value(item: Candidate) -> float:
+    return item.score.value if item.score else -1.0
+
+
+def _cheapest(item: Candidate) -> tuple[bool, Decimal, float]:
+    """Known prices first, cheap before dear, good before bad."""
+    known = item.cost_per_1000
+    return known is None, known or Decimal(0), -_value(item)
