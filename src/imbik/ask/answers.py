@@ -13,7 +13,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from enum import Enum
 from pathlib import Path
@@ -106,11 +106,10 @@ class AnswerStore:
         """
         return lambda connection: _insert(connection, key, teacher, answer, sensitivity, readable, bad)
 
-    def stored(self, keys: Sequence[bytes]) -> Work[int]:
-        """Work: how many of these different keys have an answer."""
-        return lambda connection: sum(
-            connection.execute("SELECT 1 FROM answers WHERE key = ?", (key,)).fetchone() is not None for key in keys
-        )
+    def stored(self, keys: Collection[bytes]) -> Work[set[bytes]]:
+        """Work: those of the keys that have an answer."""
+        query = "SELECT 1 FROM answers WHERE key = ?"
+        return lambda connection: {key for key in keys if connection.execute(query, (key,)).fetchone() is not None}
 
     def raise_sensitivity(self, key: bytes, sensitivity: Sensitivity) -> Work[None]:
         """Work: the answer was also given to a more sensitive row."""

@@ -8,7 +8,7 @@ changed pays for none of it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -158,9 +158,17 @@ class AskEngine:
         return found.sensitivity if isinstance(found, LocalTeacher) else Sensitivity.PUBLIC
 
     def most(self, teacher: str, question: Question) -> Decimal:
-        """The most that one request for this question can cost, in USD; 0 where nobody is paid."""
+        """The most that asking this once can cost, in USD; 0 where nobody is paid."""
+        asked = [self._teacher(name) for name in self._whom(teacher, question)]
+        return sum(
+            (found.cost_at_most(question) or Decimal(0) for found in asked if isinstance(found, ServedTeacher)),
+            Decimal(0),
+        )
+
+    def _whom(self, teacher: str, question: Question) -> Sequence[str]:
+        """The teacher itself, or those of its members that are asked."""
         found = self._teacher(teacher)
-        return found.cost_at_most(question) or Decimal(0) if isinstance(found, ServedTeacher) else Decimal(0)
+        return found.whom(question) if isinstance(found, CompositeTeacher) else (teacher,)
 
     def short_of(self, questions: int) -> BudgetSpentError | None:
         """The error for a spent budget with so many questions to come; None where no budget is spent."""
@@ -169,17 +177,26 @@ class AskEngine:
     def unpriced(self, teacher: str) -> bool:
         """Whether it is served, at an unknown price, and not by the operator's own server."""
         found = self._teacher(teacher)
+        if isinstance(found, CompositeTeacher):
+            return any(map(self.unpriced, found.members))
         return isinstance(found, ServedTeacher) and found.price is None and not runs_here(self._operator, found)
 
     def missing(self, teacher: str, questions: Iterable[Question]) -> int:
-        """How many different questions of these have no stored answer."""
-        identity, store, count = self._teacher(teacher).identity, self._answers(), 0
-        seen: set[bytes] = set()
+        """How many different questions of these have an answer to come. Questions that are put in other words where
+        they leave (`privacy.clean`) are not found in the store by their own words, and count as missing."""
+        store, count = self._answers(), 0
+        seen: set[tuple[bytes, ...]] = set()
         for block in blocks_of(questions, _LOOK_UP):
-            keys = {key for question in block if (key := key_or_none(identity, question)) is not None} - seen
-            seen |= keys
-            count += len(keys) - store.submit(store.stored(list(keys))).result()
+            asked = {self._keys(teacher, question) for question in block} - seen
+            seen |= asked
+            stored = store.submit(store.stored({key for keys in asked for key in keys})).result()
+            count += sum(not stored.issuperset(keys) for keys in asked)
         return count
+
+    def _keys(self, teacher: str, question: Question) -> tuple[bytes, ...]:
+        """The keys of all that is asked for one question; none for what is no text."""
+        found = [key_or_none(self.identity(name), question) for name in self._whom(teacher, question)]
+        return tuple(key for key in found if key is not None)
 
     def left(self, purpose: str) -> Decimal | None:
         """USD that may still be spent for a purpose; None where the recipe has no budget."""

@@ -55,7 +55,7 @@ def refuse_unpriced(recipe: Recipe) -> None:
     """
     if recipe.budget is None:
         return
-    for name in recipe.teachers:
+    for name in _single(recipe):
         if price(recipe, name) is None:
             raise price_unknown(name)
 
@@ -64,7 +64,7 @@ def warnings(recipe: Recipe) -> Iterator[str]:
     """A budget that nothing can spend is said."""
     if recipe.budget is None:
         return
-    prices = [price(recipe, name) for name in recipe.teachers]
+    prices = [price(recipe, name) for name in _single(recipe)]
     if not any(found and (found.input or found.output) for found in prices):
         yield "budget: no teacher of this recipe costs anything, so there is nothing to hold"
 
@@ -78,20 +78,37 @@ def cost(recipe: Recipe, calls: int, inputs: float, outputs: float, run: Path | 
     pilots = read_pilot(RunFolder(run)) if run is not None else {}
     parts = []
     for name in names:
-        found, share = price(recipe, name), calls / len(names)
-        if found is None:
+        rates = _rates(recipe, name)
+        if rates is None:
             return None
         pilot = pilots.get(name)
-        if pilot is not None and (found.input or found.output):
-            whole = total_of(pilot, round(share))
+        if pilot is not None and any(rates):
+            whole = total_of(pilot, round(calls / len(names)))
             parts.append(Cost(whole.value, whole.low, whole.high, pilot.rows))
         else:
-            spent = (Decimal(round(inputs)) * found.input + Decimal(round(outputs)) * found.output) / 1_000_000
+            spent = (Decimal(round(inputs)) * rates[0] + Decimal(round(outputs)) * rates[1]) / 1_000_000
             spent /= len(names)
             parts.append(Cost(spent, spent / _UNSURE, spent * _UNSURE))
     rows = min((part.rows for part in parts if part.value), default=0)
     value, low, high = (sum((part[place] for part in map(_figures, parts)), Decimal(0)) for place in range(3))
     return Cost(value, low, high, rows)
+
+
+def _rates(recipe: Recipe, name: str) -> tuple[Decimal, Decimal] | None:
+    """USD per million tokens read and written by a teacher: of several that vote their sum, of others their mean."""
+    members = recipe.members(name)
+    prices = [found for member in members if (found := price(recipe, member)) is not None]
+    if len(prices) < len(members):
+        return None
+    votes = recipe.teachers[name].raw.get("by", "vote") == "vote"
+    among = 1 if votes else len(members)
+    read, wrote = (sum(rates, Decimal(0)) / among for rates in zip(*((p.input, p.output) for p in prices), strict=True))
+    return read, wrote
+
+
+def _single(recipe: Recipe) -> list[str]:
+    """Teachers that are not made of others."""
+    return [name for name in recipe.teachers if recipe.members(name) == [name]]
 
 
 def _figures(part: Cost) -> tuple[Decimal, Decimal, Decimal]:
