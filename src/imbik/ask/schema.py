@@ -14,7 +14,7 @@ from imbik.ask.ledger import TABLES as LEDGER
 from imbik.core.errors import DiskFullError, ImbikError, LockedError, RunFolderError
 from imbik.core.files import disk_errors
 
-VERSION = 2
+VERSION = 3
 _APPLICATION = 0x696D6269  # "imbi", in the header of the file
 _BUSY_SECONDS = 60.0
 _TABLES = (
