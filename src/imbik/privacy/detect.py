@@ -107,6 +107,11 @@ def chosen_detectors(operator: Operator) -> list[str]:
     return [name for name in dict.fromkeys([*default, *wanted.add]) if name not in wanted.leave_out]
 
 
+def detector_versions(operator: Operator) -> dict[str, int]:
+    """Name and version of the detectors that look at rows, without building them: for a stage's hash."""
+    return {name: load_plugin(GROUP, name).version for name in sorted(chosen_detectors(operator))}
+
+
 def _apart(found: list[tuple[int, int, str, int, int]]) -> list[tuple[str, int, int]]:
     """Without overlaps, by offset: longer spans first, then the detector that comes first."""
     kept: list[tuple[int, int, str]] = []

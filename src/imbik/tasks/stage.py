@@ -1,8 +1,8 @@
 """The first stage: sources in, `1_tasks/` out.
 
 Enters: the recipe's `tasks:` and the files it names. Leaves: tasks in source order, the set of each, quarantined
-rows, the labels found, how alike the sets are. Its hash holds the digests of the files, so a changed file runs it
-again.
+rows, the labels found, how alike the sets are. Rows that hold personal data count as confidential. Its hash holds the
+digests of the files, so a changed file runs it again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from imbik.core.types import Books, LabelReference, Task
 from imbik.privacy.audit import row_names
 from imbik.privacy.declassify import FILE_NAME as DECLASSIFIED
 from imbik.privacy.declassify import agreed_in, lowered
+from imbik.privacy.detect import Detection, detector_versions
 from imbik.privacy.operator import load_operator
 from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
+from imbik.tasks.identifiers import raised
 from imbik.tasks.kinds import Kind
 from imbik.tasks.likeness import likeness, warnings
 from imbik.tasks.load import Loaded, load_tasks, open_source, source_blocks, source_files
@@ -49,7 +51,8 @@ class TasksStage:
         return ()
 
     def settings(self, recipe: Recipe, asker: Asker) -> object:  # noqa: ARG002
-        """The tasks section as written, versions of source and kind, recorded teachers, digests of all files.
+        """The tasks section as written, versions of source, kind and detectors, recorded teachers, digests of
+        all files.
 
         Raises: InputError where a file is missing.
         """
@@ -64,6 +67,7 @@ class TasksStage:
             "recorded": recorded,
             "files": [file_digest(path) for path in source_files(recipe)],
             **({"declassifiers": people} if people else {}),
+            "detectors": detector_versions(load_operator(recipe.base)),
         }
 
     def outside(self, run: RunFolder) -> Mapping[str, str]:
@@ -81,9 +85,11 @@ class TasksStage:
         progress.begin("tasks")
         erased = Suppression.load(context.run.path.parent)
         loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows), erased)
+        source = str(recipe.tasks.source.raw.get("path", recipe.tasks.source.use))
+        loaded.tasks, found = raised(loaded.tasks, Detection(load_operator(recipe.base)), source)
         loaded.notes += _lower(loaded, context)
         division = divide(loaded.tasks, recipe.tasks.split, earlier_assignments(context.run, self.folder))
-        notes = [*loaded.notes, *division.notes, *self._write(context, loaded, division.assignments)]
+        notes = [*loaded.notes, *found, *division.notes, *self._write(context, loaded, division.assignments)]
         progress.end("tasks")
         return StageResult(
             books=_books(loaded),
