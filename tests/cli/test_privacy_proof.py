@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,37 @@ def test_prove_fails_on_a_changed_byte(imbik: Imbik, run: RunFolder) -> None:
     ended = imbik("privacy", "prove", "destek")
     assert (ended.code, ended.out) == (1, "")
     assert "has no end" in ended.err
+
+
+def test_certificate_in_two_forms_and_the_verifier_beside_it(imbik: Imbik, run: RunFolder, tmp_path: Path) -> None:
+    public = imbik("privacy", "key", "new", "k.pem").out.strip()
+    (tmp_path / "op.yaml").write_text(f"controller: Örnek A.Ş.\nanchors: ['{public}']\n")
+    own = ("--operator", "op.yaml")
+    assert imbik("privacy", "anchor", "destek", "--key", "k.pem", *own).code == 0
+    made = imbik("privacy", "certificate", "destek", "-o", "belge.pdf", "--verifier", "verify.py", *own)
+    assert made.code == 0, made.err
+    assert (tmp_path / "belge.pdf").read_bytes().startswith(b"%PDF")
+    made = imbik("privacy", "certificate", "destek", "--language", "en", *own)
+    assert made.code == 0, made.err
+    page = (tmp_path / "destek.html").read_text(encoding="utf-8")
+    assert "Certificate of Data Transfers" in page
+    assert "Örnek A.Ş." in page
+    files = (run.path / "audit.jsonl", run.path / "anchors.jsonl")
+    alone = subprocess.run([sys.executable, "-I", "verify.py", *files, public], capture_output=True, cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    assert imbik("privacy", "certificate", "destek", "-o", "belge.docx", *own).code == 2
+    assert imbik("privacy", "certificate", "destek", "--language", "de", *own).code == 2
+    run.path.joinpath("audit.jsonl").write_bytes(b"{}\n")
+    broken = imbik("privacy", "certificate", "destek", "-o", "nie.html", *own)
+    assert broken.code == 1
+    assert not (tmp_path / "nie.html").exists()
+
+
+def test_breach(imbik: Imbik, run: RunFolder, tmp_path: Path) -> None:
+    listed = imbik("privacy", "breach", "destek", "--since", "2020-01-01", "--csv", "ihlal.csv")
+    assert listed.code == 0, listed.err
+    assert "3 rows left for 1 endpoint between" in listed.out
+    assert "https://api.example.com:443" in listed.out
+    assert "ihlal.csv: 3 lines" in listed.out
+    assert imbik("privacy", "breach", "destek", "--since", "dün").code == 2
+    assert "no row left" in imbik("privacy", "breach", "destek", "--since", "2020-01-01", "--endpoint", "yok").out

@@ -106,6 +106,54 @@ def anchor(
     print(f"{found.name} is anchored until line {made.lines:,} of its audit chain, by key {made.fingerprint}")
 
 
+@app.command()
+def certificate(
+    run: RunName,
+    language: Annotated[str, typer.Option("--language", metavar="tr|en", help="Turkish or English.")] = "tr",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .pdf or .html file (default: RUN.html).")
+    ] = None,
+    verifier: Annotated[
+        Path | None, typer.Option("--verifier", metavar="FILE", help="Also write the verifier that needs no imbik.")
+    ] = None,
+    runs: Runs = None,
+    operator: OperatorFile = None,
+) -> None:
+    """Write the page that a data-protection officer files: what a run sent, checked and signed."""
+    from imbik.advise.certifying import write_certificate, write_verifier
+    from imbik.advise.prove import operator_for
+    from imbik.advise.runs import find_run
+
+    found = find_run(run, runs)
+    print(write_certificate(found, operator_for(operator), language, output))
+    if verifier is not None:
+        write_verifier(verifier)
+        print(f"{verifier}: run it with python, {found.path}/audit.jsonl, anchors.jsonl and the public key")
+
+
+@app.command()
+def breach(
+    run: RunName,
+    since: Annotated[str, typer.Option("--since", metavar="WHEN", help="2026-11-24, or 2026-11-24T14:00+03:00.")],
+    until: Annotated[str, typer.Option("--until", metavar="WHEN", help="The end (default: now).")] = "",
+    endpoint: Annotated[str, typer.Option("--endpoint", metavar="TEXT", help="Only endpoints that hold this.")] = "",
+    output: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Every row, endpoint and time.")] = None,
+    runs: Runs = None,
+) -> None:
+    """List rows, endpoints and times for the notice within 72 hours (KVKK art. 12/5)."""
+    from imbik.advise import breach as work
+    from imbik.advise.runs import find_run
+    from imbik.cli.console import table
+
+    listed = work.breach(find_run(run, runs), work.span(since, until), endpoint)
+    for line in work.summary(listed):
+        print(line)
+    if listed.totals:
+        table(work.HEAD, work.table_rows(listed))
+    if output is not None:
+        print(f"{output}: {work.write_csv(listed, output):,} lines")
+
+
 def _read(file: Path | None) -> bytes:
     """A file the user named."""
     from imbik.core.errors import InputError

@@ -56,6 +56,13 @@ class Way(NamedTuple):
         return self.verdict == "allowed" and not (self.here or self.local)
 
     @property
+    def outcome(self) -> str:
+        """What became of the rows in a word: `left`, `local`, `here`, `blocked` or `stored`."""
+        if self.verdict != "allowed":
+            return self.verdict
+        return "left" if self.left else "here" if self.here else "local"
+
+    @property
     def stayed(self) -> bool:
         """Whether rows that went so were answered without leaving them."""
         return self.verdict == "allowed" and not self.left

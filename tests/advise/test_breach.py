@@ -1,0 +1,131 @@
+"""The list for the 72-hour notice: rows, endpoints and times, named where the run can still name them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from audit_chains import EXTERNAL, decision, write_chain
+from imbik.advise.breach import COLUMNS, breach, span, summary, table_rows, write_csv
+from imbik.core.errors import RunFolderError, UsageError
+from imbik.core.files import write_lines
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Message, Source, Task
+from imbik.privacy.chain import read_audit
+
+OTHER = "https://llm.yerli.com.tr:443"
+EVER = "2020-01-01T00:00+03:00"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A run with three tasks, two of which left."""
+    folder = RunFolder(tmp_path / "destek")
+    folder.create()
+    tasks = [
+        Task(
+            id=name,
+            kind="qa",
+            messages=(Message(role="user", content=f"gizli içerik {name}"),),
+            source=Source(file="şikâyetler.csv", line=number),
+        )
+        for number, name in enumerate(("a", "b", "=c"), start=2)
+    ]
+    (folder.path / "1_tasks").mkdir()
+    write_lines(folder.path / "1_tasks" / "part-00000.jsonl", tasks)
+    write_chain(
+        folder.path,
+        decision(rows=("a", "=c")),
+        decision(rows=("a",), purpose="evaluation"),
+        decision(place=OTHER, rows=("=c",), level="confidential", cleaned="redacted", reason="contract: x"),
+        decision("blocked", rows=("b",), level="special"),
+        decision("stored", rows=("b",)),
+        decision(place="http://10.0.0.1:8000", rows=("b",), reason="local: oda"),
+        decision(place="in_process", rows=("b",)),
+    )
+    return folder
+
+
+def cells(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_only_what_left_is_listed_and_named(run: RunFolder, tmp_path: Path) -> None:
+    found = breach(run, span(EVER))
+    assert [(row[0], row[3]) for row in table_rows(found)] == [(EXTERNAL, "2"), (OTHER, "1")]
+    assert write_csv(found, tmp_path / "ihlal.csv") == 4
+    lines = cells(tmp_path / "ihlal.csv")
+    assert tuple(lines[0]) == COLUMNS
+    assert [(line["row"], line["file"], line["line"]) for line in lines] == [
+        ("a", "şikâyetler.csv", "2"),
+        ("'=c", "şikâyetler.csv", "4"),
+        ("a", "şikâyetler.csv", "2"),
+        ("'=c", "şikâyetler.csv", "4"),
+    ]
+    assert lines[3]["cleaned"] == "redacted"
+    assert lines[2]["purpose"] == "evaluation"
+    assert lines[0]["time"].endswith("+00:00")
+    assert (tmp_path / "ihlal.csv").stat().st_mode & 0o777 == 0o600
+    assert "gizli içerik" not in (tmp_path / "ihlal.csv").read_text(encoding="utf-8")
+
+
+def test_the_summary(run: RunFolder) -> None:
+    said = list(summary(breach(run, span(EVER))))
+    assert said[0].startswith("destek: 2 rows left for 2 endpoints between 2020-01-01T00:00:00+03:00 and ")
+    assert "unbroken" in said[0]
+    assert said[-1].startswith("not in any log")
+
+
+def test_an_endpoint_and_a_span(run: RunFolder) -> None:
+    assert {sent.endpoint for sent in breach(run, span(EVER), "yerli").sent} == {OTHER}
+    times = [line.time for line in read_audit(run.path / "audit.jsonl")]
+    assert len(breach(run, span(times[0], times[-1])).sent) == 4
+    earlier = breach(run, span(EVER, "2021-01-01"))
+    assert earlier.sent == []
+    assert "no row left" in next(iter(summary(earlier)))
+
+
+def test_a_zone_is_respected(run: RunFolder) -> None:
+    assert span("2026-11-24T14:00+03:00").since == span("2026-11-24T11:00+00:00").since
+    assert span("2026-11-24").since.tzinfo is not None
+
+
+@pytest.mark.parametrize("text", ["dün", "24.11.2026", ""])
+def test_a_time_that_is_none(text: str) -> None:
+    with pytest.raises(UsageError, match="is no time"):
+        span(text)
+
+
+def test_an_end_before_the_beginning() -> None:
+    with pytest.raises(UsageError, match="is before --since"):
+        span("2026-11-25", "2026-11-24")
+
+
+def test_without_key_or_tasks_rows_keep_their_keyed_ids(run: RunFolder, tmp_path: Path) -> None:
+    (run.path / "1_tasks").rename(tmp_path / "away")
+    found = breach(run, span(EVER))
+    assert any("2 of 2 belong to no task" in line for line in summary(found))
+    write_csv(found, tmp_path / "x.csv")
+    assert all(line["row"] == "" and len(line["keyed_id"]) == 32 for line in cells(tmp_path / "x.csv"))
+    (tmp_path / "away").rename(run.path / "1_tasks")
+    (run.path / ".audit.key").unlink()
+    assert any("key of this run's audit chain is not there" in line for line in summary(breach(run, span(EVER))))
+
+
+def test_tasks_that_were_replaced_name_rows_too(run: RunFolder) -> None:
+    run.retire("1_tasks")
+    assert {named.task for named in breach(run, span(EVER)).names.values()} == {"a", "=c"}
+
+
+def test_a_changed_or_missing_chain_lists_nothing(run: RunFolder) -> None:
+    path = run.path / "audit.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"redacted", b"whatever"))
+    with pytest.raises(RunFolderError, match="was changed"):
+        breach(run, span(EVER))
+    path.unlink()
+    with pytest.raises(RunFolderError, match="no audit chain"):
+        breach(run, span(EVER))
