@@ -261,3 +261,27 @@ def _agreed() -> bool:
         return input("erase all of this? It cannot be undone. [y/N] ").strip().lower() in {"y", "yes", "e", "evet"}
     except EOFError:
         return False
+
+
+@app.command()
+def scan(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file or folder of rows, a hub id, or plain text.")],
+    show: Annotated[bool, typer.Option("--show", help="Print identifiers as they are instead of masked.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say which personal data the detectors find in a file, and where; exit code 6 when there is any."""
+    import json
+    from dataclasses import asdict
+
+    from imbik.advise.scan import scan as look
+    from imbik.core.errors import ExitCode
+
+    found = look(file, show=show)
+    if as_json:
+        print(json.dumps({**asdict(found), "counts": found.counts}, ensure_ascii=False))
+    else:
+        for item in found.found:
+            print(item)
+        print(found.summary())
+    if found.found:
+        raise typer.Exit(ExitCode.BLOCKED)
