@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from audit_chains import decision
 from imbik.advise.prove import prove
 from imbik.core.errors import RunFolderError
 from imbik.core.runfolder import RunFolder
 from imbik.privacy.audit import Audit, Entry
+from imbik.privacy.operator import Operator, read_operator
 
 
 def entry(verdict: str, place: str, rows: tuple[str, ...], level: str = "public", reason: str = "public") -> Entry:
@@ -117,3 +119,54 @@ def test_stored_answers_are_counted_apart_unless_the_row_left_as_well(run: RunFo
     found = prove(run)
     assert "1 public row was allowed to https://api.x:443" in found
     assert "2 rows were answered from the store of earlier runs" in found
+
+
+def operator_with(tmp_path: Path, text: str) -> Operator:
+    """An operator's file as it is read."""
+    file = tmp_path / "operator.yaml"
+    file.write_text(text, encoding="utf-8")
+    return read_operator(file)
+
+
+CONTRACT = "external:\n  - {host: api.x, contract: 'Standart sözleşme (2026)', country: IE, region: eu-west-1}\n"
+
+
+def test_contract_and_country_stand_beside_what_left(run: RunFolder, tmp_path: Path) -> None:
+    operator = operator_with(tmp_path, CONTRACT)
+    reason = "contract: Standart sözleşme"
+    write(run, decision(place="https://api.x:443", rows=("a",), reason=reason, operator=operator.hash))
+    expected = "1 public row was allowed to https://api.x:443 (contract: Standart sözleşme (2026); IE, eu-west-1)"
+    assert expected in prove(run, operator)
+    changed = operator_with(tmp_path, CONTRACT.replace("IE", "US"))
+    said = prove(run, changed)  # this file did not decide, so what it says of the country is not said
+    assert "(contract: Standart sözleşme) (audit chain" in said
+    assert "US" not in said
+
+
+def test_cleaned_and_declassified_rows_are_counted_apart(run: RunFolder) -> None:
+    write(
+        run,
+        decision(rows=("a", "b"), level="internal"),
+        decision(rows=("a", "c"), level="internal", cleaned="pseudonymised"),
+        decision(rows=("d",), level="confidential", cleaned="redacted"),
+        decision(rows=("e",), declassified=True),
+    )
+    found = prove(run)
+    for words in (
+        "2 internal rows were allowed to https://api.example.com:443",
+        "2 pseudonymised internal rows were allowed to https://api.example.com:443",
+        "1 redacted confidential row was allowed to https://api.example.com:443",
+        "1 row was declassified by two people",
+    ):
+        assert words in found
+
+
+def test_lines_that_decide_nothing_move_no_row(run: RunFolder) -> None:
+    """Accepted terms, the detectors' names and people's words stand in the chain too."""
+    write(run, Entry("accepted", "", "big", "", "", "terms", ("a",), "", event="terms"))
+    assert prove(run) == "Nothing left this machine (audit chain of 1 line, unbroken)."
+
+
+def test_rows_asked_again_are_counted_once(run: RunFolder) -> None:
+    write(run, *(decision(rows=tuple(f"r{n}" for n in range(start, start + 100))) for start in range(0, 1_000, 50)))
+    assert "1,050 public rows were allowed" in prove(run)

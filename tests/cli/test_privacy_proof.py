@@ -102,3 +102,13 @@ def test_breach(imbik: Imbik, run: RunFolder, tmp_path: Path) -> None:
     assert "ihlal.csv: 3 lines" in listed.out
     assert imbik("privacy", "breach", "destek", "--since", "dün").code == 2
     assert "no row left" in imbik("privacy", "breach", "destek", "--since", "2020-01-01", "--endpoint", "yok").out
+
+
+def test_without_the_extra_a_pdf_says_what_to_install_and_html_works(
+    imbik: Imbik, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    refused = imbik("privacy", "certificate", "destek", "-o", "belge.pdf")
+    assert refused.code == 2
+    assert "pip install 'imbik[pdf]'" in refused.err
+    assert imbik("privacy", "certificate", "destek", "-o", "belge.html").code == 0

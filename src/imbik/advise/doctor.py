@@ -17,13 +17,14 @@ from typing import Literal, cast
 
 from imbik.core.plugins import GROUPS, available
 
-EXTRAS = ("train", "data", "export", "studio", "ray")
+EXTRAS = ("train", "data", "export", "studio", "ray", "pdf")
 USES = {
     "train": "training, models in this process, evaluation",
     "data": "Parquet files and data sets of the hub",
     "export": "formats beyond safetensors",
     "studio": "pages in the browser",
     "ray": "several machines",
+    "pdf": "certificates as PDF",
 }
 MODULES = {"sklearn": "scikit-learn"}  # modules that are not called as their package is
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
