@@ -61,8 +61,10 @@ def test_debug_shows_the_traceback(imbik: Imbik, monkeypatch: pytest.MonkeyPatch
 def test_a_mistake_of_ours_leaves_its_traceback_in_a_private_file(
     imbik: Imbik, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    words = "secret row 1/0 of gsk_9a8b7c6d5e4f3a2b1c0d"
+
     def fails(key: str) -> str:
-        raise ZeroDivisionError("secret row 1/0 of gsk_9a8b7c6d5e4f3a2b1c0d")
+        raise ZeroDivisionError(words)
 
     (tmp_path / "runs").mkdir()
     monkeypatch.setattr("imbik.advise.explain.explain", fails)
@@ -74,7 +76,9 @@ def test_a_mistake_of_ours_leaves_its_traceback_in_a_private_file(
     assert "Traceback" in log.read_text()
     assert oct(log.stat().st_mode & 0o777) == "0o600"
     assert log.name in ended.err
+    assert "test_endings.py" in log.read_text()
     assert "9a8b" not in log.read_text() + ended.err
+    assert "secret row" not in log.read_text() + ended.err
 
 
 def test_a_library_that_is_not_installed_names_the_extra(imbik: Imbik, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,12 +206,14 @@ def test_a_crash_rejects_the_row_and_loses_nothing(
     result = refine(run, refine=["crashing", "shape"])
     (bad,) = rejected_in(run)
     assert bad.task.id == "b"
-    assert bad.verdicts[-1] == Verdict(
-        by="crashing", keep=False, reason="check crashing crashed: ZeroDivisionError: division by zero"
-    )
+    said = bad.verdicts[-1]
+    assert (said.by, said.keep) == ("crashing", False)
+    assert said.reason.startswith(
+        "check crashing crashed: ZeroDivisionError at test_stage.py:"
+    )  # where, never the words
     assert result.books.balanced
     assert result.books.rows_out == 2
-    assert any("division by zero" in warning for warning in result.warnings)
+    assert any("ZeroDivisionError at" in warning for warning in result.warnings)
 
 
 @pytest.mark.parametrize("scope", ["row", "group", "all"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -23,6 +24,7 @@ from imbik.ask.retry import RetryPolicy, Trouble, is_throttled, refused, trouble
 from imbik.ask.shape import shaped
 from imbik.core.errors import ImbikError
 from imbik.core.types import Completion, Outcome, Question
+from imbik.privacy.quiet import without_words_of
 from imbik.privacy.transport import (
     BlockedAtDoorError,
     Reply,
@@ -174,6 +176,7 @@ class Sender:
             return await self._keep(flight, raw, held)
         held.refused(reply.status)
         trouble = trouble_in(reply, completion.reason or f"HTTP {reply.status}")
+        trouble = replace(trouble, reason=_told(trouble.reason, flight.question))
         self._forbidden_in_row += reply.status == 403
         never = not self._last_success
         forbidden = self._forbidden_in_row >= _FORBIDDEN_ROWS and reply.status == 403
@@ -228,7 +231,8 @@ class Sender:
         if completion.outcome is Outcome.TRUNCATED:
             completion = msgspec.structs.replace(completion, reason=cut_off(completion, raw.max_tokens))
         cost = completion.cost + Decimal(raw.earlier) if raw.earlier else completion.cost
-        return shaped(msgspec.structs.replace(completion, seconds=round(raw.seconds, 3), cost=cost), question.schema)
+        completion = msgspec.structs.replace(completion, seconds=round(raw.seconds, 3), cost=cost)
+        return shaped(_quiet(completion, question), question.schema)
 
     def _check(self) -> None:
         if self.ended is not None:
@@ -240,6 +244,17 @@ class Sender:
             self.ended = error
             self._limiter.dismiss(self, error)
         return self.ended
+
+
+def _quiet(completion: Completion, question: Question) -> Completion:
+    """Why there is no answer, without words of the row: reasons end in errors, progress and reports."""
+    if not completion.reason:
+        return completion
+    return msgspec.structs.replace(completion, reason=_told(completion.reason, question))
+
+
+def _told(reason: str, question: Question) -> str:
+    return without_words_of(reason, (message.content for message in question.messages))
 
 
 def cut_off(completion: Completion, limit: int) -> str:

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from imbik import __version__
-from imbik.core.errors import ExitCode, ImbikError, MissingExtraError
+from imbik.core.errors import ExitCode, ImbikError, MissingExtraError, raised_at
 from imbik.core.secrets import masked
 
 VERBS = {
@@ -127,9 +127,20 @@ def _crashed(error: Exception) -> int:
     try:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as stream:
             stream.write(f"imbik {__version__}\n{' '.join(sys.argv[:2])}\n")
-            stream.write(masked(traceback.format_exc()))
+            stream.write(masked(_without_messages(error)))
         place = f"the details are in {path}"
     except OSError:
         place = "run it again with imbik --debug to see the details"
-    print(f"imbik: this is an error of imbik ({type(error).__name__}: {masked(str(error))}); {place}", file=sys.stderr)
+    print(f"imbik: this is an error of imbik ({raised_at(error)}); {place}", file=sys.stderr)
     return ExitCode.FAILED
+
+
+def _without_messages(error: BaseException) -> str:
+    """The traceback with the kinds of errors and not their words, which may repeat a row: `--debug` shows those."""
+    chain = [error]
+    while (before := chain[-1].__cause__ or chain[-1].__context__) is not None and before not in chain:
+        chain.append(before)
+    parts = [
+        f"Traceback of {type(item).__name__}:\n" + "".join(traceback.format_tb(item.__traceback__)) for item in chain
+    ]
+    return "\n".join([*reversed(parts), "What these errors say may repeat a row: imbik --debug shows it.", ""])

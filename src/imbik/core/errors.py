@@ -6,6 +6,7 @@ Enters: facts known where something went wrong. Leaves: a paragraph a person can
 from __future__ import annotations
 
 from enum import IntEnum
+from pathlib import Path
 
 from imbik.core.secrets import masked
 
@@ -41,6 +42,15 @@ class ImbikError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.where, self.next))
+
+
+def raised_at(error: BaseException) -> str:
+    """What went wrong and where in the code: `KeyError at shape.py:31`. Never the message, which may repeat a row."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}{where}"
 
 
 def _rebuild(kind: type[ImbikError], what: str, where: str, next_step: str) -> ImbikError:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from imbik.core.errors import raised_at
 from imbik.core.files import read_lines, write_lines
 from imbik.core.types import Completion, Outcome, Question, Sample, Sensitivity, Task
 from imbik.recipe import Recipe
@@ -137,7 +138,7 @@ class Rounds:
             try:
                 reasoning, answer = self.kind.read(completion, task)
             except Exception as error:  # a paid answer is kept whatever the reader makes of it
-                reason = f"the answer could not be read ({type(error).__name__}: {error})"
+                reason = f"the answer could not be read ({raised_at(error)})"
                 completion = msgspec.structs.replace(completion, outcome=Outcome.MALFORMED, reason=reason)
         return Sample(
             task=task, teacher=teacher, number=pair.number, completion=completion, reasoning=reasoning, answer=answer,

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from imbik.core.errors import ImbikError
+from imbik.core.errors import ImbikError, raised_at
 from imbik.core.executor import BLOCK_ROWS
 from imbik.core.types import Sample, Verdict
 from imbik.refine.checks import CheckContext
@@ -120,8 +120,8 @@ def with_verdict(sample: Sample, name: str, verdict: Verdict) -> Sample:
 
 
 def crash_reason(name: str, error: Exception) -> str:
-    """`check X crashed: …`, on one line."""
-    return f"check {name} crashed: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:300]
+    """`check X crashed: KeyError at shape.py:31`."""
+    return f"check {name} crashed: {raised_at(error)}"
 
 
 def _apply(named: NamedCheck, samples: list[Sample], context: CheckContext, judged: Judged) -> list[Sample]:

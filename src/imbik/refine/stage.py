@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from imbik.core.errors import ImbikError
+from imbik.core.errors import ImbikError, raised_at
 from imbik.core.executor import BLOCK_ROWS
 from imbik.core.files import atomic_writer, read_lines, remove
 from imbik.core.lineage import sample_leaf
@@ -161,7 +161,7 @@ class _Work:
             raise
         except Exception as error:
             raise ImbikError(
-                f"check '{named.name}' crashed on the whole set ({type(error).__name__}: {error})",
+                f"check '{named.name}' crashed on the whole set ({raised_at(error)})",
                 where="refine",
                 next="correct its settings in the recipe, or take it out of `refine:`",
             ) from error

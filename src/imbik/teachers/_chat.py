@@ -36,8 +36,9 @@ def read_chat(response: WireResponse) -> Completion:
 def _completion(choice: dict[str, Any], message: dict[str, Any], usage: Usage) -> Completion:
     thought = split_thinking(text_of(message.get("content")))
     outcome, reason = _outcome(choice, message, thought.answer, closed=thought.closed)
+    declined = text_of(message.get("refusal")) if outcome is Outcome.REFUSED else ""
     return Completion(
-        answer=thought.answer,
+        answer=thought.answer or declined,
         reasoning="\n".join(part for part in (_reasoning(message).strip(), thought.reasoning) if part),
         outcome=outcome,
         reason=reason,
@@ -67,7 +68,7 @@ def _outcome(choice: dict[str, Any], message: dict[str, Any], answer: str, *, cl
     if finish == "content_filter":
         return Outcome.FILTERED, "the provider's filter ended the answer"
     if refusal:
-        return Outcome.REFUSED, refusal[:500]
+        return Outcome.REFUSED, "the model declined to answer"
     if finish == "length":
         return Outcome.TRUNCATED, "the length limit ended the answer"
     if finish == "error" or choice.get("error"):
