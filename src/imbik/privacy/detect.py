@@ -57,7 +57,7 @@ class Detection:
         return max(levels, key=lambda level: level.rank, default=Sensitivity.PUBLIC)
 
     def find(self, text: str) -> list[Finding]:
-        """What was found, by offset; where two overlap, the longer one.
+        """What was found, by offset; where two overlap, the one with a check (`priority`), then the longer one.
 
         Raises: whatever a detector raises, and ImbikError when the triggers cannot be matched.
         """
@@ -72,7 +72,7 @@ class Detection:
         for name in fired - {STRANGE}:
             detector = self._detectors[name]
             for start, end in detector.spans(reading):
-                found.append((start - end, detector.priority, name, start, end))
+                found.append((detector.priority, start - end, name, start, end))
         return [
             Finding(name, *reading.normal.origin(start, end), self._detectors[name].level)
             for name, start, end in _apart(sorted(found))
@@ -113,7 +113,7 @@ def detector_versions(operator: Operator) -> dict[str, int]:
 
 
 def _apart(found: list[tuple[int, int, str, int, int]]) -> list[tuple[str, int, int]]:
-    """Without overlaps, by offset: longer spans first, then the detector that comes first."""
+    """Without overlaps, by offset: what has a check before what has none, then longer spans."""
     kept: list[tuple[int, int, str]] = []
     for _, _, name, start, end in found:
         at = bisect_left(kept, (start, end, name))

@@ -84,6 +84,9 @@ class Window:
         gaps, usual = self.gaps, self.sizes in _USUAL
         if any("," in gap for gap in gaps) or (len(set(gaps)) > 1 and not usual):
             return False
+        uneven = min(self.sizes[:-1]) == 1 < max(self.sizes)  # 5671 27 897 1 5671 27 is a list of numbers
+        if gaps[0] == " " and uneven and not usual:
+            return False
         goes_on = gaps[0] in {self._gap(self._first - 1), self._gap(self._last)}
         return not goes_on or (gaps[0] == " " and usual)
 

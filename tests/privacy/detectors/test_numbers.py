@@ -106,3 +106,12 @@ def test_an_account_is_one_finding() -> None:
 
 def test_an_order_number_that_is_called_an_identity_number_is_one() -> None:
     assert found("Sipariş verenin TC kimlik numarası: 123-456 789/50")[0][0] == "tckn"
+
+
+def test_a_list_of_numbers_that_adds_up_to_a_card_is_none() -> None:
+    assert found("Sonuçlar: 5671 27 897 1 5671 27") == []
+    assert found("Kart no: 5671 27 897 1 5671 27")[0][0] == "card"
+
+
+def test_what_has_a_check_comes_before_what_has_none() -> None:
+    assert found("Ödeme yapan kişi (692 005 972 22) 250 TL gönderdi.") == [("tckn", "692 005 972 22")]

@@ -47,9 +47,9 @@ class Phone:
         text = reading.text
         for window in windows(text, reading.runs, (10, 11, 12, 13, 14)):
             national = _NATIONAL.fullmatch(window.digits)
-            if national is None or reading.in_account(window.start, window.end):
+            if national is None or not _turkish(text, window, national[1]):
                 continue
-            if _turkish(text, window, national[1]):
+            if not reading.in_account(window.start, window.end):
                 opened = bool(window.gaps) and ")" in window.gaps[0]
                 yield _with_plus(text, window.start, opened=opened), window.end
         for found in _FOREIGN.finditer(text):
