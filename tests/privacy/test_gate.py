@@ -112,3 +112,22 @@ def test_a_decision_that_cannot_be_written_down_is_a_refusal(tmp_path: Path, mon
 
 def test_an_endpoint_without_an_address_is_refused(gate: Gate) -> None:
     assert not gate.foresee(Sensitivity.PUBLIC, Place("endpoint", endpoint("https://a.com/"))).allowed
+
+
+def test_the_chain_holds_attestations_and_contracts_in_full(tmp_path: Path) -> None:
+    operator = Operator(
+        local=(LocalEndpoint(host="10.0.0.7", ports=(8000,), attestation="our room (inventory 12), forwards nowhere"),),
+        external=(ExternalEndpoint(host="api.example.com", contract="standart sözleşme (2026/114)"),),
+    )
+    gate = Gate(operator, Audit(tmp_path))
+    for target in (
+        place("http://10.0.0.7:8000/v1", "10.0.0.7"),
+        place("https://api.example.com/v1", "93.184.216.34"),
+        place("https://api.openai.com/v1", "93.184.216.34"),
+    ):
+        gate.decide(Sensitivity.CONFIDENTIAL, target, rows=("a",), purpose="generation")
+        gate.decide(Sensitivity.PUBLIC, target, rows=("a",), purpose="generation")
+    reasons = [line.reason for line in read_audit(tmp_path / "audit.jsonl")]
+    assert "local: our room (inventory 12), forwards nowhere" in reasons
+    assert "contract: standart sözleşme (2026/114)" in reasons
+    assert "confidential rows may not go to https://api.openai.com:443" in reasons

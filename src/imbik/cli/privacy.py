@@ -37,8 +37,9 @@ def prove(run: RunName, runs: Runs = None, operator: OperatorFile = None) -> Non
     from imbik.advise.prove import operator_for
     from imbik.advise.prove import prove as sentence
     from imbik.advise.runs import find_run
+    from imbik.advise.terminal import safe
 
-    print(sentence(find_run(run, runs), operator_for(operator)))
+    print(safe(sentence(find_run(run, runs), operator_for(operator))))
 
 
 @key_app.command()

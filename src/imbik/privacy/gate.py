@@ -220,13 +220,14 @@ class Gate:
         self._append([self._entry(Decision(True, "answered from the answer store"), asked, place, purpose, "stored")])
 
     def _entry(self, decision: Decision, asked: Asked, place: Place, purpose: str, verdict: str = "") -> Entry:
+        """The line: an attestation or a contract in full, of a refusal the sentence without its advice."""
         return Entry(
             verdict=verdict or ("allowed" if decision.allowed else "blocked"),
             sensitivity=asked.level.value,
             place=place.name,
             address=place.peer,
             purpose=purpose,
-            reason=decision.reason.partition(" (")[0],
+            reason=decision.reason if decision.allowed else decision.reason.partition(" (")[0],
             rows=tuple(asked.rows),
             operator=self.operator.hash,
             cleaned=asked.cleaned,
