@@ -32,8 +32,8 @@ def question(row: str = "r", **task: Any) -> Question:
 
 
 def settled(*answers: str, **settings: Any) -> Completion:
-    """The members' answers put together; '-' is a refusal, '!' one that was held back."""
-    kinds = {"-": Outcome.REFUSED, "!": Outcome.BLOCKED}
+    """The members' answers put together; '-' is a refusal, '!' one held back, '?' one to come."""
+    kinds = {"-": Outcome.REFUSED, "!": Outcome.BLOCKED, "?": Outcome.PENDING}
     found = {
         name: Completion(answer=answer, outcome=kinds.get(answer, Outcome.ANSWERED), reason=answer)
         for name, answer in zip("abc", answers, strict=False)
@@ -86,6 +86,11 @@ def test_blocked_members_are_counted_and_everything_paid_is_added_up() -> None:
     whole = made().settle({"a": paid, "b": more}, lambda completion: completion.answer)
     assert (whole.cost, whole.seconds) == (Decimal("0.3"), 2)
     assert whole.usage == Usage(input_tokens=7, output_tokens=1, cached_tokens=2)
+
+
+def test_a_vote_waits_for_an_answer_that_is_still_to_come() -> None:
+    found = settled("4", "?", "4")
+    assert (found.outcome, found.by, found.votes) == (Outcome.PENDING, "b", ())
 
 
 def test_rows_are_routed_by_tag_then_category_then_kind_then_language() -> None:

@@ -74,11 +74,14 @@ class EnsembleTeacher:
         """One completion of the members' own; `meaning` is the normal form of an answer ('' for none).
 
         Votes of equal meaning are added up by weight. On a tie the meaning whose first voter stands first under
-        `teachers` wins, and of the winners' answers the one of that voter is kept. Who did not answer does not vote.
+        `teachers` wins, and of the winners' answers the one of that voter is kept. Who did not answer does not vote;
+        while an answer is still to come (a paused teacher, a spent budget) so is the vote, or a resumed run would be
+        another.
         """
-        if len(found) == 1:
-            ((name, only),) = found.items()
-            return msgspec.structs.replace(only, by=name)
+        waiting = next((name for name, one in found.items() if one.outcome is Outcome.PENDING), "")
+        if waiting or len(found) == 1:
+            name = waiting or next(iter(found))
+            return msgspec.structs.replace(found[name], by=name)
         said = {name: meaning(one) if one.outcome is Outcome.ANSWERED else "" for name, one in found.items()}
         weight: dict[str, float] = defaultdict(float)
         for name, text in said.items():
