@@ -7,6 +7,8 @@ file that says which endpoints are local, which contracts cover the others; `tru
 recipe, so that a cloned folder cannot grant itself anything.
 - `addresses`: what a URL and an address really are, and the odd ones that are never spoken to.
 - `gate`: decides, fails closed, and writes every decision down in `audit`, a hash chain without content.
+- `chain` reads the audit again and finds every change; `anchor` and `signing` hold it against heads signed elsewhere;
+`verifier` does both without imbik. `account` says in one sentence what left, `certificate` on one page.
 - `transport`: the only door. It opens every client connection to a teacher and asks the gate itself.
 - `person`: whether a person stands in a text. `suppression`: keyed fingerprints of what was erased and must not come
 back. The erasing itself is `imbik.advise.forget`, right of all that writes rows.
