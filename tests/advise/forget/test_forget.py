@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -37,10 +38,21 @@ from imbik.review.store import verdicts_of
 WHO = Person([PERSON])
 
 
+@pytest.fixture(scope="session")
+def laid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that has her in it, made once."""
+    return lay(tmp_path_factory.mktemp("laid") / "runs").path.parent
+
+
 @pytest.fixture
-def run(tmp_path: Path) -> RunFolder:
-    """A run with her in it."""
-    return lay(tmp_path / "runs")
+def run(laid: Path, tmp_path: Path) -> RunFolder:
+    """A copy of it to erase from."""
+    return copy_of(laid, tmp_path / "runs")
+
+
+def copy_of(laid: Path, runs: Path) -> RunFolder:
+    shutil.copytree(laid, runs)
+    return RunFolder(runs / "destek")
 
 
 def erased(run: RunFolder, *given: str, rows: frozenset[str] = frozenset()) -> Receipt:
@@ -309,13 +321,15 @@ def killed_at(step: int, write: Callable[[], object], monkeypatch: pytest.Monkey
     return False
 
 
-def test_a_kill_at_any_moment_is_finished_by_the_same_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole_run = lay(tmp_path / "whole")
+def test_a_kill_at_any_moment_is_finished_by_the_same_command(
+    laid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole_run = copy_of(laid, tmp_path / "whole")
     erased(whole_run, PERSON)
     wanted = {name: content for name, content in state(whole_run).items() if name != "recipe.yaml"}
     step = kills = 0
     while True:
-        run = lay(tmp_path / f"runs-{step}")
+        run = copy_of(laid, tmp_path / f"runs-{step}")
         if not killed_at(step, lambda run=run: work.forget(run, [PERSON]), monkeypatch):  # type: ignore[misc]
             break
         kills += 1
@@ -399,3 +413,30 @@ def test_a_vault_whose_key_is_lost_is_named(run: RunFolder, monkeypatch: pytest.
     vault.close()
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "elsewhere"))
     assert any("vault.sqlite cannot be read" in note for note in erased(run, PERSON).notes)
+
+
+def test_a_system_of_an_unfinished_evaluation_that_named_her_is_asked_again(run: RunFolder) -> None:
+    report = run.stage("8_report")
+    (report / "manifest.json").unlink()
+    path = report / "answers" / "student.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"student der ki t16", "Ayşe Yılmaz der ki".encode()))
+    erased(run, PERSON)
+    assert [answer.id for answer in read_lines(path, Answer)] == ["t17", "t19"]
+    assert not path.with_suffix(".json").exists()
+    assert (report / "answers" / "teacher.json").exists()
+
+
+def test_what_nobody_named_is_cleaned_as_far_as_it_can_be(run: RunFolder) -> None:
+    (run.path / "extra").mkdir()
+    (run.path / "extra" / "figures.json").write_text('{"a": ["Ay\\u015fe Y\\u0131lmaz", "b"], "n": 1}')
+    (run.path / "2_answers" / ".part-00000.jsonl.77.tmp").write_text(PERSON)
+    (run.path / "6_student").mkdir()
+    (run.path / "6_student" / "notes.txt").write_text(f"eğitim: {PERSON}")
+    (run.path.parent / "imbik-crash-20260101-000000-9.log").write_text(f"Hata: {PERSON}")
+    (run.path.parent / "imbik-crash-20260101-000000-8.log").write_text("Hata: başka")
+    receipt = erased(run, PERSON)
+    assert msgspec.json.decode((run.path / "extra" / "figures.json").read_bytes()) == {"a": [ERASED, "b"], "n": 1}
+    assert not (run.path / "2_answers" / ".part-00000.jsonl.77.tmp").exists()
+    assert sorted(path.name for path in run.path.parent.glob("imbik-crash-*")) == ["imbik-crash-20260101-000000-8.log"]
+    assert receipt.named_after == 1
+    assert [item.path for item in receipt.remains] == ["destek/6_student/notes.txt"]

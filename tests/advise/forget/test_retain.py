@@ -87,6 +87,14 @@ def test_a_run_in_use_is_left_for_the_next_time(tmp_path: Path) -> None:
     assert ids(free) == []
 
 
+def test_trials_of_a_run_are_runs(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    lay(runs, "ana", aged(1))
+    trial = lay(runs / "ana" / "trials", "k1", aged(31))
+    assert [(item.run, item.rows) for item in retain(runs, THIRTY).runs] == [("ana/trials/k1", 20)]
+    assert ids(trial) == []
+
+
 def test_without_a_period_nothing_is_looked_at(tmp_path: Path) -> None:
     with pytest.raises(OperatorFileError, match="no retention period") as caught:
         retain(tmp_path, Operator())

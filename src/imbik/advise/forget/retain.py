@@ -17,6 +17,7 @@ from pathlib import Path
 
 from imbik import __version__
 from imbik.advise.forget import databases
+from imbik.advise.forget.places import TRIALS
 from imbik.advise.forget.receipt import Receipt, sealed, write_receipt
 from imbik.advise.forget.sweep import STORE
 from imbik.advise.forget.work import Done, forget
@@ -57,15 +58,15 @@ def retain(runs: Path, operator: Operator, *, dry_run: bool = False, now: float 
     days = periods(operator)
     moment = time.time() if now is None else now
     found = []
-    for path in run_paths(runs):
+    for path in (item for home in run_paths(runs) for item in (home, *run_paths(home / TRIALS))):
         run = RunFolder(path)
         try:
             over = expired(run, days, moment)
             if over or (path / PENDING).exists():
                 done = forget(run, (), over, agree=lambda plan: not dry_run, why="retain")
-                found.append(Retained(run.name, len(over), done))
+                found.append(Retained(str(path.relative_to(runs)), len(over), done))
         except ImbikError as error:
-            found.append(Retained(run.name, 0, problem=error))
+            found.append(Retained(str(path.relative_to(runs)), 0, problem=error))
     stored, receipt = _stored(runs, operator, days, moment, dry_run=dry_run)
     return Report(tuple(found), stored, receipt)
 
