@@ -37,21 +37,28 @@ def answer_keys(
     wanted, found, notes = list(tasks), set[bytes](), list[str]()
     if not wanted or not identities:
         return found, notes
-    kind = kind_of(recipe, run)
-    wordings: list[Wording] = [lambda question: question]
-    vault = run.path.parent / VAULT
-    if recipe.privacy.clean == "pseudonymise" and vault.exists():
-        wordings.append(_pseudonymised(Vault(vault), Inspector(operator)))
-    for task in wanted:
-        for number in range(max(recipe.generate.samples.max, recipe.generate.samples.min, 1)):
-            question = question_of(recipe, kind, "", task, number)
-            for wording in wordings:
-                try:
-                    found |= set(_keys(wording(question), identities))
-                except (ImbikError, InspectionError) as error:
-                    notes.append(f"answers to pseudonymised questions were looked for by text only ({_first(error)})")
-                    wordings.remove(wording)
+    questions = list(_questions(recipe, run, wanted))
+    for question in questions:
+        found |= set(_keys(question, identities))
+    path = run.path.parent / VAULT
+    if recipe.privacy.clean == "pseudonymise" and path.exists():
+        vault = Vault(path)
+        try:
+            worded = _pseudonymised(vault, Inspector(operator))
+            for question in questions:
+                found |= set(_keys(worded(question), identities))
+        except (ImbikError, InspectionError) as error:
+            notes.append(f"answers to pseudonymised questions were looked for by text only ({_first(error)})")
+        finally:
+            vault.close()
     return found, notes
+
+
+def _questions(recipe: Recipe, run: RunFolder, tasks: Iterable[Task]) -> Iterator[Question]:
+    """Every sample of every task, as the recipe words it."""
+    kind, most = kind_of(recipe, run), max(recipe.generate.samples.max, recipe.generate.samples.min, 1)
+    for task in tasks:
+        yield from (question_of(recipe, kind, "", task, number) for number in range(most))
 
 
 def _keys(question: Question, identities: Sequence[str]) -> Iterator[bytes]:
