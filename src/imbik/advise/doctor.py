@@ -17,7 +17,7 @@ from typing import Literal, cast
 
 from imbik.core.plugins import GROUPS, available
 
-EXTRAS = ("train", "data", "export", "studio", "ray", "pdf")
+EXTRAS = ("train", "data", "export", "studio", "ray", "pdf", "gguf", "presidio")
 USES = {
     "train": "training, models in this process, evaluation",
     "data": "Parquet files and data sets of the hub",
@@ -25,6 +25,8 @@ USES = {
     "studio": "pages in the browser",
     "ray": "several machines",
     "pdf": "certificates as PDF",
+    "gguf": "GGUF files as teachers, run by llama.cpp",
+    "presidio": "a further detector of personal data",
 }
 MODULES = {"sklearn": "scikit-learn"}  # modules that are not called as their package is
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -27,7 +27,6 @@ def test_without_its_library_the_message_says_what_to_install(monkeypatch: pytes
 
 @pytest.mark.nightly
 def test_its_own_patterns_are_found_beside_ours() -> None:
-    pytest.importorskip("presidio_analyzer", reason="pip install 'imbik[presidio]'")
     text = "mac 00:1B:44:11:3A:B7 kart 4111 1111 1111 1111"
     found = [(item.detector, text[item.start : item.end]) for item in Detection(ADDED).find(text)]
     assert found == [("presidio", "00:1B:44:11:3A:B7"), ("card", "4111 1111 1111 1111")]
