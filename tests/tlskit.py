@@ -53,9 +53,8 @@ def tls_front(folder: Path, behind: int, host: str = "127.0.0.1") -> Iterator[in
     """A port of 127.0.0.1 that speaks TLS with the certificate in `folder`, and plainly to the port `behind` it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    loop = asyncio.new_event_loop()
-    started: list[int] = []
-    ready, stop = threading.Event(), asyncio.Event()
+    started: list[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = []
+    ready = threading.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection(host, behind)
@@ -63,23 +62,25 @@ def tls_front(folder: Path, behind: int, host: str = "127.0.0.1") -> Iterator[in
 
     async def main() -> None:
         server = await asyncio.start_server(serve, host, 0, ssl=context)
-        started.append(server.sockets[0].getsockname()[1])
+        stop = asyncio.Event()
+        started.append((server.sockets[0].getsockname()[1], asyncio.get_running_loop(), stop))
         ready.set()
         await stop.wait()
         server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
             task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(main()), daemon=True)
+    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
     thread.start()
     ready.wait()
+    port, loop, stopping = started[0]
     try:
-        yield started[0]
+        yield port
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        loop.call_soon_threadsafe(stopping.set)
         thread.join()
-        loop.run_until_complete(asyncio.sleep(0.01))
-        loop.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ from imbik.privacy.operator import LocalEndpoint, Operator
 from imbik.privacy.transport import BlockedAtDoorError, BrokenReplyError, Reply, Transport, UnreachableError
 from imbik.teachers import WireRequest
 from imbik.testing import FakeTeacher, Rule
+from tlskit import make_certificate, tls_front
 
 BODY = b'{"model":"sahte","messages":[{"role":"user","content":"merhaba"}]}'
 
@@ -162,7 +164,7 @@ async def test_nothing_is_written_to_a_peer_that_is_not_the_pinned_address(
 
 async def test_proxies_of_the_environment_stay_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with FakeTeacher() as teacher, trap() as proxy:
-        for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        for name in ("HTTP_PROXY", "http_proxy", "Http_Proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
@@ -174,6 +176,78 @@ async def test_proxies_of_the_environment_stay_empty(tmp_path: Path, monkeypatch
             pass
         assert proxy.connections == 1  # the control: a client that reads the environment is caught
         assert b"merhaba" in proxy.received
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Host": "evil.com"},
+        {"host": "evil.com"},
+        {"Content-Length": "1"},
+        {"Transfer-Encoding": "chunked"},
+        {"Connection": "upgrade"},
+        {"Proxy-Authorization": "x"},
+        {"X-A": "1\r\nHost: evil.com"},
+        {"X-A\r\nHost": "evil.com"},
+        {"X-A": "1\nX"},
+        {"X A": "1"},
+        {"X-A": "1\x00"},
+    ],
+)
+async def test_a_teacher_cannot_say_where_a_request_goes_or_begin_another_line(
+    tmp_path: Path, header: dict[str, str]
+) -> None:
+    with FakeTeacher() as teacher:
+        url = teacher.base_url + "/chat/completions"
+        async with door(tmp_path) as transport:
+            with pytest.raises(UsageError, match=r"header"):
+                await send(transport, WireRequest(url, BODY, header, ""))
+            assert (await send(transport, WireRequest(url, BODY, {"X-A": "1", "Accept": "*/*"}, ""))).status == 200
+        assert teacher.count == 1
+
+
+async def test_a_key_cannot_stand_in_a_header_that_is_not_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMBIK_FAKE_KEY", "evil.com")
+    with FakeTeacher() as teacher:
+        made = request(teacher.base_url + "/v1", key_name="IMBIK_FAKE_KEY", key_header="Host", key_prefix="")
+        async with door(tmp_path) as transport:
+            with pytest.raises(UsageError, match="Host"):
+                await send(transport, made)
+        monkeypatch.setenv("IMBIK_FAKE_KEY", "a\r\nHost: evil.com")
+        async with door(tmp_path) as transport:
+            with pytest.raises(UsageError, match="characters that no key has"):
+                await send(transport, request(teacher.base_url + "/v1", key_name="IMBIK_FAKE_KEY"))
+        assert teacher.count == 0
+
+
+async def test_the_secrets_of_a_tls_session_are_written_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path / "tls", "127.0.0.1")))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
+    with FakeTeacher() as teacher, tls_front(tmp_path / "tls", teacher.port) as port:
+        async with door(tmp_path) as transport:
+            assert (await send(transport, request(f"https://127.0.0.1:{port}/v1/chat/completions"))).status == 200
+    assert not (tmp_path / "keys.log").exists()
+    ssl.create_default_context()
+    assert (tmp_path / "keys.log").exists()  # the control: Python's own context would have written them
+
+
+async def test_two_names_of_one_address_do_not_share_a_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path / "tls", "bir.test")))
+    with FakeTeacher() as teacher, tls_front(tmp_path / "tls", teacher.port) as port:
+        async with door(tmp_path) as transport:
+            for name in ("bir.test", "iki.test"):
+                transport._pins[name, port] = [normal("127.0.0.1")]
+            url = "https://{}:" + f"{port}/v1/chat/completions"
+            assert (await send(transport, request(url.format("bir.test")))).status == 200
+            with pytest.raises(UnreachableError, match="certificate"):
+                await send(transport, request(url.format("iki.test")))
+        assert teacher.count == 1
 
 
 async def test_redirects_are_not_followed(tmp_path: Path) -> None:

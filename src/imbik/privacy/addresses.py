@@ -8,6 +8,7 @@ addresses, and `::ffff:8.8.8.8` is 8.8.8.8: two spellings of one host must never
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -20,7 +21,15 @@ Network = IPv4Network | IPv6Network
 _NUMERIC = re.compile(r"^(0[xX][0-9a-fA-F]*|\d+)$")
 _NAME = re.compile(r"^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*$")
 # Where clouds answer questions about the machine itself; 169.254/16 is refused as link-local.
-_METADATA = (ip_network("100.100.100.200/32"), ip_network("fd00:ec2::254/128"), ip_network("fd20:ce::254/128"))
+_METADATA = tuple(
+    ip_network(text) for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
+)
+# IPv6 spellings of IPv4 addresses that a tunnel or a translator would take apart again: IPv4-compatible (RFC 4291),
+# IPv4-translated (RFC 2765), 6to4 (RFC 3056), Teredo (RFC 4380). Nobody serves a model there.
+_TUNNELS = tuple(ip_network(text) for text in ("::/96", "::ffff:0:0:0/96", "2002::/16", "2001::/32"))
+_NAT64 = ip_network("64:ff9b::/96")  # RFC 6052: how machines that speak IPv6 only reach public IPv4 addresses
+_NOWHERE = (ip_network("0.0.0.0/8"), ip_network("240.0.0.0/4"))
+_DOTS = re.compile(r"[。．｡]")
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ def endpoint(url: str) -> Endpoint:
 
     Raises: UsageError for anything but http(s) to one plainly written host.
     """
+    _plainly_written(url)
     try:
         parsed = URL(url)
         host, port = (parsed.raw_host or "").lower().removesuffix("."), parsed.port
@@ -62,6 +72,23 @@ def endpoint(url: str) -> Endpoint:
     if parsed.raw_user is not None or parsed.raw_password is not None:
         raise UsageError("a URL with a user or password in it is refused", where=str(parsed.with_user(None)))
     return Endpoint(parsed.scheme, host, port, _literal(host, url))
+
+
+def _plainly_written(url: str) -> None:
+    """Refuse what parsers drop or rewrite in silence: white space, control characters, other kinds of digits and dots,
+    percent signs in the host, a fragment.
+
+    Raises: UsageError.
+    """
+    shown = ascii(url)[1:-1]
+    if any(unicodedata.category(char)[0] in "CZ" for char in url):
+        raise UsageError("a URL holds no white space and no control characters", where=shown)
+    authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    odd = unicodedata.normalize("NFKC", authority) != unicodedata.normalize("NFC", authority)
+    if odd or "%" in authority.rpartition("@")[2] or _DOTS.search(authority):
+        raise UsageError("this host is not written plainly", where=shown, next="write it in plain letters and digits")
+    if "#" in url:
+        raise UsageError("a teacher's URL has no fragment (#)", where=shown)
 
 
 def _literal(host: str, url: str) -> Address | None:
@@ -83,8 +110,12 @@ def _literal(host: str, url: str) -> Address | None:
 
 def refusal(address: Address) -> str:
     """Why an address is never spoken to, whatever the operator lists; empty when it may be."""
-    if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
+    if address.is_unspecified or address.is_multicast or any(address in area for area in _NOWHERE):
         return f"{address} is no single machine's address"
+    if any(address in area for area in _TUNNELS) and not address.is_loopback:
+        return f"{address} hides another address"
+    if address in _NAT64 and not IPv4Address(address.packed[-4:]).is_global:
+        return f"{address} leads to an address that is not public"
     if address.is_link_local or any(address in network for network in _METADATA):
         return f"{address} is where a cloud answers for the machine itself (link-local or metadata)"
     return ""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import aiohttp
 from yarl import URL
 
+from imbik.core.errors import UsageError
 from imbik.core.types import Inspected, Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, endpoint, normal
 from imbik.privacy.contents import header, texts_around, texts_in
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 MAX_REPLY_BYTES = 64 << 20
 _CONNECT_SECONDS = 20.0
+_OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect"}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 NOT_INSPECTED = Inspected()
 """Words of which nothing is known yet."""
 
@@ -313,10 +318,10 @@ class Transport:
         if self._session is None or target is None or address is None:
             raise RuntimeError("Transport is used inside `async with`, and for endpoints")
         url, host = self._target(request.url, address)
-        headers = {**request.headers, "Host": host}
+        headers = {**_checked(request.headers), "Host": host}
         key = self._key(request.key_name, target, address) if request.key_name else ""
         if key:
-            headers[request.key_header] = request.key_prefix + key
+            headers |= _checked({request.key_header: request.key_prefix + key})
         async with self._session.post(
             url,
             data=request.body,
@@ -376,6 +381,19 @@ class Transport:
         if slot not in self._keys:
             self._keys[slot] = find_key(name, target, address, self._gate.operator)
         return self._keys[slot]
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Headers as a teacher may set them.
+
+    Raises: UsageError for one that says where or how a request is sent, or could begin another line.
+    """
+    for name, value in headers.items():
+        if name.lower() in _OWN_HEADERS or name.lower().startswith("proxy-"):
+            raise UsageError(f"the header {name} is set by imbik itself")
+        if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(value):
+            raise UsageError("a header holds characters that no header has")
+    return headers
 
 
 def _tls() -> ssl.SSLContext:
