@@ -18,16 +18,32 @@ def fake_teacher(
     rule: Annotated[
         list[str] | None, typer.Option(metavar="RULE", help="What goes wrong, e.g. '429 times=3'; repeatable.")
     ] = None,
+    script: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rules in a YAML or JSON file; those of --rule come first.")
+    ] = None,
+    key: Annotated[str, typer.Option(help="The only key it accepts (default: any).")] = "",
+    price: Annotated[
+        str, typer.Option(metavar="IN,OUT", help="USD for a million tokens read, written: its books tell the bill.")
+    ] = "0,0",
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a line for every reply that went out whole.")
+    ] = None,
+    faults: Annotated[bool, typer.Option("--faults", help="List what can go wrong, and stop.")] = False,
 ) -> None:
-    """Serve an OpenAI-compatible fake teacher on this machine, to try a recipe without a key.
+    """Serve a fake teacher on this machine, to try a recipe without a key, and what it does when a teacher fails.
 
-    It answers with reasoning and a marked result (`Cevap: 7`): what --answers holds, else a plain sum or difference
-    in the question (`4 + 3`). Any other question it only says again, which refine may well reject.
+    It speaks OpenAI's format and Anthropic's. It answers with reasoning and a marked result (`Cevap: 7`): what
+    --answers holds, else a plain sum or difference in the question (`4 + 3`). Any other question it only says again,
+    which refine may well reject. http://127.0.0.1:PORT/books tells what it was asked and would have billed.
     """
-    from imbik.testing import from_file, parse_rule, solve
+    from imbik.testing import from_file, parse_rule, read_script, solve
     from imbik.testing import run as serve
+    from imbik.testing.told import faults_told, price_of
 
-    rules = [parse_rule(text) for text in rule or ()]
+    if faults:
+        print(faults_told())
+        return
+    rules = [*(parse_rule(text) for text in rule or ()), *(read_script(script) if script else ())]
     answer = from_file(answers) if answers else solve
     print(f"teachers: {{fake: {{use: openai, base_url: 'http://127.0.0.1:{port}/v1', model: sahte}}}}", flush=True)
-    serve(port, answer=answer, latency=latency, rules=rules)
+    serve(port, answer=answer, latency=latency, rules=rules, key=key, price=price_of(price), log=log)

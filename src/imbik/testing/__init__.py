@@ -4,8 +4,20 @@ Enters: rules (latency, refusals, broken replies) and a function that answers. L
 machine that counts what it was asked. Nothing in imbik imports this but the command line.
 """
 
-from imbik.testing.answers import from_file, solve
+from imbik.testing.answers import checksum, from_file, solve
 from imbik.testing.fake_teacher import FakeTeacher, run
-from imbik.testing.rules import Rule, parse_rule
+from imbik.testing.faults import FAULTS, Fault
+from imbik.testing.rules import Rule, parse_rule, read_script
 
-__all__ = ["FakeTeacher", "Rule", "from_file", "parse_rule", "run", "solve"]
+__all__ = [
+    "FAULTS",
+    "FakeTeacher",
+    "Fault",
+    "Rule",
+    "checksum",
+    "from_file",
+    "parse_rule",
+    "read_script",
+    "run",
+    "solve",
+]

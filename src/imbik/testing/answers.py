@@ -6,6 +6,7 @@ reply as a teacher writes it, reasoning and then the marker that the request ask
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,11 @@ _TERM = re.compile(r"([-+]?)(\d+)")
 def echo(messages: Messages) -> str:
     """The last message, said again."""
     return f"Duydum: {messages[-1]['content']}"
+
+
+def checksum(messages: Messages) -> str:
+    """A right answer that nobody can guess and everybody can check: the last message's own digest."""
+    return f"Cevap: {hashlib.sha256(messages[-1]['content'].encode()).hexdigest()[:16]}"
 
 
 def solve(messages: Messages) -> str:

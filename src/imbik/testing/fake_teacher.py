@@ -1,31 +1,44 @@
-"""A teacher that speaks real HTTP on this machine, answers what it is told to, fails on demand and counts.
+"""A teacher that speaks real HTTP on this machine, answers what it is told to, fails on demand and keeps books.
 
-Enters: an answering function and rules. Leaves: an OpenAI-compatible endpoint (`/v1/chat/completions`, `/v1/models`)
-and what it was asked. For example:
+Enters: an answering function and rules. Leaves: an endpoint that speaks OpenAI's chat completions
+(`/v1/chat/completions`) and Anthropic's messages (`/v1/messages`), with `/v1/models`, and what it was asked and would
+have billed. For example:
 
     with FakeTeacher(lambda messages: "4", rules=[Rule("429", times=3)]) as teacher:
         ask(base_url=teacher.base_url)
         assert teacher.count == 8
+
+From another process: GET `/books` tells the books, GET `/count` the short of it, POST `/rules` replaces the rules, POST
+`/reset` empties the books.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
+from imbik.core.errors import UsageError
 from imbik.testing.answers import Messages, echo
-from imbik.testing.rules import Rule, RuleBook
+from imbik.testing.anthropic_messages import AnthropicMessages
+from imbik.testing.books import Books
+from imbik.testing.chat import Chat
+from imbik.testing.connection import Connection, Request
+from imbik.testing.faults import FAULTS, Call
+from imbik.testing.faults.table import JSON, encode
+from imbik.testing.formats import Format, read_tokens, said
+from imbik.testing.rules import Rule, RuleBook, rules_of
 
 Answer = Callable[[Messages], str | Mapping[str, Any]]
-_STATUSES = {"429": "slow down", "500": "the server failed", "503": "overloaded", "404": "no such model"}
+_FORMATS: tuple[tuple[str, Format], ...] = (("/chat/completions", Chat()), ("/v1/messages", AnthropicMessages()))
 
 
 class FakeTeacher:
@@ -33,7 +46,7 @@ class FakeTeacher:
 
     `answer` gives the text, or a mapping merged into the message (`reasoning_content`, `refusal` …; a `finish_reason`
     in it is the choice's). `key` is the key it accepts (empty: any). Text beyond the request's `max_tokens` words is
-    cut off.
+    cut off. `price` is USD for a million tokens read and written; `log` a file that gets a line for every whole reply.
     """
 
     def __init__(
@@ -45,24 +58,48 @@ class FakeTeacher:
         key: str = "",
         host: str = "127.0.0.1",
         port: int = 0,
+        price: tuple[Decimal | str, Decimal | str] = ("0", "0"),
+        log: Path | None = None,
     ) -> None:
         self.answer, self.latency, self.key, self.host, self.port = answer, latency, key, host, port
-        self.count = 0
-        self.asked: Counter[str] = Counter()
-        self.bodies: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.under_way = self.most_under_way = 0
+        self.books = Books((Decimal(price[0]), Decimal(price[1])), log)
         self._book = RuleBook(rules)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="fake-teacher", daemon=True)
+        self._open: set[Connection] = set()
 
     @property
     def base_url(self) -> str:
         """What a recipe writes as `base_url`."""
         return f"http://{self.host}:{self.port}/v1"
+
+    @property
+    def count(self) -> int:
+        """Requests for an answer so far."""
+        return self.books.count
+
+    @property
+    def asked(self) -> Counter[str]:
+        """How often each last message was asked."""
+        return self.books.asked
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """Bodies of the first requests, decoded."""
+        return self.books.bodies
+
+    @property
+    def headers(self) -> list[dict[str, str]]:
+        """Headers of the first requests, as `Title-Case` names."""
+        return self.books.headers
+
+    @property
+    def most_under_way(self) -> int:
+        """The most requests that were being answered at once."""
+        return self.books.most_under_way
 
     def __enter__(self) -> FakeTeacher:
         self._thread.start()
@@ -84,10 +121,7 @@ class FakeTeacher:
 
     def reset(self) -> None:
         """Forget what was asked."""
-        self.count, self.most_under_way = 0, 0
-        self.asked.clear()
-        self.bodies.clear()
-        self.headers.clear()
+        self.books.reset()
 
     def _run(self) -> None:
         try:
@@ -99,108 +133,86 @@ class FakeTeacher:
     async def serve(self) -> None:
         """Serve until told to stop."""
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        application = web.Application(client_max_size=64 << 20)
-        application.router.add_post("/v1/chat/completions", self._chat)
-        application.router.add_get("/v1/models", self._models)
-        application.router.add_get("/count", self._count)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
-        await runner.setup()
-        site = web.TCPSite(runner, self.host, self.port, backlog=4096)
-        await site.start()
-        self.port = runner.addresses[0][1]
+        server = await self._loop.create_server(self._connection, self.host, self.port, backlog=4096)
+        self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         try:
             await self._stop.wait()
         finally:
-            await runner.cleanup()
+            server.close()
+            for connection in list(self._open):
+                connection.transport.abort()
+            await asyncio.sleep(0)  # every connection hears that it is lost, and cancels what it was answering
+            self.books.close()
 
-    async def _models(self, _: web.Request) -> web.Response:
-        return _json({"object": "list", "data": [{"id": "sahte", "object": "model"}]})
+    def _connection(self) -> Connection:
+        return Connection(self._answer, self._open)
 
-    async def _count(self, _: web.Request) -> web.Response:
-        """What was asked so far, for benchmarks that run it in a process of its own."""
-        return _json({"count": self.count, "different": len(self.asked), "most_under_way": self.most_under_way})
+    async def _answer(self, request: Request, line: Connection) -> bool:
+        """Route one request; whether the connection stays open."""
+        route = (request.method, request.path)
+        if request.method == "POST":
+            for end, form in _FORMATS:
+                if request.path.endswith(end):
+                    return await self._asked(request, line, form)
+        if route == ("GET", "/v1/models"):
+            model = {"id": "sahte", "object": "model", "type": "model", "display_name": "sahte"}
+            return await _send(line, {"object": "list", "data": [model], "has_more": False})
+        if route in {("GET", "/count"), ("GET", "/books")}:
+            return await _send(line, self.books.told())
+        if route == ("POST", "/reset"):
+            self.reset()
+            return await _send(line, {})
+        if route == ("POST", "/rules"):
+            return await self._new_rules(request, line)
+        return await _send(line, {"error": {"message": f"nothing at {request.path}", "code": "not_found"}}, 404)
 
-    async def _chat(self, request: web.Request) -> web.StreamResponse:
-        body = msgspec.json.decode(await request.read(), type=dict[str, Any])
-        text = str(body["messages"][-1]["content"])
-        self.count += 1
-        self.asked[text] += 1
-        self.bodies.append(body)
-        self.headers.append(dict(request.headers))
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
+    async def _new_rules(self, request: Request, line: Connection) -> bool:
         try:
-            if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
-                return _error(401, "Incorrect API key provided", "invalid_api_key")
-            return await self._reply(request, body, self._book.find(text))
+            self.set_rules(*rules_of(msgspec.json.decode(request.body, type=list[Any]), "POST /rules"))
+        except (UsageError, msgspec.MsgspecError) as error:
+            return await _send(line, {"error": {"message": str(error)}}, 400)
+        return await _send(line, {})
+
+    async def _asked(self, request: Request, line: Connection, form: Format) -> bool:
+        """A question: counted, then answered well or as a rule says."""
+        try:
+            body = msgspec.json.decode(request.body, type=dict[str, Any])
+            messages = form.messages(body)
+            text, limit = messages[-1]["content"], form.limit(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError, ValueError):
+            return await _send(line, form.error(400, "this is no request for an answer", "invalid_request_error"), 400)
+        key = form.key(request.headers)
+        account = (key, str(body.get("model", "")))
+        number = self.books.begin(text, body, _titles(request.headers), account)
+        try:
+            if self.key and key != self.key:
+                return await _send(line, form.error(401, "Incorrect API key provided", "invalid_api_key"), 401)
+            rule = self._book.find(text) or Rule("none")
+            call = Call(
+                line=line,
+                request=request,
+                rule=rule,
+                form=form,
+                body=body,
+                said=said(self.answer(messages)).within(limit),
+                number=number,
+                here=f"http://{self.host}:{self.port}",
+            )
+            return await self._replied(call, account, read_tokens(messages), limit, text)
         finally:
-            self.under_way -= 1
+            self.books.end(text)
 
-    async def _reply(self, request: web.Request, body: dict[str, Any], rule: Rule | None) -> web.StreamResponse:
-        """A good answer, or what the rule says."""
-        if wait := (rule.latency if rule and rule.latency else self.latency):
+    async def _replied(self, call: Call, account: tuple[str, str], read: int, limit: int, text: str) -> bool:
+        rule, fault = call.rule, FAULTS[call.rule.do]
+        wait = (rule.latency or self.latency) + random.uniform(0, rule.jitter)
+        if fault.paid != "no":  # before anything is sent: a model that writes costs, whoever reads
+            self.books.bill(account, read, min(limit, 1 << 20) if fault.paid == "limit" else call.said.tokens)
+        if wait:
             await asyncio.sleep(wait)
-        if rule is None or rule.do == "none":
-            return _json(self._completion(body, self.answer(body["messages"])))
-        if rule.do in _STATUSES:
-            headers = {"Retry-After": f"{rule.retry_after:g}"} if rule.retry_after >= 0 else {}
-            return _error(int(rule.do), _STATUSES[rule.do], "fault", headers)
-        if rule.do in {"hang", "reset", "wrong_length", "cut_json"}:
-            return await self._broken(request, rule, _encode(self._completion(body, self.answer(body["messages"]))))
-        return self._odd(body, rule)
-
-    def _odd(self, body: dict[str, Any], rule: Rule) -> web.StreamResponse:
-        """Whole replies that are no answers."""
-        if rule.do == "401":
-            return _error(401, "Incorrect API key provided: sk-gizli", "invalid_api_key")
-        if rule.do == "redirect":
-            return web.Response(status=307, headers={"Location": rule.target or f"{self.base_url}/elsewhere"})
-        if rule.do == "huge":
-            return _json(self._completion(body, "a" * rule.bytes))
-        answers: dict[str, Mapping[str, Any]] = {
-            "empty": {"content": ""},
-            "refusal": {"content": None, "refusal": "Bunu yapamam."},
-            "filtered": {"content": "", "finish_reason": "content_filter"},
-        }
-        return _json(self._completion(body, answers[rule.do]))
-
-    async def _broken(self, request: web.Request, rule: Rule, whole: bytes) -> web.StreamResponse:
-        """Replies that break off on the wire."""
-        if rule.do == "hang":
-            await asyncio.sleep(3600)
-        if rule.do == "cut_json":
-            return web.Response(body=whole[: len(whole) // 2], content_type="application/json")
-        if rule.do == "wrong_length":
-            response = web.StreamResponse(headers={"Content-Type": "application/json"})
-            response.content_length = len(whole)
-            await response.prepare(request)
-            await response.write(whole[: len(whole) // 2])
-        if request.transport is not None:
-            request.transport.abort()
-        return web.Response()
-
-    def _completion(self, body: dict[str, Any], answer: str | Mapping[str, Any]) -> dict[str, Any]:
-        """A chat completion; what is longer than the limit is cut off, a word counting as a token."""
-        message = (
-            {"role": "assistant", "content": answer} if isinstance(answer, str) else {"role": "assistant", **answer}
-        )
-        finish = message.pop("finish_reason", "stop")
-        content = str(message.get("content") or "")
-        words = content.split(" ")
-        limit = int(body.get("max_tokens") or body.get("max_completion_tokens") or 1 << 30)
-        if len(words) > limit:
-            message["content"], finish = " ".join(words[:limit]), "length"
-        read = sum(len(str(item["content"]).split()) for item in body["messages"])
-        written = min(len(words), limit)
-        return {
-            "id": f"chatcmpl-{self.count}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": body.get("model", ""),
-            "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-            "usage": {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written},
-        }
+        stays = await fault.act(call)
+        self.books.sent(call.number, text, account[1], rule.do)
+        return stays
 
 
 def run(
@@ -211,20 +223,18 @@ def run(
     rules: Sequence[Rule] = (),
     latency: float = 0.0,
     key: str = "",
+    price: tuple[Decimal | str, Decimal | str] = ("0", "0"),
+    log: Path | None = None,
 ) -> None:
     """Serve in the foreground until Ctrl-C: for the command line and for benchmarks."""
-    teacher = FakeTeacher(answer, rules=rules, latency=latency, key=key, host=host, port=port)
+    teacher = FakeTeacher(answer, rules=rules, latency=latency, key=key, host=host, port=port, price=price, log=log)
     asyncio.run(teacher.serve())
 
 
-def _encode(value: object) -> bytes:
-    return msgspec.json.encode(value)
+async def _send(line: Connection, value: object, status: int = 200) -> bool:
+    await line.reply(status, encode(value), JSON)
+    return True
 
 
-def _json(value: object) -> web.Response:
-    return web.Response(body=_encode(value), content_type="application/json")
-
-
-def _error(status: int, message: str, code: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    body = {"error": {"message": message, "type": code, "code": code}}
-    return web.Response(status=status, body=_encode(body), content_type="application/json", headers=headers)
+def _titles(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.title(): value for name, value in headers.items()}
