@@ -34,6 +34,7 @@ from imbik.privacy.addresses import Address, Endpoint, endpoint, normal
 from imbik.privacy.contents import header, texts_around, texts_in
 from imbik.privacy.gate import Asked, Decision, Gate, Place, asked_about
 from imbik.privacy.keys import find_key
+from imbik.privacy.unpacking import TooLongError, Unpacked, UnreadableError
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
@@ -139,6 +140,7 @@ class Transport:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
+            auto_decompress=False,  # the limit on a reply counts what it unpacks to
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
             headers={"User-Agent": "imbik", "Accept-Encoding": "identity"},
             raise_for_status=False,
@@ -335,14 +337,18 @@ class Transport:
             return Reply(response.status, response.headers, _without(key, body) if response.status >= 300 else body)
 
     async def _body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
-        """The reply's body, as long as it stays within the limit."""
-        body = bytearray()
-        async for part in response.content.iter_any():
-            body += part
-            if len(body) > most:
-                response.close()
-                raise TooLongReplyError(f"the reply is longer than {most:,} bytes")
-        return bytes(body)
+        """The reply's body, unpacked, as long as it stays within the limit."""
+        try:
+            body = Unpacked(response.headers.get("Content-Encoding", ""), most)
+            async for part in response.content.iter_any():
+                body.add(part)
+            return body.whole()
+        except TooLongError:
+            response.close()
+            raise TooLongReplyError(f"the reply is longer than {most:,} bytes") from None
+        except UnreadableError as error:
+            response.close()
+            raise BrokenReplyError(f"the reply {error}") from None
 
     async def _addresses(self, target: Endpoint) -> list[Address]:
         """The pinned addresses of a host, resolved here on first use."""

@@ -12,7 +12,7 @@ from typing import Any
 from imbik.core.types import Completion, Outcome, TokenLogprob, Usage
 from imbik.teachers import WireResponse
 from imbik.teachers._thinking import split_thinking
-from imbik.teachers._wire import count, decoded, error_text, malformed, refused, text_of
+from imbik.teachers._wire import count, decoded, error_text, is_blank, malformed, refused, text_of
 
 _FILTER_CODES = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "data_inspection_failed"}
 
@@ -27,6 +27,8 @@ def read_chat(response: WireResponse) -> Completion:
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return malformed(error_text(body) or "the reply holds no choices")
+    if len(choices) > 1:
+        return malformed(f"the reply holds {len(choices)} choices, and one was asked for")
     message = choices[0].get("message")
     if not isinstance(message, dict):
         return malformed("the reply holds no message")
@@ -75,7 +77,7 @@ def _outcome(choice: dict[str, Any], message: dict[str, Any], answer: str, *, cl
         return Outcome.MALFORMED, error_text(choice) or "the provider reports an error inside the answer"
     if not closed:
         return Outcome.MALFORMED, "the reasoning never ended"
-    if not answer.strip():
+    if is_blank(answer):
         called = bool(message.get("tool_calls") or message.get("function_call"))
         return Outcome.MALFORMED, "a tool was called instead of answering" if called else "the answer is empty"
     return Outcome.ANSWERED, ""

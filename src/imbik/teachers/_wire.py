@@ -6,6 +6,7 @@ here raises over what a server sends, and no error text repeats a key.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -25,6 +26,8 @@ from imbik.teachers.catalogue.prices import FREE, Price, price_of
 
 JSON_HEADERS = {"Content-Type": "application/json"}
 _KEY_LIKE = re.compile(r"(sk-|Bearer\s+)\S+")
+_MOST_TOKENS = 1 << 40
+_TELLING = (b'"choices"', b'"message"', b'"content"', b'"text"', b'"finish_reason"', b'"stop_reason"', b'"refusal"')
 _SCHEMA_FIRST = "Answer with JSON that fits this JSON Schema, and with nothing else:"
 
 
@@ -103,11 +106,28 @@ def schema_of(question: Question) -> object:
 
 
 def decoded(response: WireResponse) -> object:
-    """The body as data; None for what is no JSON."""
+    """The body as data; None for what is no JSON, or holds a key that tells the answer twice.
+
+    Readers differ in which of the two counts; looking for it where no such key repeats would double the reading time.
+    """
     try:
-        return msgspec.json.decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        data: object = msgspec.json.decode(response.body)
+        if any(response.body.count(name) > 1 for name in _TELLING):
+            json.loads(response.body, object_pairs_hook=_once)
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
+    return data
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    """Refuse an object with a key twice; keeps nothing."""
+    if len(pairs) > 1 and len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key twice")
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: spaces, line ends, zero-width characters."""
+    return not any(sign.isprintable() and not sign.isspace() for sign in text)
 
 
 def malformed(reason: str) -> Completion:
@@ -148,8 +168,8 @@ def text_of(value: object) -> str:
 
 
 def count(value: object) -> int:
-    """A number of tokens; 0 for what is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """A number of tokens; 0 for what is none, or more than any model reads or writes."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST_TOKENS else 0
 
 
 def at_most(settings: WireSettings, price: Price | None, question: Question, *, beside: int = 0) -> Decimal | None:

@@ -28,6 +28,7 @@ from imbik.teachers._wire import (
     count,
     decoded,
     error_text,
+    is_blank,
     malformed,
     price_for,
     refuse_taken,
@@ -190,7 +191,7 @@ def _outcome(body: dict[str, Any], answer: str, *, closed: bool, filled: bool) -
         return Outcome.MALFORMED, "the turn was paused for a tool of the server"
     if not closed:
         return Outcome.MALFORMED, "the reasoning never ended"
-    return (Outcome.ANSWERED, "") if answer.strip() else (Outcome.MALFORMED, "the answer is empty")
+    return (Outcome.MALFORMED, "the answer is empty") if is_blank(answer) else (Outcome.ANSWERED, "")
 
 
 def _filtered(found: Completion) -> Completion:

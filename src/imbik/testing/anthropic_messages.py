@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from imbik.testing.formats import Said, read_tokens, text_of
+from imbik.testing.formats import Said, read_tokens, text_of, turns
 
 _STOP = {"stop": "end_turn", "length": "max_tokens", "refusal": "refusal", "filtered": "refusal", "tool": "tool_use"}
 _ERRORS = {
@@ -28,7 +28,7 @@ class AnthropicMessages:
     def messages(self, body: Mapping[str, Any]) -> list[dict[str, str]]:
         """The turns, the system's first, with the text of each."""
         told = [{"role": "system", "content": text_of(body["system"])}] if body.get("system") else []
-        return told + [{"role": str(item["role"]), "content": text_of(item["content"])} for item in body["messages"]]
+        return told + turns(body["messages"])
 
     def limit(self, body: Mapping[str, Any]) -> int:
         """The most tokens that the answer may have."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from imbik.testing.formats import Said, read_tokens, text_of
+from imbik.testing.formats import Said, read_tokens, turns
 
 _FINISH = {"stop": "stop", "length": "length", "refusal": "stop", "filtered": "content_filter", "tool": "tool_calls"}
 _CALL = {"id": "call_1", "type": "function", "function": {"name": "hesapla", "arguments": "{}"}}
@@ -23,7 +23,7 @@ class Chat:
 
     def messages(self, body: Mapping[str, Any]) -> list[dict[str, str]]:
         """The turns, with the text of each."""
-        return [{"role": str(item["role"]), "content": text_of(item["content"])} for item in body["messages"]]
+        return turns(body["messages"])
 
     def limit(self, body: Mapping[str, Any]) -> int:
         """The most tokens that the answer may have."""

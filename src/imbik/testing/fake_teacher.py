@@ -180,7 +180,7 @@ class FakeTeacher:
             body = msgspec.json.decode(request.body, type=dict[str, Any])
             messages = form.messages(body)
             text, limit = messages[-1]["content"], form.limit(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, LookupError, TypeError, ValueError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, AttributeError, LookupError, TypeError, ValueError):
             return await _send(line, form.error(400, "this is no request for an answer", "invalid_request_error"), 400)
         key = form.key(request.headers)
         account = (key, str(body.get("model", "")))

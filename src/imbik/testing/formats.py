@@ -6,7 +6,7 @@ ends it. A word counts as a token. `chat` and `anthropic_messages` are the two f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -91,6 +91,11 @@ def text_of(content: object) -> str:
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return str(content)
+
+
+def turns(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The turns of a request, each with its text; one without a role is the user's."""
+    return [{"role": str(item.get("role", "user")), "content": text_of(item["content"])} for item in messages]
 
 
 def read_tokens(messages: list[dict[str, str]]) -> int:

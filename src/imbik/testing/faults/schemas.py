@@ -91,8 +91,8 @@ async def duplicate_keys(call: Call) -> bool:
 
 @_fault("deep")
 async def deep(call: Call) -> bool:
-    """Nested 100,000 levels deep."""
-    return await call.send(b'{"' + _holder(call).encode() + b'":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    """Nested 40,000 levels deep."""
+    return await call.send(b'{"' + _holder(call).encode() + b'":' + b"[" * 40_000 + b"]" * 40_000 + b"}")
 
 
 @_fault("nan", formats=_OPENAI)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import struct
+import zlib
 from functools import lru_cache, partial
 
 from imbik.testing.connection import head
@@ -207,8 +209,8 @@ async def compressed(call: Call) -> bool:
 
 @_fault("gzip_bomb", paid="limit")
 async def gzip_bomb(call: Call) -> bool:
-    """A well-formed answer that gzip blows up to at least 256 MB."""
-    size = max(call.rule.bytes, 256 << 20)
+    """A well-formed answer that gzip blows up to at least 64 MB."""
+    size = max(call.rule.bytes, 64 << 20)
     return await call.send(_bomb(size), headers={**JSON, "Content-Encoding": "gzip"})
 
 
@@ -246,7 +248,19 @@ async def late_reply(call: Call) -> bool:
 
 @lru_cache(maxsize=2)
 def _bomb(size: int) -> bytes:
-    """A chat completion and a message at once, compressed: `size` spaces inside the answer."""
-    text = b"a" * size
-    chat = b'"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"' + text + b'"}}]'
-    return gzip.compress(b"{" + chat + b',"content":[{"type":"text","text":"a"}],"stop_reason":"end_turn"}', 6)
+    """A chat completion and a message at once, compressed: `size` letters inside the answer.
+
+    A block that ends in a full flush refers to nothing before it, so one megabyte is compressed and repeated.
+    """
+    packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    first = b'{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"'
+    last = b'"}}],"content":[{"type":"text","text":"a"}],"stop_reason":"end_turn"}'
+    part, times = b"a" * (1 << 20), size >> 20
+    begin, block = (packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH) for piece in (first, part))
+    end = packer.compress(last) + packer.flush()
+    checked = zlib.crc32(first)
+    for _ in range(times):
+        checked = zlib.crc32(part, checked)
+    length = len(first) + times * len(part) + len(last)
+    trailer = struct.pack("<II", zlib.crc32(last, checked), length & 0xFFFFFFFF)
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + begin + block * times + end + trailer
