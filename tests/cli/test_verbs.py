@@ -157,7 +157,8 @@ def test_the_fake_teacher_names_answers_it_cannot_read(imbik: Imbik, tmp_path: P
 def test_a_wrong_rule_of_the_fake_teacher(imbik: Imbik) -> None:
     ended = imbik("fake-teacher", "--rule", "4290")
     assert ended.code == ExitCode.USAGE
-    assert "known: none, 429" in ended.err
+    assert "did you mean '429'?" in ended.err
+    assert "gzip_bomb" in imbik("fake-teacher", "--faults").out
 
 
 def test_ls_names_runs_without_a_finished_stage_apart(imbik: Imbik, tmp_path: Path) -> None:

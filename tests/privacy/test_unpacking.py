@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-from imbik.privacy.unpacking import TooLongError, UnreadableError, Unpacked
+from imbik.privacy.unpacking import TooLongError, Unpacked, UnreadableError
 
 TEXT = "İstanbul'da ılık bir gün. ".encode() * 200
 
