@@ -136,3 +136,16 @@ async def test_who_was_refused_goes_before_those_who_never_went() -> None:
     limits.release()
     await asyncio.gather(*tasks)
     assert order == ["refused", "new"]
+
+
+async def test_a_slot_is_lent_while_a_reply_is_made_durable_to_a_few_only() -> None:
+    limits = limiter(16)
+    for _ in range(16):
+        await limits.acquire()
+    assert [limits.lend() for _ in range(3)] == [True, True, False]
+    assert (limits.active, limits.storing) == (14, 2)
+    limits.stored()
+    assert limits.lend()
+    strict = limiter(7)
+    await strict.acquire()
+    assert not strict.lend()

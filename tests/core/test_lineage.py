@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imbik.core.lineage import leaf, merkle_root, stage_hash
+from imbik.core.files import digest
+from imbik.core.lineage import Leaves, leaf, merkle_root, stage_hash
 
 LEAVES = st.lists(st.text("0123456789abcdef", min_size=64, max_size=64), unique=True, max_size=20)
 
@@ -58,3 +60,15 @@ def test_what_shapes_the_output_changes_the_hash() -> None:
         stage_hash("export", 1, {"lr": 1e-4, "b": 2}, {"refine": "00"}),
     ]
     assert len({base, *others}) == 5
+
+
+def test_leaves_are_a_sequence_of_texts() -> None:
+    wanted = [digest(str(number)) for number in range(5)]
+    leaves = Leaves()
+    for item in wanted:
+        leaves.append(item)
+    assert list(leaves) == wanted
+    assert (len(leaves), leaves[0], leaves[-1], leaves[1:3]) == (5, wanted[0], wanted[-1], wanted[1:3])
+    assert merkle_root(leaves) == merkle_root(wanted)
+    with pytest.raises(IndexError):
+        leaves[5]

@@ -36,7 +36,8 @@ class Flight:
     """One question being settled, and how many rows wait for it.
 
     `revision` is what the store holds for it (0: nothing), `bad` the same where that was found unreadable; `paid` is
-    what earlier replies to it cost in USD; `first_sent` is when its deadline began to run.
+    what earlier replies to it cost in USD; `first_sent` is when its deadline began to run; `lent` is whether its slot
+    went to another request while its reply is made durable.
     """
 
     key: bytes
@@ -52,6 +53,7 @@ class Flight:
     bad: int = 0
     paid: Decimal = Decimal(0)
     first_sent: float = 0.0
+    lent: bool = False
 
     def left(self, deadline: float) -> float:
         """Seconds until its deadline; the clock runs from the first sending."""

@@ -26,6 +26,7 @@ _FIRST = 32  # requests before anybody was answered
 _OPENING_SECONDS = 10.0  # the longest that opening the other slots takes
 _TICK_SECONDS = 0.002
 _LONGEST_HOLD = 120.0  # for a quota in headers; a refusal then says more
+_STORING_SHARE = 8  # replies on their way to the disk without a slot: one for so many requests at a time
 
 
 class Turn(NamedTuple):
@@ -60,7 +61,7 @@ class Limiter:
         self._waiting: deque[_Waiting] = deque()
         self._given = 0
         self.limit = float(self._ceiling)
-        self.active = 0
+        self.active = self.storing = 0
 
     def lower(self, ceiling: int) -> None:
         """Another teacher that shares this limiter allows so many at a time: the lowest word counts."""
@@ -80,6 +81,22 @@ class Limiter:
         """Give a slot back."""
         self.active -= 1
         self._wake()
+
+    def lend(self) -> bool:
+        """A reply is here and has yet to be made durable: let somebody else have the slot meanwhile.
+
+        False where enough replies are on their way to the disk already; then the slot is kept. What a kill may cost
+        stays bounded: the requests under way, and an eighth as many replies.
+        """
+        if self.storing >= self._ceiling // _STORING_SHARE:
+            return False
+        self.storing += 1
+        self.release()
+        return True
+
+    def stored(self) -> None:
+        """A reply whose slot was lent is durable."""
+        self.storing -= 1
 
     def heard(self, turn: Turn, quota: Quota | None = None) -> None:
         """A reply came, whatever it says, other than a refusal for now; `quota` is what its headers say."""

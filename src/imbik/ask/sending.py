@@ -1,9 +1,10 @@
 """Sending one question until there is an answer, a refusal, or no more sense in it.
 
 Enters: flights, on the asking loop. Leaves: how each was settled. A request waits for a slot and leaves through the
-transport; its reply is stored as it came, and only then read. A slot is held until the answer is durable, so a kill
-costs at most the requests under way. What ends the whole teacher (a revoked key, no credit, no answer to anybody) is
-kept in `ended`, and everybody who waits for this teacher hears it at once.
+transport; its reply is stored as it came, and only then read. A slot is held until the answer is durable, but for a
+few replies on their way to the disk (`limits.lend`), so a kill costs at most the requests under way and those. What
+ends the whole teacher (a revoked key, no credit, no answer to anybody) is kept in `ended`, and everybody who waits for
+this teacher hears it at once.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Sender:
             try:
                 turn = await self._turn(flight)
             except TimeoutError:
-                return self._give_up(flight, Trouble(f"no answer within its deadline of {self._deadline:g} s"))
+                return self._give_up(flight, self._late("refused for now"))
             try:
                 self._check()
                 flight.sending = True
@@ -83,10 +84,21 @@ class Sender:
                     return Settled(result, flight.question.sampling.max_tokens, flight.question.sensitivity)
                 wait = self._pace(flight, result, turn)
             finally:
-                self._limiter.release()
-            if wait is None or wait > flight.left(self._deadline):
-                return self._give_up(flight, result)
+                self._give_back(flight)
+            left = flight.left(self._deadline)
+            if wait is None or wait > left:
+                return self._give_up(flight, self._late(result.reason) if left <= (wait or 0.0) else result)
             await asyncio.sleep(wait)
+
+    def _late(self, reason: str) -> Trouble:
+        return Trouble(f"no answer within its deadline of {self._deadline:g} s ({reason})")
+
+    def _give_back(self, flight: Flight) -> None:
+        if flight.lent:
+            self._limiter.stored()
+        else:
+            self._limiter.release()
+        flight.lent = False
 
     async def _turn(self, flight: Flight) -> Turn:
         """Wait for a slot. Who was sent before waits at the front, and no longer than its deadline.
@@ -143,6 +155,7 @@ class Sender:
         Where a readable one is stored already, cut off under a lower limit, it stays until the new one has been read.
         """
         raw = raw._replace(earlier=str(flight.paid) if flight.paid else "")
+        flight.lent = self._limiter.lend()
         taken = await self._put(flight, raw, readable=False)
         completion = self.read(raw, flight.question)
         held.answered(completion.usage, raw.status)

@@ -2,8 +2,7 @@
 
 Enters: questions, on the asking loop. Leaves: completions. The order is always the same: the gate says whether the
 row may go there; the store is looked up and the question claimed; the request waits for a slot and leaves through the
-transport; the reply is stored as it came, and only then read. A slot is held until the answer is durable, so a kill
-costs at most the requests under way.
+transport; the reply is stored as it came, and only then read (`ask.sending`).
 """
 
 from __future__ import annotations

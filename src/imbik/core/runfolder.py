@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from imbik.core.errors import RunFolderError
-from imbik.core.files import read_json, read_lines, write_json, write_lines
+from imbik.core.files import atomic_writer, read_json, read_lines, write_json
 from imbik.core.types import Artifact, Books, Record, Sensitivity
 
 FORMAT_VERSION = 1
@@ -167,15 +167,21 @@ def _when(name: str) -> tuple[str, str, int]:
 
 def write_parts(folder: Path, records: Iterator[msgspec.Struct]) -> int:
     """Write records as `part-00000.jsonl`, `part-00001.jsonl` … of at most PART_ROWS rows; returns how many."""
-    total, number, block = 0, 0, []
+    encoder, block, total, number = msgspec.json.Encoder(), list[bytes](), 0, 0  # bytes: a fifth of the records' memory
     for record in records:
-        block.append(record)
+        block.append(encoder.encode(record) + b"\n")
         if len(block) == PART_ROWS:
-            total += write_lines(folder / f"part-{number:05d}.jsonl", block)
-            number, block = number + 1, []
+            _write_part(folder, number, block)
+            total, number = total + len(block), number + 1
+            block.clear()
     if block or number == 0:
-        total += write_lines(folder / f"part-{number:05d}.jsonl", block)
-    return total
+        _write_part(folder, number, block)
+    return total + len(block)
+
+
+def _write_part(folder: Path, number: int, lines: list[bytes]) -> None:
+    with atomic_writer(folder / f"part-{number:05d}.jsonl") as stream:
+        stream.writelines(lines)
 
 
 def read_parts(folder: Path, kind: type[R]) -> Iterator[R]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from imbik.core.files import remove
-from imbik.core.lineage import sample_leaf
+from imbik.core.lineage import Leaves, sample_leaf
 from imbik.core.plugins import identity
 from imbik.core.runfolder import write_parts
 from imbik.core.types import Outcome, Sample, Task
@@ -64,7 +64,7 @@ class GenerateStage:
         """
         for path in [*context.folder.glob("*.jsonl"), *context.folder.glob(".*.jsonl*")]:
             remove(path)
-        tally, leaves = Tally(), list[str]()
+        tally, leaves = Tally(), Leaves()
         context.progress.begin(self.name, self._expected(context))
         write_parts(context.folder, self._watched(context, tally, leaves))
         context.progress.end(self.name)
@@ -73,7 +73,7 @@ class GenerateStage:
         recorded = bool(known_answers(context.recipe))
         return StageResult(tally.books(), leaves, tally.sensitivity, warnings=tally.warnings(context.recipe, recorded))
 
-    def _watched(self, context: StageContext, tally: Tally, leaves: list[str]) -> Iterator[Sample]:
+    def _watched(self, context: StageContext, tally: Tally, leaves: Leaves) -> Iterator[Sample]:
         for sample in self._samples(context):
             leaves.append(sample_leaf(sample))
             context.progress.advance(self.name)

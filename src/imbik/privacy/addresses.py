@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from yarl import URL
@@ -46,6 +47,7 @@ class Endpoint:
         return f"{self.scheme}://{host}:{self.port}"
 
 
+@lru_cache(maxsize=4096)
 def normal(text: str) -> Address:
     """An address in its one form: IPv4-mapped IPv6 becomes IPv4, a zone index is dropped.
 
@@ -121,6 +123,7 @@ def refusal(address: Address) -> str:
     return ""
 
 
+@lru_cache(maxsize=4096)
 def network(text: str) -> Network | None:
     """The network a line of the operator's file spells (one address is a network of one), or None for a host name."""
     try:

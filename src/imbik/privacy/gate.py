@@ -109,13 +109,16 @@ class Gate:
         self._looked = self._said = False  # whether detectors have looked, and whether the chain names them
         # The operator's file is frozen, so what it says holds.
         self._known: dict[tuple[Sensitivity, Place, Cleaned, bool], Decision] = {}
+        self._here: dict[Place, bool] = {}
 
     def is_local(self, place: Place) -> bool:
         """Whether the operator vouches for this place, or it is this process: then nobody need look into the rows."""
         if place.endpoint is None or place.address is None:
             return place.kind != "endpoint"
         try:
-            return self.operator.local_for(place.endpoint, place.address) is not None
+            if (here := self._here.get(place)) is None:
+                here = self._here[place] = self.operator.local_for(place.endpoint, place.address) is not None
+            return here
         except Exception:  # then it is a place like any other, and deciding about it will fail too
             return False
 

@@ -5,6 +5,7 @@ Enters: a run folder. Leaves: tasks with their sets, held-out tasks by set, kept
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def read_sets(run: RunFolder) -> dict[str, str]:
     for item in read_lines(path, Assignment):
         if item.id in sets:
             raise RunFolderError(f"task '{item.id}' stands twice", where=str(path), next="run again with --from tasks")
-        sets[item.id] = item.set
+        sets[item.id] = sys.intern(item.set)  # one text for all rows of a set
     return sets
 
 
