@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imbik.core.errors import BlockedError
-from imbik.pipeline.reach import refuse_unreachable
+from imbik.pipeline.reach import cleans_in_vain, refuse_unreachable
 from imbik.recipe import build
 
 DEFAULT = "the default, since the recipe does not say"
@@ -62,6 +62,10 @@ def test_a_recipe_that_cleans_is_not_refused_where_cleaned_rows_may_go(
         "privacy": {"clean": "redact"},
     }
     refuse_unreachable(build(data, base=tmp_path))
+    assert list(cleans_in_vain(build(data, base=tmp_path))) == []
+    monkeypatch.delenv("IMBIK_OPERATOR")
+    assert "opens no way yet" in next(cleans_in_vain(build(data, base=tmp_path)))
+    monkeypatch.setenv("IMBIK_OPERATOR", str(file))
     data["tasks"] = {"source": "x.jsonl", "kind": "qa", "sensitivity": "special"}
     with pytest.raises(BlockedError):
         refuse_unreachable(build(data, base=tmp_path))

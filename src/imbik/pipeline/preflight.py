@@ -22,7 +22,7 @@ from imbik.models.folder import check_folder
 from imbik.models.load import may_be_on_hub, resolve
 from imbik.pipeline import money, rules
 from imbik.pipeline.estimate import Estimate, estimate
-from imbik.pipeline.reach import kept_from, keys_missing, refuse_unreachable
+from imbik.pipeline.reach import cleans_in_vain, kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.pipeline.terms import refuse_terms, unknown_terms
@@ -58,6 +58,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
             *_untrusted(recipe),
             *_kept(recipe, rows, kept),
             *keys_missing(recipe),
+            *cleans_in_vain(recipe),
             *unknown_terms(recipe),
             *money.warnings(recipe),
             *said,

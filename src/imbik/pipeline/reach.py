@@ -91,6 +91,17 @@ def served_teacher(name: str, block: PluginBlock, recipe: Recipe) -> ServedTeach
     return teacher if isinstance(teacher, ServedTeacher) else None
 
 
+def cleans_in_vain(recipe: Recipe) -> Iterator[str]:
+    """A recipe that cleans rows for teachers of which none may have cleaned rows is told so."""
+    external = load_operator(recipe.base).external
+    opened = any(line.accepts_cleaned.rank > line.accepts.rank for line in external)
+    if _cleans(recipe) and not opened:
+        yield (
+            f"privacy.clean: {recipe.privacy.clean} opens no way yet: no line under `external:` of the operator's file "
+            "says accepts_cleaned, so rows that may not leave as they are stay here"
+        )
+
+
 def _cleans(recipe: Recipe) -> bool:
     return recipe.privacy.clean != "none"
 
