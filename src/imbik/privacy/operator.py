@@ -11,7 +11,7 @@ Leaves: a frozen Operator that the gate asks. Without any file, only public rows
       - {host: api.example.com, contract: "standard contract notified on 2026-01-05", country: IE, accepts: internal,
          accepts_cleaned: confidential, keys: [EXAMPLE_API_KEY]}
     controller: "Örnek A.Ş., VERBİS 1234567"
-    declassifiers: [ayse, mehmet]
+    declassifiers: ["ayse ed25519:…", "mehmet ed25519:…"]
     retention: {confidential: 365, special: 90}
     anchors: [ed25519:…]
 """
