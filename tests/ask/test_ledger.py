@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from imbik.ask import ledger
-from imbik.ask.ledger import Cap, Short
+from imbik.ask.ledger import Cap, Line, Short
 from imbik.ask.schema import connect
-from imbik.core.types import Usage
 
 AMOUNTS = st.integers(1, 400)
 PURPOSES = st.sampled_from(["generation", "judge", "growth", "pilot", "audition", "chat", "evaluation", "evaluation"])
@@ -59,21 +58,21 @@ class Spending(RuleBasedStateMachine):
         if number in self.open:
             purpose, amount, _ = self.open.pop(number)
             paid = amount * share // 100
-            ledger.settle(self.connection, RUN, purpose, "buyuk", paid, Usage(input_tokens=1), number)
+            ledger.book(self.connection, RUN, [(Line(purpose, "buyuk", paid, 0, 1, 0, 1, 0), number)])
             self.billed[purpose == "evaluation"] += paid
 
     @rule(number=consumes(held))
     def lose(self, number: int) -> None:
         if number in self.open:
             purpose, amount, _ = self.open.pop(number)
-            ledger.lose(self.connection, RUN, purpose, "buyuk", amount, number)
+            ledger.book(self.connection, RUN, [(Line(purpose, "buyuk", 0, amount, 0, 1, 0, 0), number)])
             self.billed[purpose == "evaluation"] += amount
 
     @rule(number=consumes(held))
     def free(self, number: int) -> None:
         if number in self.open:
             del self.open[number]
-            ledger.free(self.connection, number)
+            ledger.book(self.connection, RUN, [(None, number)])
 
     @rule(process=st.sampled_from(["ilk", "ikinci"]))
     def kill(self, process: str) -> None:
@@ -129,9 +128,9 @@ def test_runs_of_one_store_have_budgets_of_their_own(tmp_path: Path) -> None:
 
 def test_lines_tell_purposes_and_teachers_apart(tmp_path: Path) -> None:
     with closing(connect(tmp_path / "answers.sqlite")) as connection:
-        ledger.settle(connection, RUN, "generation", "buyuk", 7, Usage(input_tokens=10, output_tokens=3))
-        ledger.settle(connection, RUN, "generation", "buyuk", 5, Usage(input_tokens=8, output_tokens=2))
-        ledger.lose(connection, RUN, "judge", "yargıç", 40)
+        paid = [Line("generation", "buyuk", 7, 0, 1, 0, 10, 3), Line("generation", "buyuk", 5, 0, 1, 0, 8, 2)]
+        lost = Line("judge", "yargıç", 0, 40, 0, 1, 0, 0)
+        ledger.book(connection, RUN, [(line, 0) for line in (*paid, lost)])
         ledger.reserve(connection, RUN, "judge", "yargıç", 2, Cap(1000, 0), "ben", lambda *_: True)
         generation, judge = ledger.lines(connection, RUN)
         assert generation == ("generation", "buyuk", 12, 0, 2, 0, 18, 5)

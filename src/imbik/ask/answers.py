@@ -121,6 +121,10 @@ class AnswerStore:
         self._queue.put(_Operation(work, cast("Future[object]", future)))
         return future
 
+    def post(self, work: Work[None]) -> None:
+        """Hand work in that nobody waits for."""
+        self._queue.put(_Operation(work))
+
     async def run(self, work: Work[T]) -> T:
         """Do work from a coroutine; returns once it is durable."""
         loop = asyncio.get_running_loop()

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from sqlite3 import Connection
 
 import msgspec
@@ -37,21 +37,16 @@ _ROOM = Decimal("1.1")  # what is to come may cost a little more than what was
 _LINES = (50, 80)  # percent of the budget at which a person is told
 
 
-@dataclass
+@dataclass(slots=True)
 class Held:
-    """Money held for one request. Used in a `with` block: what is said about it last in the block counts, and a block
-    left without a word means that the request may have been paid.
-
-    `most` and `reading` are the most that it and its prompt alone can cost, in trillionths of a dollar; `number` is its
-    reservation (0: none was needed).
-    """
+    """Money held for one request. Used in a `with` block: the first thing that is said about it counts, and a block
+    left without a word means that the request may have been paid. `number` is its reservation (0: none was needed)."""
 
     purse: Purse
     purpose: str
     name: str
     teacher: ServedTeacher
-    most: int
-    reading: int
+    question: Question
     number: int = 0
     said: bool = False
 
@@ -59,41 +54,46 @@ class Held:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self.said:
-            self.lost()
+        self.lost()
 
     def answered(self, usage: Usage, status: int = 200) -> None:
         """A reply was read, and its tokens counted by the teacher; one without a count may have cost the most."""
-        price = self.teacher.price
-        if self.most and not (usage.input_tokens or usage.output_tokens):
+        if not (usage.input_tokens or usage.output_tokens) and self._at_most(self.question):
             self.refused(status) if status >= 300 else self.lost()
             return
+        price = self.teacher.price
         paid = units(price.cost(usage)) if price else 0
-        self._tell(partial(ledger.settle, paid=paid, usage=usage, number=self.number))
+        self._tell(ledger.Line(self.purpose, self.name, paid, 0, 1, 0, usage.input_tokens, usage.output_tokens))
 
     def refused(self, status: int) -> None:
         """The endpoint refused with an HTTP status; see the module's docstring."""
         if status >= 500 or status == 408:
             self.lost()
-        elif status == 400 and self.reading:
-            self._tell(partial(ledger.lose, possible=self.reading, number=self.number))
+        elif status == 400:
+            unanswered = msgspec.structs.replace(self.question.sampling, max_tokens=0)
+            self._possible(self._at_most(msgspec.structs.replace(self.question, sampling=unanswered)))
         else:
             self.free()
 
     def free(self) -> None:
         """It was never sent, or certainly not paid."""
-        if not self.said:
-            self.said = True
-            self.purse.freed(self)
+        self._tell(None)
 
     def lost(self) -> None:
         """It may have been paid."""
-        self._tell(partial(ledger.lose, possible=self.most, number=self.number))
+        if not self.said:
+            self._possible(self._at_most(self.question))
 
-    def _tell(self, work: Callable[..., int]) -> None:
+    def _possible(self, amount: int) -> None:
+        self._tell(ledger.Line(self.purpose, self.name, 0, amount, 0, 1, 0, 0) if amount else None)
+
+    def _at_most(self, question: Question) -> int:
+        return units(self.teacher.cost_at_most(question) or Decimal(0))
+
+    def _tell(self, line: ledger.Line | None) -> None:
         if not self.said:
             self.said = True
-            self.purse.settled(self, work)
+            self.purse.told(line, self.number)
 
 
 @dataclass
@@ -107,53 +107,62 @@ class Purse:
     share_kept: Decimal
     unpaid: Callable[[ServedTeacher], bool]
     spent: int = 0
-    largest: Decimal = Decimal(0)  # the most that any question so far could cost
+    largest: int = 0  # the most that any question so far could cost
+    cap: ledger.Cap | None = None
     ended: dict[bool, BudgetSpentError] = field(default_factory=dict)
-    _told: int = 0
+    _said: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _unbooked: deque[ledger.Entry] = field(default_factory=deque)
+    _booking: bool = False
 
     def __post_init__(self) -> None:
+        if self.budget is not None:
+            total = self.budget.total
+            self.cap = ledger.Cap(units_within(total), units(total * self.share_kept))
         self.spent = self.store.submit(lambda connection: ledger.spent(connection, self.run)).result()
-        self._told = self._reached()
-
-    @property
-    def cap(self) -> ledger.Cap | None:
-        """The budget in trillionths of a dollar."""
-        if self.budget is None:
-            return None
-        total = self.budget.total
-        return ledger.Cap(units_within(total), units(total * self.share_kept))
+        self._said = self._reached()
 
     async def hold(self, name: str, teacher: ServedTeacher, question: Question, purpose: str) -> Held:
         """Hold the most that this question can cost; waits while requests under way may give money back.
 
         Raises: BudgetSpentError; RecipeError where a budget meets a teacher whose price nobody knows.
         """
-        most = self._most(name, teacher, question)
-        if not most:
-            return Held(self, purpose, name, teacher, 0, 0)
-        bare = msgspec.structs.replace(question.sampling, max_tokens=0)
-        reading = self._most(name, teacher, msgspec.structs.replace(question, sampling=bare))
-        self.largest = max(self.largest, dollars(most))
-        held = Held(self, purpose, name, teacher, most, reading)
-        if self.cap is not None:
-            held.number = await self._reserve(held, self.cap)
+        held = Held(self, purpose, name, teacher, question)
+        if self.cap is None:
+            return held
+        most = teacher.cost_at_most(question)
+        if most is None and not self.unpaid(teacher):
+            raise price_unknown(name)
+        if most:
+            amount = units(most)
+            self.largest = max(self.largest, amount)
+            held.number = await self._reserve(held, amount, self.cap)
         return held
 
-    def settled(self, held: Held, work: Callable[..., int]) -> None:
-        """Write down what became of a request, some time soon and in the order of what is asked of the store."""
+    def told(self, line: ledger.Line | None, number: int) -> None:
+        """Write down what became of a request, some time soon and before whatever is asked of the store from now on.
 
-        def told(connection: Connection) -> None:
-            self.spent = work(connection, self.run, held.purpose, held.name)
+        What is told while the store is busy is written together.
+        """
+        if line is None and not number:
+            return
+        self._unbooked.append((line, number))
+        if not self._booking:
+            self._booking = True
+            self.store.post(self._book)
+        if self.cap is not None:
+            self._changed.set()
+            self._changed = asyncio.Event()
 
-        self.store.submit(told)
-        self._wake()
-
-    def freed(self, held: Held) -> None:
-        """Give a reservation back."""
-        if held.number:
-            self.store.submit(lambda connection: ledger.free(connection, held.number))
-            self._wake()
+    def _book(self, connection: Connection) -> None:
+        """On the store's thread. The mark is taken down first: what is told from then on is either still taken here, or
+        posts a booking of its own."""
+        self._booking = False
+        entries = []
+        with contextlib.suppress(IndexError):
+            while True:
+                entries.append(self._unbooked.popleft())
+        self.spent = ledger.book(connection, self.run, entries)
 
     def left(self, purpose: str) -> Decimal | None:
         """USD that a purpose may still spend; None without a budget. Not for the asking loop: it waits."""
@@ -171,12 +180,12 @@ class Purse:
 
     def news(self) -> list[str]:
         """A line when half, and when four fifths, of the budget are spent; each once."""
-        before, self._told = self._told, self._reached()
+        before, self._said = self._said, self._reached()
         if self.budget is None:
             return []
         spent, total = usd(dollars(self.spent)), usd(self.budget.total)
         return [
-            f"! {line}% of the budget is spent: {spent} of {total}" for line in _LINES if before < line <= self._told
+            f"! {line}% of the budget is spent: {spent} of {total}" for line in _LINES if before < line <= self._said
         ]
 
     def short(self, purpose: str, *, name: str = "", most: int = 0, left: int = 0) -> BudgetSpentError:
@@ -205,7 +214,7 @@ class Purse:
         rest = questions * paid / answers
         left = self.left(ledger.EVALUATION if kind else "generation") or Decimal(0)
         share = Decimal(0) if kind else self.share_kept
-        total = self.budget.total + (rest * _ROOM + self.largest - left) / (1 - share)
+        total = self.budget.total + (rest * _ROOM + dollars(self.largest) - left) / (1 - share)
         return BudgetSpentError(
             f"{error.what}. The {questions:,} questions to come will cost about {usd(rest)}",
             where=error.where,
@@ -219,19 +228,12 @@ class Purse:
             "recipe): it goes on where it stopped and pays nothing twice"
         )
 
-    def _most(self, name: str, teacher: ServedTeacher, question: Question) -> int:
-        """The most that a question can cost; 0 where nobody is paid, or no price is known and no budget is set."""
-        most = teacher.cost_at_most(question)
-        if most is None and self.budget is not None and not self.unpaid(teacher):
-            raise price_unknown(name)
-        return units(most or Decimal(0))
-
-    async def _reserve(self, held: Held, cap: ledger.Cap) -> int:
+    async def _reserve(self, held: Held, most: int, cap: ledger.Cap) -> int:
         kind = held.purpose == ledger.EVALUATION
 
         def work(connection: Connection) -> int | ledger.Short:
             owner, alive = self.store.owner, self.store.alive
-            return ledger.reserve(connection, self.run, held.purpose, held.name, held.most, cap, owner, alive)
+            return ledger.reserve(connection, self.run, held.purpose, held.name, most, cap, owner, alive)
 
         while True:
             if kind in self.ended:
@@ -245,7 +247,7 @@ class Purse:
             if isinstance(found, int):
                 return found
             if not found.waiting:
-                error = self.short(held.purpose, name=held.name, most=held.most, left=found.left)
+                error = self.short(held.purpose, name=held.name, most=most, left=found.left)
                 raise self.ended.setdefault(kind, error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), _POLL_SECONDS)
@@ -254,10 +256,6 @@ class Purse:
         """A reservation whose question was given up before it was sent."""
         if not task.cancelled() and task.exception() is None and isinstance(number := task.result(), int):
             self.store.submit(lambda connection: ledger.free(connection, number))
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
 
     def _reached(self) -> int:
         """The highest of the lines to tell that the spending has reached."""

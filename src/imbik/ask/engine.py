@@ -75,6 +75,7 @@ class AskEngine:
         self._limiters: dict[tuple[str, str], Limiter] = {}
         self._under_way: UnderWay = {}
         self._purse: Purse | None = None
+        self._spent_told = -1
 
     def __enter__(self) -> AskEngine:
         return self
@@ -126,9 +127,11 @@ class AskEngine:
 
     def _tell_spending(self) -> None:
         """What is spent by now stands beside the bar; half and four fifths of the budget have a line each."""
-        if self._purse is not None:
-            self._progress.stand(self._purse.standing())
-            for line in self._purse.news():
+        purse = self._purse
+        if purse is not None and purse.spent != self._spent_told:
+            self._spent_told = purse.spent
+            self._progress.stand(purse.standing())
+            for line in purse.news():
                 self._progress.say(line)
 
     def stopped(self) -> ImbikError | None:

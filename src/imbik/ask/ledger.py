@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imbik.core.money import SpendLine, dollars
-from imbik.core.types import Usage
 
 EVALUATION = "evaluation"
 TABLES = (
@@ -45,6 +44,12 @@ TABLES = (
     )""",
     "CREATE INDEX IF NOT EXISTS reserved_by_run ON reserved (run)",
 )
+_ADD = """INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, purpose, teacher) DO UPDATE SET
+    paid = paid + excluded.paid, possible = possible + excluded.possible, answers = answers + excluded.answers,
+    lost = lost + excluded.lost, input_tokens = input_tokens + excluded.input_tokens,
+    output_tokens = output_tokens + excluded.output_tokens"""
+Entry = tuple["Line | None", int]
+"""What became of a request (None: nothing was paid), and the number of its reservation (0: it had none)."""
 Alive = Callable[[sqlite3.Connection, str], bool]
 
 
@@ -81,6 +86,10 @@ class Line(NamedTuple):
     input_tokens: int
     output_tokens: int
 
+    def plus(self, other: Line) -> Line:
+        """Both together, of one purpose and teacher."""
+        return Line(self.purpose, self.teacher, *(a + b for a, b in zip(self[2:], other[2:], strict=True)))
+
 
 def reserve(
     connection: sqlite3.Connection,
@@ -102,25 +111,22 @@ def reserve(
     return int(found.lastrowid or 0)
 
 
-def settle(
-    connection: sqlite3.Connection, run: str, purpose: str, teacher: str, paid: int, usage: Usage, number: int = 0
-) -> int:
-    """A reply was read: what it cost takes the reservation's place. Gives what the run has spent by now."""
-    _drop(connection, number)
-    _add(connection, run, Line(purpose, teacher, paid, 0, 1, 0, usage.input_tokens, usage.output_tokens))
-    return spent(connection, run)
-
-
-def lose(connection: sqlite3.Connection, run: str, purpose: str, teacher: str, possible: int, number: int = 0) -> int:
-    """A request may have been paid and will never say so. Gives what the run has spent by now."""
-    _drop(connection, number)
-    _add(connection, run, Line(purpose, teacher, 0, possible, 0, 1, 0, 0))
+def book(connection: sqlite3.Connection, run: str, entries: Sequence[Entry]) -> int:
+    """What became of requests takes the place of their reservations. Gives what the run has spent by now."""
+    numbers = [(number,) for _, number in entries if number]
+    connection.executemany("DELETE FROM reserved WHERE id = ?", numbers)
+    together: dict[tuple[str, str], Line] = {}
+    for line, _ in entries:
+        if line is not None:
+            spot = (line.purpose, line.teacher)
+            together[spot] = line.plus(together[spot]) if spot in together else line
+    connection.executemany(_ADD, [(run, *line) for line in together.values()])
     return spent(connection, run)
 
 
 def free(connection: sqlite3.Connection, number: int) -> None:
     """A request that was certainly not paid."""
-    _drop(connection, number)
+    connection.execute("DELETE FROM reserved WHERE id = ?", (number,))
 
 
 def spent(connection: sqlite3.Connection, run: str) -> int:
@@ -189,20 +195,5 @@ def _sweep(connection: sqlite3.Connection, run: str, alive: Alive) -> bool:
         for number, purpose, teacher, amount in connection.execute(
             "SELECT id, purpose, teacher, amount FROM reserved WHERE run = ? AND owner = ?", (run, owner)
         ).fetchall():
-            lose(connection, run, purpose, teacher, amount, number)
+            book(connection, run, [(Line(purpose, teacher, 0, amount, 0, 1, 0, 0), number)])
     return len(dead) < len(owners)
-
-
-def _drop(connection: sqlite3.Connection, number: int) -> None:
-    if number:
-        connection.execute("DELETE FROM reserved WHERE id = ?", (number,))
-
-
-def _add(connection: sqlite3.Connection, run: str, line: Line) -> None:
-    connection.execute(
-        """INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, purpose, teacher) DO UPDATE SET
-        paid = paid + excluded.paid, possible = possible + excluded.possible, answers = answers + excluded.answers,
-        lost = lost + excluded.lost, input_tokens = input_tokens + excluded.input_tokens,
-        output_tokens = output_tokens + excluded.output_tokens""",
-        (run, *line),
-    )

@@ -76,6 +76,8 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("audit.jsonl", How.KEYED),
     (".audit.*", How.KEYED),
     ("events.jsonl", How.REDACT),
+    ("pilot.json", How.REDACT),
+    ("auditions/*.json", How.REDACT),
     ("anchors.jsonl", How.KEYED),
     ("declassified.jsonl", How.KEYED),
     ("receipts/*", How.KEYED),
