@@ -18,19 +18,17 @@ from typing import Literal
 import msgspec
 
 from imbik import __version__
-from imbik.advise.forget import databases, rows
+from imbik.advise.forget import databases
+from imbik.advise.forget.clean import clean
 from imbik.advise.forget.erasing import Erasing, Journal, OtherRun, Remains
 from imbik.advise.forget.find import Chosen, find, tasks_of
 from imbik.advise.forget.keys import answer_keys, local_sources
 from imbik.advise.forget.lineage import roots_verify
-from imbik.advise.forget.logits import erase_logits
 from imbik.advise.forget.made import remaining_tokenizers, remaining_weights, students_elsewhere, weights_of
 from imbik.advise.forget.others import other_runs
-from imbik.advise.forget.places import Found, How, files_of
 from imbik.advise.forget.pseudonyms import erase_values, placeholders, theirs
 from imbik.advise.forget.receipt import Receipt, sealed, signed, write_receipt
-from imbik.advise.forget.report import clean_report
-from imbik.advise.forget.sweep import CALIBRATIONS, Swept, crash_logs, sweep
+from imbik.advise.forget.sweep import Swept, sweep
 from imbik.advise.runs import manifests, recipe_of
 from imbik.core.errors import ImbikError, RunFolderError, UsageError
 from imbik.core.files import read_json, remove, write_json
@@ -181,7 +179,7 @@ def _carry_out(
     if journal.learned:
         for folder in weights_of(run):
             mark_learned(folder, journal.receipt, journal.learned)
-    _clean(run, erasing)
+    clean(run, erasing)
     matches = theirs(erasing.person, frozenset(journal.texts))
     erasing.counts["values in the vault"] += erase_values(run.path.parent, matches)
     if resumed:
@@ -194,47 +192,6 @@ def _carry_out(
     write_receipt(run.path, receipt)
     remove(run.path / PENDING)
     return Done(plan, receipt, resumed)
-
-
-def _clean(run: RunFolder, erasing: Erasing) -> None:
-    """All files of the run, then what it shares with others. What counts rows comes after the rows."""
-    found = list(files_of(run.path))
-    last = {How.MANIFEST, How.REPORT}
-    for item in (item for item in found if item.how not in last):
-        if item.path.exists():
-            _clean_file(item, erasing)
-    for folder in sorted({item.stage for item in found if item.how is How.LOGITS}):
-        erase_logits(folder, erasing)
-    databases.erase_verdicts(run.path / "reviews.sqlite", erasing)
-    for folder in sorted({item.stage for item in found if item.how is How.REPORT}):
-        clean_report(folder, erasing)
-    for item in found:
-        if item.how is How.MANIFEST:
-            rows.mark_manifest(item.path, erasing)
-    erasing.counts["answers in the store"] += databases.erase_answers_stored(run.store, erasing.keys)
-    runs = run.path.parent
-    for path in sorted((runs / CALIBRATIONS).rglob("*.json*")):
-        rows.redact_file(path, erasing)
-    for path in crash_logs(runs):
-        if any(map(erasing.person.in_text, path.read_text(errors="replace").splitlines())):
-            path.unlink()
-            erasing.counts["logs of crashes"] += 1
-
-
-def _clean_file(item: Found, erasing: Erasing) -> None:
-    """One file, by its kind."""
-    if item.how is How.TASKS:
-        rows.erase_tasks(item.path, erasing)
-    elif item.how in (How.SAMPLES, How.TURNED_AWAY):
-        rows.erase_samples(item.path, erasing, kept=item.how is How.SAMPLES)
-    elif item.how is How.IDS:
-        rows.erase_ids(item.path, erasing)
-    elif item.how is How.ANSWERS:
-        rows.erase_answers(item.path, erasing)
-    elif item.how is How.REDACT or (item.how is How.UNKNOWN and item.path.suffix in {".json", ".jsonl"}):
-        rows.redact_file(item.path, erasing)
-    elif item.how is How.SCRAP:
-        remove(item.path)
 
 
 def _receipt(run: RunFolder, journal: Journal, erasing: Erasing) -> Receipt:
