@@ -142,12 +142,21 @@ def blocked(teacher: str, question: Question) -> Completion:
 
 def test_when_every_row_is_held_back_the_error_says_which_key_to_set(tmp_path: Path) -> None:
     run = make_run(tmp_path, train([make_task("a", sensitivity=Sensitivity.CONFIDENTIAL)]))
+    recipe = make_recipe(tasks={"source": "rows.jsonl", "kind": "math"})
     with pytest.raises(BlockedError) as raised:
-        STAGE.run(context_of(STAGE, make_recipe(), run, FakeAsker(blocked)))
+        STAGE.run(context_of(STAGE, recipe, run, FakeAsker(blocked)))
     assert raised.value.exit_code is ExitCode.BLOCKED
     assert "tasks.sensitivity: public" in str(raised.value)
     assert "any teacher may read them" in str(raised.value)
     assert "may not leave this machine" in str(raised.value)
+
+
+def test_rows_that_detectors_raised_are_not_told_to_be_called_public_again(tmp_path: Path) -> None:
+    run = make_run(tmp_path, train([make_task("a", sensitivity=Sensitivity.CONFIDENTIAL)]))
+    with pytest.raises(BlockedError) as raised:
+        STAGE.run(context_of(STAGE, make_recipe(), run, FakeAsker(blocked)))  # a recipe that says public
+    assert "sensitivity: public" not in str(raised.value)
+    assert "imbik privacy declassify" in str(raised.value)
 
 
 def test_when_nothing_is_answered_the_commonest_reason_and_the_remedy_are_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import endpoint, normal
 from imbik.privacy.audit import Audit, read_audit
-from imbik.privacy.gate import IN_PROCESS, KEY, RECORDED, Gate, Place
+from imbik.privacy.gate import IN_PROCESS, KEY, RECORDED, Asked, Gate, Place
 from imbik.privacy.operator import ExternalEndpoint, LocalEndpoint, Operator
 
 LEVELS = list(Sensitivity)
@@ -80,6 +80,14 @@ def test_a_blocked_row_says_which_key_to_set_and_what_that_means(gate: Gate) -> 
     assert decision.key == KEY
     assert "tasks.sensitivity: public" in decision.reason
     assert "leave this machine" in decision.reason
+
+
+def test_a_row_that_was_raised_is_not_told_to_be_called_public(tmp_path: Path) -> None:
+    gate = Gate(OPERATOR, Audit(tmp_path), said=Sensitivity.PUBLIC)
+    target = place("https://api.openai.com/v1", "93.184.216.34")
+    raised = gate.weigh(Asked(Sensitivity.CONFIDENTIAL, ("r",)), target)
+    assert "sensitivity: public" not in raised.reason
+    assert "declassify" in raised.reason
 
 
 def test_an_untrusted_file_beside_the_recipe_is_named_where_rows_are_blocked(tmp_path: Path) -> None:

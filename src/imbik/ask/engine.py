@@ -307,7 +307,7 @@ class AskEngine:
             self._audit = Audit(self._run.path)
             tasks = self._recipe.tasks
             column = "" if tasks.level else tasks.sensitivity
-            self._gate = Gate(self._operator, self._audit, column, self._lowered(self._audit))
+            self._gate = Gate(self._operator, self._audit, column, self._lowered(self._audit), tasks.level)
         return self._gate
 
     def _lowered(self, audit: Audit) -> Lowered:

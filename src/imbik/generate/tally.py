@@ -30,11 +30,18 @@ _LOCAL_ADVICE = (
     "let a teacher that runs here (in_process, run) answer such rows: generate.teacher: {public: A, otherwise: B}; or "
     "have the operator's file allow this one"
 )
+_RAISED_ADVICE = (
+    "where what was found is harmless, two people may say so (imbik privacy declassify); or clean the rows "
+    "(privacy.clean, where the operator's accepts_cleaned allows it)"
+)
 _LONGEST_REASON = 200
 
 
 def held_back_advice(recipe: Recipe) -> str:
-    """What opens the way for rows that the gate held back; rows that a column marks are not all alike."""
+    """What opens the way for rows that the gate held back; rows that a column marks are not all alike, and those of a
+    recipe that calls all of them public were raised by what the detectors found."""
+    if recipe.tasks.level is Sensitivity.PUBLIC:
+        return f"{_RAISED_ADVICE}; or {_LOCAL_ADVICE}"
     return _SENSITIVITY_ADVICE if recipe.tasks.level else _LOCAL_ADVICE
 
 

@@ -98,13 +98,21 @@ class Gate:
     """Decides by the operator's file and writes every decision to the run's audit chain.
 
     `column` is the one that marks the rows, where the recipe names one: then no word for all of them is advised.
+    `said` is the one level that the recipe gives all its rows: rows above it were raised by what is in them.
     `lowered` are rows that two people declassified, with what was found in them then.
     """
 
-    def __init__(self, operator: Operator, audit: Audit, column: str = "", lowered: Lowered | None = None) -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        audit: Audit,
+        column: str = "",
+        lowered: Lowered | None = None,
+        said: Sensitivity | None = None,
+    ) -> None:
         self.operator = operator
         self.inspector = Inspector(operator)
-        self._audit, self._column = audit, column
+        self._audit, self._column, self._level = audit, column, said
         self._lowered = lowered or Lowered()
         self._looked = self._said = False  # whether detectors have looked, and whether the chain names them
         # The operator's file is frozen, so what it says holds.
@@ -141,7 +149,8 @@ class Gate:
         """What would be decided about these rows, with what the detectors found in them."""
         if asked.trouble:
             return Decision(False, asked.trouble)
-        raised = asked.level is not asked.mark
+        above = self._level is not None and asked.level.rank > self._level.rank
+        raised = above or asked.level is not asked.mark
         decision = self.foresee(asked.level, place, cleaned=asked.cleaned, raised=raised)
         if decision.allowed or not asked.found:
             return decision
