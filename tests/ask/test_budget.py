@@ -28,7 +28,7 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.types import Completion, Outcome
 from imbik.privacy.operator import LocalEndpoint, Operator
 from imbik.recipe import build
-from imbik.testing import FakeTeacher, Rule
+from imbik.testing import FAULTS, FakeTeacher, Rule
 
 PRICE = {"input": 1000, "output": 20_000}  # USD a million tokens: a word read costs 0.001, a word written 0.02
 
@@ -213,3 +213,15 @@ def test_a_killed_run_may_have_paid_for_what_was_under_way(tmp_path: Path) -> No
         take(engine(tmp_path, teacher.base_url, {"total": 12}, concurrency=8), questions(40, max_tokens=24))
         assert after_kill < spent(tmp_path) <= Decimal("12") * Decimal("0.85")
         assert billed(teacher) <= spent(tmp_path)
+
+
+def test_every_fault_that_a_provider_bills_is_within_the_cap_by_the_servers_own_books(tmp_path: Path) -> None:
+    """Two questions meet each fault; what the server has billed exceeds neither the cap nor what the ledger says."""
+    paid = [name for name, fault in FAULTS.items() if fault.paid != "no" and name != "none"]
+    rules = [Rule(name, when=f"tür {number:03d} ", times=2) for number, name in enumerate(paid)]
+    asked = [question(f"tür {number:03d} {n}", max_tokens=24) for number in range(len(paid)) for n in range(2)]
+    price = (Decimal(PRICE["input"]), Decimal(PRICE["output"]))
+    with FakeTeacher(words, rules=rules, price=price) as teacher:
+        take(engine(tmp_path, teacher.base_url, {"total": 40}, concurrency=32, timeout=0.3), asked)
+        assert len(paid) >= 25
+        assert 0 < teacher.books.usd <= spent(tmp_path) <= Decimal(40) * Decimal("0.85")
