@@ -12,6 +12,7 @@ import pytest
 from fake_hub import FakeHub
 from imbik.core.errors import BlockedError, RunFolderError, TeacherUnreachableError, UsageError
 from imbik.export.stage import ExportStage
+from imbik.privacy.account import what_left
 from imbik.privacy.audit import AuditLine, read_audit
 from imbik.serve.push import push
 from small_runs import SmallRun
@@ -72,6 +73,7 @@ def test_a_listed_hub_gets_every_file_as_it_was_proved(confidential: SmallRun, t
         assert told == {f"Bearer {token}"}
         assert {request[2] for request in hub.requests if request[0] == "PUT"} == {""}  # the storage is another host
     assert [line.verdict for line in lines(confidential)][-2:] == ["allowed", "allowed"]
+    assert "1 export was sent to http://127.0.0.1" in what_left(confidential.run.path)
 
 
 def test_a_storage_that_is_not_listed_gets_nothing_though_the_hub_is(confidential: SmallRun) -> None:

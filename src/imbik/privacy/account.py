@@ -26,6 +26,7 @@ _HERE = {
     "folder": "handed to a folder of this machine",
 }
 _LOCAL, _CONTRACT = "local:", "contract:"
+_PUSH = "push"
 _FROM_STORE = "answered from the store of earlier runs"
 _VERDICTS = ("allowed", "blocked", "stored")
 
@@ -39,6 +40,7 @@ class Way(NamedTuple):
     cleaned: str = ""
     reason: str = ""
     declassified: bool = False
+    pushed: bool = False  # an export of a student, no row
 
     @property
     def here(self) -> bool:
@@ -49,6 +51,11 @@ class Way(NamedTuple):
     def local(self) -> bool:
         """An endpoint that the operator's file declared local."""
         return self.reason.startswith(_LOCAL)
+
+    @property
+    def attestation(self) -> str:
+        """Why it counts as local, in the operator's words; empty where it does not."""
+        return self.reason.removeprefix(_LOCAL).strip() if self.local else ""
 
     @property
     def left(self) -> bool:
@@ -133,14 +140,15 @@ def what_left(folder: Path, operator: Operator | None = None) -> str:
 
 def sentence(found: Account, operator: Operator | None = None) -> str:
     """The account in one sentence."""
-    gone = dict.fromkeys((way.sensitivity, way.place, way.cleaned) for way in found.ways if way.left)
+    gone = dict.fromkeys((way.pushed, way.sensitivity, way.place, way.cleaned) for way in found.ways if way.left)
     parts = [_gone(found, *key, operator) for key in sorted(gone)] or ["Nothing left this machine"]
-    stayed = sorted({_how(way) for way in found.ways if way.stayed})
-    parts += [_stayed(found, how) for how in stayed]
+    stayed = sorted({(way.pushed, _how(way)) for way in found.ways if way.stayed})
+    parts += [_stayed(found, *key) for key in stayed]
     if stored := found.rows(lambda way: way.verdict == "stored", but=lambda way: way.left or way.stayed):
         parts.append(f"{_were(stored)} {_FROM_STORE}")
-    if held := found.rows(lambda way: way.verdict == "blocked"):
-        parts.append(f"{_were(held)} held back")
+    for pushed in (False, True):
+        if held := found.rows(lambda way, pushed=pushed: way.verdict == "blocked" and way.pushed == pushed):  # type: ignore[misc]
+            parts.append(f"{_were(held, pushed=pushed)} held back")
     if lowered := found.rows(lambda way: way.declassified):
         parts.append(f"{_were(lowered)} declassified by two people")
     return f"{'; '.join(parts)} ({_proof(found, operator)})."
@@ -175,7 +183,15 @@ def _count(found: Account, went: dict[str, int], line: AuditLine) -> None:
     found.torn += line.event == "torn"
     if line.verdict not in _VERDICTS:
         return
-    way = (line.verdict, line.sensitivity, line.place, line.cleaned, line.reason, line.declassified)
+    way = (
+        line.verdict,
+        line.sensitivity,
+        line.place,
+        line.cleaned,
+        line.reason,
+        line.declassified,
+        line.purpose == _PUSH,
+    )
     bit = found.ways.get(way)  # type: ignore[call-overload]  # a tuple equals the Way of it, and is made sooner
     if bit is None:
         bit = found.ways[Way(*way)] = len(found.ways)
@@ -191,18 +207,20 @@ def _count(found: Account, went: dict[str, int], line: AuditLine) -> None:
         went[row] = went.get(row, 0) | 1 << bit
 
 
-def _gone(found: Account, level: str, place: str, cleaned: str, operator: Operator | None) -> str:
+def _gone(found: Account, pushed: bool, level: str, place: str, cleaned: str, operator: Operator | None) -> str:
     """`2 pseudonymised internal rows were allowed to https://… (contract: …; IE, region)`."""
-    rows = found.rows(lambda way: way.left and (way.sensitivity, way.place, way.cleaned) == (level, place, cleaned))
+    wanted = (pushed, level, place, cleaned)
+    rows = found.rows(lambda way: way.left and (way.pushed, way.sensitivity, way.place, way.cleaned) == wanted)
     contract, listed = contract_of(found, place, operator)
     where = ", ".join(part for part in (listed.country, listed.region) if part) if listed else ""
     terms = "; ".join(part for part in (f"contract: {contract}" if contract else "", where) if part)
-    return f"{_were(rows, level, cleaned)} allowed to {place}" + (f" ({terms})" if terms else "")
+    return f"{_were(rows, level, cleaned, pushed=pushed)} allowed to {place}" + (f" ({terms})" if terms else "")
 
 
-def _stayed(found: Account, how: str) -> str:
+def _stayed(found: Account, pushed: bool, how: str) -> str:
     """`2 rows were answered by models in this process`."""
-    return f"{_were(found.rows(lambda way: way.stayed and _how(way) == how))} {how}"
+    rows = found.rows(lambda way: way.stayed and (way.pushed, _how(way)) == (pushed, how))
+    return f"{_were(rows, pushed=pushed)} {how}"
 
 
 def _how(way: Way) -> str:
@@ -220,7 +238,7 @@ def _proof(found: Account, operator: Operator | None) -> str:
     return f"{lines}, anchored until line {anchor.lines:,} on {anchor.time[:10]} by key {anchor.fingerprint}"
 
 
-def _were(rows: int, *words: str) -> str:
-    """`2 public rows were`, `1 row was`."""
-    counted = " ".join((f"{rows:,}", *filter(None, reversed(words))))
-    return counted + (" row was" if rows == 1 else " rows were")
+def _were(rows: int, *words: str, pushed: bool = False) -> str:
+    """`2 public rows were`, `1 row was`, `1 confidential export was`."""
+    counted = " ".join((f"{rows:,}", *filter(None, reversed(words)), "export" if pushed else "row"))
+    return f"{counted} was" if rows == 1 else f"{counted}s were"

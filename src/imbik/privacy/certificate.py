@@ -46,6 +46,7 @@ class Destination:
     place: str
     external: bool
     contract: str
+    attestation: str
     country: str
     region: str
     addresses: tuple[str, ...]
@@ -157,6 +158,7 @@ def _destination(found: Account, place: str, operator: Operator) -> Destination:
         place=place,
         external=any(way.outcome == "left" for way in ways),
         contract=contract,
+        attestation="; ".join(dict.fromkeys(way.attestation for way in ways if way.local)),
         country=listed.country if listed else "",
         region=listed.region if listed else "",
         addresses=tuple(sorted(found.addresses[place])),

@@ -32,6 +32,7 @@ class Words:
     none: str
     contract: str
     no_contract: str
+    attestation: str
     country: str
     at_home: str
     abroad: str
@@ -83,6 +84,7 @@ TURKISH = Words(
     none="Hiçbir uç noktaya soru yöneltilmemiştir; veri aktarımı yapılmamıştır.",
     contract="Dayanak",
     no_contract="sözleşme kaydı yok",
+    attestation="İşletmecinin beyanı",
     country="Yer",
     at_home="yurt içi, KVKK m. 8",
     abroad="yurt dışı, KVKK m. 9",
@@ -160,6 +162,7 @@ ENGLISH = Words(
     none="No endpoint was asked anything; no data were transferred.",
     contract="Legal basis",
     no_contract="no contract on record",
+    attestation="Operator's attestation",
     country="Place",
     at_home="within Türkiye, KVKK art. 8",
     abroad="abroad, KVKK art. 9",
