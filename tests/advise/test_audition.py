@@ -182,6 +182,7 @@ def made(name: str, right: int, cost: str | None) -> tuple[Candidate, Any]:
         ([("a", 38, "9"), ("b", 37, None)], "a"),  # an unknown price is no bargain
         ([("a", 38, None), ("b", 10, "1")], "a"),
         ([("a", 38, "1"), ("b", 38, "1")], "a"),
+        ([("a", 0, "1"), ("b", 0, "2")], ""),  # nobody was right, so nobody is recommended
     ],
 )
 def test_the_rule(lines: list[tuple[str, int, str | None]], chosen: str) -> None:

@@ -156,6 +156,10 @@ def test_stored_answers_cost_nothing_and_are_given_without_money(tmp_path: Path)
         again = take(engine(tmp_path, teacher.base_url, {"total": 0}), questions(22, max_tokens=24))
         assert [completion.outcome for completion in again] == [Outcome.ANSWERED] * 20 + [Outcome.PENDING] * 2
         assert spent(tmp_path) == paid
+        with engine(tmp_path, teacher.base_url, {"total": 1}) as poor, pytest.raises(BudgetSpentError) as caught:
+            list(poor.ask("buyuk", [question("yeni 1", max_tokens=24)], purpose="generation"))
+        wanted = Decimal(caught.value.next.split('budget.total="')[1].split(" USD")[0])
+        assert wanted > paid, "what is spent already counts in the advice"
 
 
 def test_an_endpoint_that_refuses_or_is_not_there_costs_nothing(tmp_path: Path) -> None:

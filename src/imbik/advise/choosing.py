@@ -59,6 +59,9 @@ def recommend(
     for item in answered[1:]:
         behind = Bootstrap().difference(scores[best.name], scores[item.name])
         ranked.append(msgspec.structs.replace(item, behind=behind))
+    if _value(best) <= 0:
+        why = "no candidate gave a single right answer; ask one of them a few rows by eye before anything else"
+        return Choice([*ranked, *silent], "", why)
     alike = [item for item in ranked if item.behind is None or item.behind.low <= 0]
     chosen = min(alike, key=_cheapest)
     return Choice([*ranked, *silent], chosen.name, _why(best, chosen, alike, len(ranked), metric, rows))

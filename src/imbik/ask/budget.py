@@ -199,7 +199,7 @@ class Purse:
             f"{usd(dollars(max(left, 0)))} are left{also}. {usd(dollars(self.spent))} are spent, and every answer so "
             "far is stored",
             where="budget.total",
-            next=self.advice(self.budget.total * Decimal("1.5")),
+            next=self.advice(max(self.budget.total, dollars(self.spent + most)) * Decimal("1.5")),
         )
 
     def short_of(self, questions: int, lines: Sequence[SpendLine]) -> BudgetSpentError | None:
