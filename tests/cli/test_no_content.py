@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from aiohttp import web
 
 from cli.conftest import Ended, Imbik
 from imbik.ask.retry import RetryPolicy
@@ -29,24 +31,60 @@ student: {{architecture: llama, hidden_size: 16, layers: 1, heads: 2, context: 1
 MODES = ("tamam", "hata", "reddet", "bozuk", "uzun", "süzgeç", "boş", "sunucu", "yarım", "okunmaz")
 
 
-def answer(messages: Sequence[Mapping[str, Any]]) -> str | Mapping[str, Any]:
+Reply = tuple[int, dict[str, str], Any]
+
+
+def answer(text: str) -> Reply:
     """What the row's mode asks for; every kind of failure repeats the whole row."""
-    text = str(messages[-1]["content"])
-    said = json.dumps({"error": {"message": f"invalid prompt: {text}", "code": text}})
-    if "sunucu" in text:
-        raise web.HTTPInternalServerError(text=said, content_type="application/json")
-    if "hata" in text:
-        raise web.HTTPBadRequest(text=said, content_type="application/json")
-    if "bozuk" in text:
-        return {"content": "", "finish_reason": "error"}
-    return {
+    error = {"error": {"message": f"invalid prompt: {text}", "code": text}}
+    mode = next((mode for mode in MODES if mode in text), "")
+    if mode in {"sunucu", "hata"}:
+        return 500 if mode == "sunucu" else 400, {}, error
+    message: dict[str, Any] = {
         "reddet": {"content": None, "refusal": f"Bunu yapamam: {text}"},
-        "uzun": f"{text} " * 9,
-        "süzgeç": {"content": text, "finish_reason": "content_filter"},
+        "bozuk": {"content": ""},
+        "uzun": {"content": text},
+        "süzgeç": {"content": text},
         "boş": {"content": "", "reasoning_content": text},
-        "yarım": f"<think>{text}",
-        "okunmaz": f"okunmaz {text}",
-    }.get(next((mode for mode in MODES if mode in text), ""), f"Düşündüm {MARK}.\nCevap: {text.split()[0]}")
+        "yarım": {"content": f"<think>{text}"},
+        "okunmaz": {"content": f"okunmaz {text}"},
+    }.get(mode, {"content": f"Düşündüm {MARK}.\nCevap: {text.split()[0]}"})
+    finish = {"bozuk": "error", "uzun": "length", "süzgeç": "content_filter"}.get(mode, "stop")
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+    return 200, {}, {"choices": [choice | (error if mode == "bozuk" else {})]}
+
+
+@contextmanager
+def server(answers: Callable[[str], Reply]) -> Iterator[str]:
+    """A server that answers the last message so; its base_url."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, headers, body = answers(asked["messages"][-1]["content"])
+            data = json.dumps(body, ensure_ascii=status == 400).encode()
+            self.send_response(status)
+            for name, value in {
+                **headers,
+                "Content-Type": "application/json",
+                "Content-Length": str(len(data)),
+            }.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{found.server_address[1]}/v1"
+    finally:
+        found.shutdown()
+        thread.join()
+        found.server_close()
 
 
 @pytest.fixture(autouse=True)
@@ -85,8 +123,8 @@ def test_nothing_of_a_row_is_said_whatever_becomes_of_it(
         return read(self, completion, task)
 
     monkeypatch.setattr(Qa, "read", fails)
-    with FakeTeacher(answer) as teacher:
-        (tmp_path / "recipe.yaml").write_text(RECIPE.format(url=teacher.base_url), encoding="utf-8")
+    with server(answer) as url:
+        (tmp_path / "recipe.yaml").write_text(RECIPE.format(url=url), encoding="utf-8")
         forecast = imbik("run", "recipe.yaml", "--dry-run")
         ended = imbik("run", "recipe.yaml", "--until", "refine")
     assert ended.code == ExitCode.BLOCKED
@@ -98,17 +136,12 @@ def test_nothing_of_a_row_is_said_whatever_becomes_of_it(
 
 @pytest.mark.parametrize("status", [307, 400, 401, 403, 404, 429])
 def test_an_error_that_ends_the_run_repeats_nothing(imbik: Imbik, tmp_path: Path, status: int) -> None:
-    def refuse(messages: Sequence[Mapping[str, Any]]) -> str:
-        said = {"error": {"message": f"no: {messages[-1]['content']}", "code": "insufficient_quota"}}
-        if status == 307:
-            raise web.HTTPTemporaryRedirect(f"http://127.0.0.1:9/?q={quote(MARK)}-{quote(WORDS)}")
-        raise {
-            400: web.HTTPBadRequest, 401: web.HTTPUnauthorized, 403: web.HTTPForbidden, 404: web.HTTPNotFound,
-            429: web.HTTPTooManyRequests,
-        }[status](text=json.dumps(said), content_type="application/json")  # fmt: skip
+    def refuse(text: str) -> Reply:
+        target = {"Location": f"http://127.0.0.1:9/?q={quote(MARK)}-{quote(WORDS)}"} if status == 307 else {}
+        return status, target, {"error": {"message": f"no: {text}", "code": "insufficient_quota"}}
 
-    with FakeTeacher(refuse) as teacher:
-        (tmp_path / "recipe.yaml").write_text(RECIPE.format(url=teacher.base_url), encoding="utf-8")
+    with server(refuse) as url:
+        (tmp_path / "recipe.yaml").write_text(RECIPE.format(url=url), encoding="utf-8")
         ended = imbik("run", "recipe.yaml", "--until", "refine")
     assert ended.code not in {ExitCode.DONE, ExitCode.USAGE}
     assert f"HTTP {status}" in ended.err or "redirects to http://127" in ended.err
