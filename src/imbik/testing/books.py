@@ -73,11 +73,11 @@ class Books:
             self.most_under_way = max(self.most_under_way, self.under_way)
             return self.count
 
-    def bill(self, account: tuple[str, str], read: int, written: int) -> None:
-        """The model has read and written so many tokens."""
+    def bill(self, account: tuple[str, str], read: int, written: int, *, first: bool = True) -> None:
+        """The model has read and written so many tokens; `first`: for a request that was not billed yet."""
         with self._lock:
             found = self.accounts[account]
-            found.billed_requests += 1
+            found.billed_requests += first
             found.read_tokens += read
             found.written_tokens += written
             found.usd += (read * self.price[0] + written * self.price[1]) / _MILLION
@@ -142,3 +142,19 @@ class Books:
 
 def _hidden(key: str) -> str:
     return f"…{key[-4:]}" if len(key) > 4 else key
+
+
+class Bill:
+    """What one request costs: never more than its limit, and no less than the most that was said of it."""
+
+    def __init__(self, books: Books, account: tuple[str, str], read: int, limit: int) -> None:
+        self._books, self._account, self._read, self._limit = books, account, read, limit
+        self._written = -1
+
+    def charge(self, tokens: int) -> None:
+        """So many tokens were written."""
+        tokens, first = min(tokens, self._limit, 1 << 20), self._written < 0
+        if tokens > self._written:
+            read, more = (self._read, tokens) if first else (0, tokens - self._written)
+            self._written = tokens
+            self._books.bill(self._account, read, more, first=first)

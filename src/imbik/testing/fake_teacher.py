@@ -29,7 +29,7 @@ import msgspec
 from imbik.core.errors import UsageError
 from imbik.testing.answers import Messages, echo
 from imbik.testing.anthropic_messages import AnthropicMessages
-from imbik.testing.books import Books
+from imbik.testing.books import Bill, Books
 from imbik.testing.chat import Chat
 from imbik.testing.connection import Connection, Request
 from imbik.testing.faults import FAULTS, Call
@@ -189,6 +189,7 @@ class FakeTeacher:
             if self.key and key != self.key:
                 return await _send(line, form.error(401, "Incorrect API key provided", "invalid_api_key"), 401)
             rule = self._book.find(text) or Rule("none")
+            bill = Bill(self.books, account, read_tokens(messages), limit)
             call = Call(
                 line=line,
                 request=request,
@@ -198,20 +199,24 @@ class FakeTeacher:
                 said=said(self.answer(messages)).within(limit),
                 number=number,
                 here=f"http://{self.host}:{self.port}",
+                charge=(lambda _: None) if FAULTS[rule.do].paid == "no" else bill.charge,
             )
-            return await self._replied(call, account, read_tokens(messages), limit, text)
+            return await self._replied(call, limit, text)
         finally:
             self.books.end(text)
 
-    async def _replied(self, call: Call, account: tuple[str, str], read: int, limit: int, text: str) -> bool:
+    async def _replied(self, call: Call, limit: int, text: str) -> bool:
         rule, fault = call.rule, FAULTS[call.rule.do]
-        wait = (rule.latency or self.latency) + random.uniform(0, rule.jitter)
-        if fault.paid != "no":  # before anything is sent: a model that writes costs, whoever reads
-            self.books.bill(account, read, min(limit, 1 << 20) if fault.paid == "limit" else call.said.tokens)
-        if wait:
+        if wait := (rule.latency or self.latency) + random.uniform(0, rule.jitter):
             await asyncio.sleep(wait)
-        stays = await fault.act(call)
-        self.books.sent(call.number, text, account[1], rule.do)
+        try:
+            if fault.paid == "limit":
+                call.charge(limit)
+            stays = await fault.act(call)
+        except asyncio.CancelledError:
+            call.charge(call.said.tokens)  # a model that writes costs, whoever reads
+            raise
+        self.books.sent(call.number, text, str(call.body.get("model", "")), rule.do)
         return stays
 
 

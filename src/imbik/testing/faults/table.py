@@ -36,9 +36,11 @@ class Call:
     said: Said
     number: int
     here: str  # the server's own address, http://HOST:PORT
+    charge: Callable[[int], None]  # so many tokens were written, unless more were already
 
     def reply(self, said: Said | None = None) -> dict[str, Any]:
-        """The reply as data."""
+        """The reply as data; what it says was written."""
+        self.charge((said or self.said).tokens)
         return self.form.reply(self.body, said or self.said, self.number)
 
     def whole(self, said: Said | None = None) -> bytes:
