@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from imbik.ask import ledger
 from imbik.ask.answers import AnswerStore
@@ -23,7 +24,6 @@ from imbik.ask.key import key_or_none
 from imbik.ask.limits import Limiter
 from imbik.ask.local import LocalAsker
 from imbik.ask.retry import RetryPolicy
-from imbik.ask.served import ServedAsker, UnderWay
 from imbik.core.errors import BudgetSpentError, ImbikError, RecipeError
 from imbik.core.executor import Executor, blocks_of
 from imbik.core.files import digest
@@ -37,12 +37,15 @@ from imbik.privacy.cleaning import Cleaner, Pseudonymiser, Redactor
 from imbik.privacy.declassify import Lowered, agreed_in, for_the_door
 from imbik.privacy.gate import Gate
 from imbik.privacy.operator import Operator
-from imbik.privacy.transport import Transport
 from imbik.privacy.vault import FILE_NAME as VAULT_NAME
 from imbik.privacy.vault import Vault
 from imbik.recipe import Recipe
 from imbik.teachers import CompositeTeacher, LocalTeacher, ServedTeacher, TeacherContext
 from imbik.teachers.catalogue.terms import Terms, terms_of_teacher
+
+if TYPE_CHECKING:
+    from imbik.ask.served import ServedAsker, UnderWay
+    from imbik.privacy.transport import Transport
 
 _WINDOW = 4  # questions under way or waiting in order, per request at a time
 _WINDOW_LEAST = 256
@@ -138,7 +141,7 @@ class AskEngine:
         """Why questions came back as `pending`, if any did: the budget, or what ended the first teacher that ended."""
         if self._purse is not None and self._purse.ended:
             return next(iter(self._purse.ended.values()))
-        served = [asker for asker in self._askers.values() if isinstance(asker, ServedAsker)]
+        served = [asker for asker in self._askers.values() if not isinstance(asker, LocalAsker)]
         return next((asker.sender.ended for asker in served if asker.sender.ended is not None), None)
 
     def identity(self, teacher: str) -> str:
@@ -264,6 +267,8 @@ class AskEngine:
             self._note_terms(name, teacher)
             if isinstance(teacher, ServedTeacher):
                 transport = self._door(gate)
+                from imbik.ask.served import ServedAsker  # brings aiohttp, which a run that asks nobody does without
+
                 self._askers[name] = ServedAsker(
                     name,
                     teacher,
@@ -339,6 +344,8 @@ class AskEngine:
 
     def _door(self, gate: Gate) -> Transport:
         if self._transport is None:
+            from imbik.privacy.transport import Transport
+
             self._transport = Transport(gate)
             self._background().submit(self._transport.__aenter__()).result()
         return self._transport
@@ -346,7 +353,7 @@ class AskEngine:
     async def _shut(self) -> None:
         """On the loop: end what is under way, close connections."""
         for asker in self._askers.values():
-            if isinstance(asker, ServedAsker):
+            if not isinstance(asker, LocalAsker):
                 await asker.close(self._policy.grace)
         if self._transport is not None:
             await self._transport.__aexit__(None, None, None)

@@ -14,9 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from imbik.core.errors import ImbikError, TeacherUnreachableError
-from imbik.privacy.transport import Reply
+
+if TYPE_CHECKING:
+    from imbik.privacy.transport import Reply
 
 _NOT_NOW = {429, 503, 529}
 _AGAIN = {408, 409, 425, 500, 502, 504, 520, 522, 524} | _NOT_NOW
