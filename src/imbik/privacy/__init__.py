@@ -9,7 +9,10 @@ recipe, so that a cloned folder cannot grant itself anything.
 - `gate`: decides, fails closed, and writes every decision down in `audit`, a hash chain without content.
 - `chain` reads the audit again and finds every change; `anchor` and `signing` hold it against heads signed elsewhere;
 `verifier` does both without imbik. `account` says in one sentence what left, `certificate` on one page.
-- `transport`: the only door. It opens every client connection to a teacher and asks the gate itself.
+- `transport`: the only door. It opens every client connection to a teacher and asks the gate itself, after `contents`
+read what is about to leave from its bytes (`wire`) and `inspection` had the detectors (`detect`) look at it.
+- `cleaning` takes identifiers out and, with the `vault`, puts them back; `declassify` is two people's signed word.
+- `quiet`: what a server says without the words of the row.
 - `person`: whether a person stands in a text. `suppression`: keyed fingerprints of what was erased and must not come
 back. The erasing itself is `imbik.advise.forget`, right of all that writes rows.
 """

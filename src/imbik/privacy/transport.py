@@ -17,24 +17,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from yarl import URL
 
-from imbik.core.errors import UsageError
 from imbik.core.types import Inspected, Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, endpoint, normal
-from imbik.privacy.contents import header, texts_around, texts_in
 from imbik.privacy.gate import Asked, Decision, Gate, Place, asked_about
 from imbik.privacy.keys import find_key
 from imbik.privacy.unpacking import TooLongError, Unpacked, UnreadableError
+from imbik.privacy.wire import (
+    BlockedAtDoorError,
+    BrokenReplyError,
+    Outgoing,
+    Reply,
+    TooLongReplyError,
+    TransportError,
+    UnreachableError,
+    checked_headers,
+    texts_of,
+    without_key,
+)
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
@@ -42,61 +50,18 @@ if TYPE_CHECKING:
 
 MAX_REPLY_BYTES = 64 << 20
 _CONNECT_SECONDS = 20.0
-_OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect"}
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+__all__ = [
+    "BlockedAtDoorError",
+    "BrokenReplyError",
+    "Outgoing",
+    "Reply",
+    "TooLongReplyError",
+    "Transport",
+    "TransportError",
+    "UnreachableError",
+]
 NOT_INSPECTED = Inspected()
 """Words of which nothing is known yet."""
-
-
-class Outgoing(Protocol):
-    """A request as data (`teachers.WireRequest` is one). `key_name` is empty where no key is shown."""
-
-    @property
-    def url(self) -> str: ...
-    @property
-    def body(self) -> bytes: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def key_name(self) -> str: ...
-    @property
-    def key_header(self) -> str: ...
-    @property
-    def key_prefix(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back, whole."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class TransportError(Exception):
-    """No usable reply; the text says why in words and holds neither key nor content."""
-
-
-class BlockedAtDoorError(TransportError):
-    """The gate refused."""
-
-    def __init__(self, decision: Decision) -> None:
-        super().__init__(decision.reason)
-        self.decision = decision
-
-
-class UnreachableError(TransportError):
-    """No connection: nothing was sent."""
-
-
-class BrokenReplyError(TransportError):
-    """The connection ended, the reply was too long, or nothing came before the deadline: it may have been paid for."""
-
-
-class TooLongReplyError(BrokenReplyError):
-    """The reply was longer than it may be; asking once more would bring the same."""
 
 
 class _PinnedConnector(aiohttp.TCPConnector):
@@ -273,7 +238,7 @@ class Transport:
 
     async def _ways(self, request: Outgoing, target: Endpoint, asked: Asked) -> list[tuple[Place, Asked]]:
         """Where to connect, and what is asked of each place, with what is found in the bytes of this request."""
-        return await self._allowed_first(await self._places(target), asked, lambda: _texts(request))
+        return await self._allowed_first(await self._places(target), asked, lambda: texts_of(request))
 
     async def _allowed_first(
         self, places: list[Place], asked: Asked, texts: Callable[[], list[str] | None]
@@ -320,10 +285,10 @@ class Transport:
         if self._session is None or target is None or address is None:
             raise RuntimeError("Transport is used inside `async with`, and for endpoints")
         url, host = self._target(request.url, address)
-        headers = {**_checked(request.headers), "Host": host}
+        headers = {**checked_headers(request.headers), "Host": host}
         key = self._key(request.key_name, target, address) if request.key_name else ""
         if key:
-            headers |= _checked({request.key_header: request.key_prefix + key})
+            headers |= checked_headers({request.key_header: request.key_prefix + key})
         async with self._session.post(
             url,
             data=request.body,
@@ -334,7 +299,7 @@ class Transport:
             self._prefer(target, address)
             body = await self._body(response, min(most or self._max_reply, self._max_reply))
             # A server that refuses a key may repeat it, and its words end in errors and in the run folder.
-            return Reply(response.status, response.headers, _without(key, body) if response.status >= 300 else body)
+            return Reply(response.status, response.headers, without_key(key, body) if response.status >= 300 else body)
 
     async def _body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
         """The reply's body, unpacked, as long as it stays within the limit."""
@@ -389,19 +354,6 @@ class Transport:
         return self._keys[slot]
 
 
-def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Headers as a teacher may set them.
-
-    Raises: UsageError for one that says where or how a request is sent, or could begin another line.
-    """
-    for name, value in headers.items():
-        if name.lower() in _OWN_HEADERS or name.lower().startswith("proxy-"):
-            raise UsageError(f"the header {name} is set by imbik itself")
-        if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(value):
-            raise UsageError("a header holds characters that no header has")
-    return headers
-
-
 def _tls() -> ssl.SSLContext:
     """TLS as the machine trusts it (also by SSL_CERT_FILE, for companies with an authority of their own).
 
@@ -411,18 +363,6 @@ def _tls() -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_default_certs()
     return context
-
-
-def _texts(request: Outgoing) -> list[str] | None:
-    """Every text that this request would carry; None where its body cannot be read."""
-    kind, encoding = header(request.headers, "Content-Type"), header(request.headers, "Content-Encoding")
-    held = texts_in(request.body, kind or "application/json", encoding)
-    return None if held is None else [*texts_around(request.url, request.headers), *held]
-
-
-def _without(key: str, body: bytes) -> bytes:
-    """An error's body without the key; short ones (`EMPTY`, for servers that want any) are no secret."""
-    return body.replace(key.encode(), "…".encode()) if len(key) >= 8 else body
 
 
 def _connect_reason(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> str:
