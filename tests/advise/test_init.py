@@ -28,7 +28,7 @@ from imbik.privacy.addresses import endpoint, normal
 from imbik.privacy.keys import find_key
 from imbik.privacy.operator import Operator
 from imbik.recipe import load_recipe
-from imbik.recipe.sections import as_block
+from imbik.recipe.blocks import as_block
 from imbik.tasks.inspect import inspect
 from imbik.tasks.load import load_tasks
 from imbik.tasks.sources.folder import Folder

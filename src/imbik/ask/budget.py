@@ -29,7 +29,7 @@ from imbik.core.types import Question, Usage
 from imbik.privacy.addresses import endpoint, may_be_behind
 from imbik.privacy.operator import Operator
 from imbik.recipe import Recipe
-from imbik.recipe.sections import Budget
+from imbik.recipe.asking import Budget
 from imbik.teachers import ServedTeacher
 
 _POLL_SECONDS = 0.5  # between looks at what another process of the run has reserved

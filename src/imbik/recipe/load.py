@@ -20,9 +20,10 @@ from imbik.core.errors import RecipeError
 from imbik.core.plugins import explain_validation
 from imbik.core.secrets import is_secret_name
 from imbik.core.strict_yaml import YamlError, read_yaml
+from imbik.recipe.blocks import WHERE
 from imbik.recipe.meaning import default_at
 from imbik.recipe.secrets import refuse_secrets
-from imbik.recipe.sections import WHERE, Recipe
+from imbik.recipe.sections import Recipe
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 Lines = dict[tuple[str, ...], int]
