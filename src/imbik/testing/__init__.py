@@ -5,12 +5,14 @@ machine that counts what it was asked. Nothing in imbik imports this but the com
 """
 
 from imbik.testing.answers import checksum, from_file, solve
+from imbik.testing.batches import BatchPlan
 from imbik.testing.fake_teacher import FakeTeacher, run
 from imbik.testing.faults import FAULTS, Fault
 from imbik.testing.rules import Rule, parse_rule, read_script
 
 __all__ = [
     "FAULTS",
+    "BatchPlan",
     "FakeTeacher",
     "Fault",
     "Rule",

@@ -73,14 +73,17 @@ class Books:
             self.most_under_way = max(self.most_under_way, self.under_way)
             return self.count
 
-    def bill(self, account: tuple[str, str], read: int, written: int, *, first: bool = True) -> None:
-        """The model has read and written so many tokens; `first`: for a request that was not billed yet."""
+    def bill(self, account: tuple[str, str], read: int, written: int, *, first: bool = True, share: int = 1) -> None:
+        """The model has read and written so many tokens; `first`: for a request that was not billed yet.
+
+        `share` divides the price: 2 in a batch.
+        """
         with self._lock:
             found = self.accounts[account]
             found.billed_requests += first
             found.read_tokens += read
             found.written_tokens += written
-            found.usd += (read * self.price[0] + written * self.price[1]) / _MILLION
+            found.usd += (read * self.price[0] + written * self.price[1]) / _MILLION / share
 
     def end(self, text: str) -> None:
         """Done with a request, or its client has gone."""

@@ -29,12 +29,13 @@ import msgspec
 from imbik.core.errors import UsageError
 from imbik.testing.answers import Messages, echo
 from imbik.testing.anthropic_messages import AnthropicMessages
+from imbik.testing.batches import Batches, BatchPlan
 from imbik.testing.books import Bill, Books
 from imbik.testing.chat import Chat
 from imbik.testing.connection import Connection, Request
 from imbik.testing.faults import FAULTS, Call
 from imbik.testing.faults.table import JSON, encode
-from imbik.testing.formats import Format, read_tokens, said
+from imbik.testing.formats import Format, Said, read_tokens, said
 from imbik.testing.rules import Rule, RuleBook, rules_of
 
 Answer = Callable[[Messages], str | Mapping[str, Any]]
@@ -60,9 +61,11 @@ class FakeTeacher:
         port: int = 0,
         price: tuple[Decimal | str, Decimal | str] = ("0", "0"),
         log: Path | None = None,
+        batch: BatchPlan = BatchPlan(),  # noqa: B008 - frozen
     ) -> None:
         self.answer, self.latency, self.key, self.host, self.port = answer, latency, key, host, port
         self.books = Books((Decimal(price[0]), Decimal(price[1])), log)
+        self.batches = Batches(batch, self.books, self._say)
         self._book = RuleBook(rules)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -165,7 +168,24 @@ class FakeTeacher:
             return await _send(line, {})
         if route == ("POST", "/rules"):
             return await self._new_rules(request, line)
+        return await self._batched(request, line)
+
+    async def _batched(self, request: Request, line: Connection) -> bool:
+        """Files and batches; nothing else is here."""
+        form = AnthropicMessages() if request.path.startswith("/v1/messages/") else Chat()
+        if self.key and form.key(request.headers) != self.key:
+            return await _send(line, form.error(401, "Incorrect API key provided", "invalid_api_key"), 401)
+        try:
+            found = self.batches.answer(request)
+        except (msgspec.MsgspecError, UnicodeDecodeError, AttributeError, LookupError, TypeError, ValueError):
+            return await _send(line, form.error(400, "this is no batch", "invalid_request_error"), 400)
+        if found is not None:
+            await line.reply(found[0], found[1], JSON)
+            return True
         return await _send(line, {"error": {"message": f"nothing at {request.path}", "code": "not_found"}}, 404)
+
+    def _say(self, form: Format, body: Mapping[str, Any]) -> Said:
+        return said(self.answer(form.messages(body))).within(form.limit(body))
 
     async def _new_rules(self, request: Request, line: Connection) -> bool:
         try:

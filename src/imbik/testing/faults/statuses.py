@@ -141,7 +141,7 @@ async def no_content(call: Call) -> bool:
 
 @_fault("redirect")
 async def redirect(call: Call) -> bool:
-    """A redirect with `status` (301, 302, 307, 308) to `target`, which holds a wrong answer."""
+    """A redirect with `status` (301, 302, 307, 308) to `target`."""
     target = call.rule.target or f"{call.here}/v1/elsewhere"
     return await call.send(encode({}), call.rule.status or 307, {**JSON, "Location": target})
 

@@ -1,0 +1,260 @@
+"""Batches of questions at half price, as OpenAI and Anthropic take them: submitted, worked on, collected.
+
+Enters: requests under `/v1/files` and `/v1/batches` (OpenAI API reference, "Batch"), `/v1/messages/batches` (Anthropic
+API reference, "Message Batches"), and a plan of what goes wrong. Leaves: replies, and rows in the books at half price.
+Results come out of order, as they may. Anthropic's batches carry no metadata, OpenAI's do.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from imbik.testing.anthropic_messages import AnthropicMessages
+from imbik.testing.books import Books
+from imbik.testing.chat import Chat
+from imbik.testing.connection import Request
+from imbik.testing.formats import Format, Said, read_tokens
+
+Ending = Literal["succeeded", "errored", "expired", "canceled", "missing"]
+Reply = tuple[int, bytes]
+_DISCOUNT = 2
+_BOUNDARY = re.compile(r'boundary="?([^";]+)')
+_ID = re.compile(r"/v1/(?:messages/)?(?:batches|files)/([\w-]+)(?:/(\w+))?$")
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """How batches go: seconds until one ends, and which rows do not succeed (every so many-th; 0: none).
+
+    `most` is the number of rows that one may hold. `missing` rows stand in no result at all.
+    """
+
+    seconds: float = 0.0
+    errored: int = 0
+    expired: int = 0
+    missing: int = 0
+    most: int = 50_000
+
+    def ending(self, number: int) -> Ending:
+        """How the row with this number (from 1) ends."""
+        for every, ending in ((self.missing, "missing"), (self.errored, "errored"), (self.expired, "expired")):
+            if every and number % every == 0:
+                return ending  # type: ignore[return-value]
+        return "succeeded"
+
+
+@dataclass
+class Batch:
+    """One batch: custom ids with the bodies of their requests, and how each row ended once it has."""
+
+    id: str
+    form: Format
+    account: tuple[str, str]
+    rows: list[tuple[str, dict[str, Any]]]
+    metadata: Mapping[str, str]
+    input_file: str = ""
+    made: float = field(default_factory=time.time)
+    canceled: bool = False
+    results: list[tuple[str, Ending, dict[str, Any]]] | None = None
+    output_files: tuple[str | None, str | None] | None = None  # OpenAI's: answers, errors
+
+    def count(self, ending: Ending) -> int:
+        """Rows that ended so."""
+        return sum(item[1] == ending for item in self.results or ())
+
+
+class Batches:
+    """The batches and files of one server. `say` answers the messages of a body."""
+
+    def __init__(self, plan: BatchPlan, books: Books, say: Callable[[Format, Mapping[str, Any]], Said]) -> None:
+        self.plan, self._books, self._say = plan, books, say
+        self.files: dict[str, bytes] = {}
+        self.made: dict[str, Batch] = {}
+
+    def answer(self, request: Request) -> Reply | None:
+        """The reply to a request about files or batches; None for a request about something else."""
+        if request.path.startswith("/v1/messages/batches"):
+            return self._anthropic(request)
+        if request.path.startswith(("/v1/files", "/v1/batches")):
+            return self._openai(request)
+        return None
+
+    def _openai(self, request: Request) -> Reply:
+        if (request.method, request.path) == ("POST", "/v1/files"):
+            name = self._keep(_uploaded(request))
+            return _ok({"id": name, "object": "file", "purpose": "batch", "bytes": len(self.files[name])})
+        if request.path == "/v1/batches":
+            return self._begin_chat(request) if request.method == "POST" else self._listed(_chat_batch, Chat)
+        found = _ID.match(request.path)
+        name, verb = (found[1], found[2] or "") if found else ("", "")
+        if name in self.files and verb == "content":
+            return 200, self.files[name]
+        if name not in self.made:
+            return _error(404, "no such file or batch")
+        return _ok(_chat_batch(self._looked(self.made[name], verb), self._keep))
+
+    def _begin_chat(self, request: Request) -> Reply:
+        asked = msgspec.json.decode(request.body, type=dict[str, Any])
+        held = self.files.get(asked["input_file_id"])
+        if held is None:
+            return _error(400, "no such input file")
+        lines = [msgspec.json.decode(line, type=dict[str, Any]) for line in held.splitlines() if line.strip()]
+        rows = [(str(line["custom_id"]), dict(line["body"])) for line in lines]
+        return self._begin(Chat(), request, rows, asked.get("metadata") or {}, asked["input_file_id"])
+
+    def _anthropic(self, request: Request) -> Reply:
+        if request.path == "/v1/messages/batches":
+            if request.method != "POST":
+                return self._listed(_message_batch, AnthropicMessages)
+            items = msgspec.json.decode(request.body, type=dict[str, Any])["requests"]
+            rows = [(str(item["custom_id"]), dict(item["params"])) for item in items]
+            return self._begin(AnthropicMessages(), request, rows, {}, "")
+        found = _ID.match(request.path)
+        batch = self.made.get(found[1]) if found else None
+        if found is None or batch is None:
+            return _error(404, "no such batch")
+        self._looked(batch, found[2] or "")
+        if found[2] == "results":
+            return (200, _message_results(batch)) if batch.results is not None else _error(404, "it has not ended")
+        return _ok(_message_batch(batch, self._keep))
+
+    def _begin(
+        self, form: Format, request: Request, rows: list[tuple[str, dict[str, Any]]], told: Mapping[str, str], file: str
+    ) -> Reply:
+        if not rows or len(rows) > self.plan.most or len({name for name, _ in rows}) < len(rows):
+            return _error(400, f"a batch holds 1 to {self.plan.most} rows, each with a custom_id of its own")
+        kind = "batch" if form.name == "openai" else "msgbatch"
+        account = (form.key(request.headers), str(rows[0][1].get("model", "")))
+        batch = Batch(f"{kind}_{len(self.made) + 1}", form, account, rows, told, file)
+        self.made[batch.id] = batch
+        for _, body in rows:
+            text = form.messages(body)[-1]["content"]
+            self._books.begin(text, body, {}, account)
+            self._books.end(text)
+        return _ok((_chat_batch if kind == "batch" else _message_batch)(self._looked(batch, ""), self._keep))
+
+    def _looked(self, batch: Batch, verb: str) -> Batch:
+        """The batch as it is by now; it ends when its time is over or it is cancelled."""
+        batch.canceled = batch.canceled or (verb == "cancel" and batch.results is None)
+        if batch.results is None and (batch.canceled or time.time() - batch.made >= self.plan.seconds):
+            batch.results = [self._ended(batch, at, *row) for at, row in enumerate(batch.rows, 1)]
+            random.Random(batch.id).shuffle(batch.results)
+        return batch
+
+    def _ended(self, batch: Batch, number: int, name: str, body: dict[str, Any]) -> tuple[str, Ending, dict[str, Any]]:
+        ending: Ending = "canceled" if batch.canceled else self.plan.ending(number)
+        if ending != "succeeded":
+            return name, ending, {}
+        said = self._say(batch.form, body)
+        read = read_tokens(batch.form.messages(body))
+        self._books.bill(batch.account, read, said.tokens, share=_DISCOUNT)
+        return name, ending, batch.form.reply(body, said, number)
+
+    def _listed(self, told: Callable[..., dict[str, Any]], form: type) -> Reply:
+        """All batches of a format, newest first, on one page."""
+        held = [batch for batch in reversed(self.made.values()) if isinstance(batch.form, form)]
+        data = [told(self._looked(batch, ""), self._keep) for batch in held]
+        return _ok({"object": "list", "data": data, "has_more": False})
+
+    def _keep(self, content: bytes) -> str:
+        name = f"file-{len(self.files) + 1}"
+        self.files[name] = content
+        return name
+
+
+def _chat_batch(batch: Batch, keep: Callable[[bytes], str]) -> dict[str, Any]:
+    """A batch as OpenAI writes it; its files are made when it is first seen to have ended."""
+    ended = batch.results is not None
+    status = "cancelled" if batch.canceled else "completed" if ended else "in_progress"
+    told: dict[str, Any] = {
+        "id": batch.id,
+        "object": "batch",
+        "endpoint": "/v1/chat/completions",
+        "input_file_id": batch.input_file,
+        "completion_window": "24h",
+        "status": status,
+        "created_at": int(batch.made),
+        "metadata": dict(batch.metadata),
+        "request_counts": {"total": len(batch.rows), "completed": batch.count("succeeded"), "failed": 0},
+        "output_file_id": None,
+        "error_file_id": None,
+    }
+    if ended:
+        good, bad = _chat_lines(batch)
+        if batch.output_files is None:
+            batch.output_files = (keep(good) if good else None, keep(bad) if bad else None)
+        told["output_file_id"], told["error_file_id"] = batch.output_files
+        told["request_counts"]["failed"] = len(bad.splitlines())
+    return told
+
+
+def _chat_lines(batch: Batch) -> tuple[bytes, bytes]:
+    """The lines of the output file and of the error file."""
+    good, bad = [], []
+    for name, ending, reply in batch.results or ():
+        line = {"id": f"batch_req_{name}", "custom_id": name, "response": None, "error": None}
+        if ending == "succeeded":
+            good.append({**line, "response": {"status_code": 200, "request_id": "r", "body": reply}})
+        elif ending == "errored":
+            body = {"error": {"message": "the server failed", "code": "server_error"}}
+            bad.append({**line, "response": {"status_code": 500, "request_id": "r", "body": body}})
+        elif ending != "missing":
+            bad.append({**line, "error": {"code": f"batch_{ending}", "message": "not done in time"}})
+    return _lines(good), _lines(bad)
+
+
+def _message_batch(batch: Batch, _: Callable[[bytes], str]) -> dict[str, Any]:
+    """A batch as Anthropic writes it."""
+    ended = batch.results is not None
+    counts = {str(kind): batch.count(kind) for kind in ("succeeded", "errored", "canceled", "expired")}
+    return {
+        "id": batch.id,
+        "type": "message_batch",
+        "processing_status": "ended" if ended else "in_progress",
+        "request_counts": {"processing": 0 if ended else len(batch.rows), **counts},
+        "created_at": datetime.fromtimestamp(batch.made, UTC).isoformat(),
+        "results_url": f"/v1/messages/batches/{batch.id}/results" if ended else None,
+    }
+
+
+def _message_results(batch: Batch) -> bytes:
+    error = {"type": "error", "error": {"type": "api_error", "message": "the server failed"}}
+    lines = []
+    for name, ending, reply in batch.results or ():
+        more = {"succeeded": {"message": reply}, "errored": {"error": error}}.get(ending, {})
+        if ending != "missing":
+            lines.append({"custom_id": name, "result": {"type": ending, **more}})
+    return _lines(lines)
+
+
+def _uploaded(request: Request) -> bytes:
+    """The file of a multipart form (RFC 7578)."""
+    found = _BOUNDARY.search(request.headers.get("content-type", ""))
+    parts = request.body.split(b"--" + found[1].encode()) if found else []
+    for part in parts:
+        top, _, content = part.partition(b"\r\n\r\n")
+        if b"filename=" in top:
+            return content.removesuffix(b"\r\n")
+    raise ValueError("no file in the form")
+
+
+def _lines(items: list[dict[str, Any]]) -> bytes:
+    return b"".join(msgspec.json.encode(item) + b"\n" for item in items)
+
+
+def _ok(value: object) -> Reply:
+    return 200, msgspec.json.encode(value)
+
+
+def _error(status: int, message: str) -> Reply:
+    return status, msgspec.json.encode(
+        {"type": "error", "error": {"message": message, "type": "invalid_request_error"}}
+    )
