@@ -12,6 +12,7 @@ from asking import make_engine, question
 from imbik.ask.retry import RetryPolicy
 from imbik.core.types import Completion, Outcome, Question
 from imbik.testing import FAULTS, FakeTeacher, Rule, checksum
+from imbik.testing.faults import wires
 
 POLICY = RetryPolicy(attempts=3, base=0.002, longest=0.01, poll=0.01, grace=0.1, patience=0.4, give_up=1000)
 TIMEOUT, DEADLINE, BYTES = 0.12, 0.4, 100_000
@@ -19,7 +20,7 @@ CASES = [
     (name, form)
     for name, fault in FAULTS.items()
     for form in ("openai", "anthropic")
-    if form in (fault.formats or ("openai", "anthropic"))
+    if form in (fault.formats or ("openai", "anthropic")) and (form == "openai" or name not in wires.TABLE)
 ]
 
 
@@ -43,7 +44,7 @@ def test_a_fault(tmp_path: Path, teacher: FakeTeacher, name: str, form: str) -> 
     teacher.reset()
     block = {"use": form, "model": "sahte", "base_url": teacher.base_url, "concurrency": 8}
     block |= {"timeout": TIMEOUT, "deadline": DEADLINE, "reply_bytes": BYTES, "price": {"input": 0, "output": 0}}
-    asked = [question(f"{kind} {name} {form} {number}") for number in range(3) for kind in ("iyi", "hep", "bir kez")]
+    asked = [question(f"{kind} {name} {form} {number}") for number in range(2) for kind in ("iyi", "hep", "bir kez")]
     started = time.monotonic()
     with make_engine(tmp_path, teacher=block, policy=POLICY) as engine:
         first = list(engine.ask("buyuk", asked[:1], purpose="generation"))
@@ -57,7 +58,7 @@ def test_a_fault(tmp_path: Path, teacher: FakeTeacher, name: str, form: str) -> 
             assert completion.outcome in fault.ends, f"{text}: {completion.outcome} ({completion.reason})"
             assert completion.outcome is Outcome.ANSWERED or completion.reason
     if "pending" not in fault.ends:
-        assert {found[at].outcome for at in range(0, 9, 3)} == {Outcome.ANSWERED}
+        assert {found[at].outcome for at in range(0, 6, 3)} == {Outcome.ANSWERED}
     assert took < DEADLINE + TIMEOUT + 1.5
     refused = POLICY.attempts if name not in THROTTLING else 1000
     assert max(teacher.asked.values()) <= refused
