@@ -381,8 +381,11 @@ def test_a_key_revoked_on_the_way_stops_and_keeps_what_was_paid(tmp_path: Path) 
     assert teacher.count == 70
 
 
-def test_a_revoked_key_leaves_the_other_rows_pending_and_stored_answers_are_still_given(tmp_path: Path) -> None:
-    with FakeTeacher(rules=[Rule("none", times=30), Rule("401")]) as teacher:
+@pytest.mark.parametrize("fault", ["401", "402", "403"])
+def test_a_revoked_key_or_no_credit_leaves_the_other_rows_pending_and_stored_answers_are_still_given(
+    tmp_path: Path, fault: str
+) -> None:
+    with FakeTeacher(rules=[Rule("none", times=30), Rule(fault)]) as teacher:
         with make_engine(tmp_path, teacher.base_url, concurrency=4) as engine:
             answers = list(engine.ask("buyuk", questions(100), purpose="generation", leave_pending=True))
             assert outcomes(answers).count(GOOD) == 30
@@ -398,6 +401,15 @@ def test_a_revoked_key_leaves_the_other_rows_pending_and_stored_answers_are_stil
             assert outcomes(ask(engine, questions(100))) == [GOOD] * 100
             assert engine.stopped() is None
     assert teacher.count == 70
+
+
+def test_one_forbidden_row_fails_alone(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("403", when="yasak")], latency=0.01) as teacher:
+        with make_engine(tmp_path, teacher.base_url, concurrency=4) as engine:
+            answers = ask(engine, [*questions(40), question("yasak"), *questions(90)[40:]])
+            assert engine.stopped() is None
+    assert outcomes(answers) == [GOOD] * 40 + [Outcome.FAILED] + [GOOD] * 50
+    assert teacher.asked["yasak"] == 3
 
 
 def test_a_missing_key_is_said_before_anything_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,8 @@ class Sender:
         self._deadline = float(getattr(teacher, "deadline", policy.deadline))
         self._most_bytes = int(getattr(teacher, "reply_bytes", 0))
         self._last_success = 0.0
-        self._failed_in_row = self._forbidden_in_row = 0
+        self._failed_in_row = 0
+        self._forbidden: set[bytes] = set()  # questions that a 403 met since somebody was answered
         self._tokens_each = 0.0
 
     async def settle(self, flight: Flight) -> Settled:
@@ -170,7 +171,8 @@ class Sender:
                 return Trouble(completion.reason)
         self._limiter.succeeded()
         self._last_success = time.monotonic()
-        self._failed_in_row = self._forbidden_in_row = 0
+        self._failed_in_row = 0
+        self._forbidden.clear()
         used = completion.usage.input_tokens + completion.usage.output_tokens
         self._tokens_each += (used - self._tokens_each) * (_TOKENS_LEARNED if self._tokens_each else 1.0)
         return completion
@@ -190,15 +192,20 @@ class Sender:
         held.refused(reply.status)
         trouble = trouble_in(reply, completion.reason or f"HTTP {reply.status}")
         trouble = replace(trouble, reason=_told(trouble.reason, flight.question))
-        self._forbidden_in_row += reply.status == 403
         never = not self._last_success
-        forbidden = self._forbidden_in_row >= _FORBIDDEN_ROWS and reply.status == 403
+        forbidden = reply.status == 403 and self._all_forbidden(flight)
         if trouble.hopeless and (never or forbidden or reply.status in {401, 402, 429}):
             key_name = self.teacher.request(flight.question).key_name
             raise self._end(refused(self.name, self.teacher.url, reply.status, trouble.reason, key_name))
         if reply.status == 403:
             return Trouble(trouble.reason, again=flight.attempts + 1 < _FORBIDDEN_ROWS, hopeless=True)
         return trouble
+
+    def _all_forbidden(self, flight: Flight) -> bool:
+        """Whether a 403 is about the key: several questions met one since anybody was answered, or the last one did."""
+        self._forbidden.add(flight.key)
+        last = flight.attempts + 1 >= _FORBIDDEN_ROWS and self._limiter.active <= 1
+        return last or len(self._forbidden) >= _FORBIDDEN_ROWS
 
     def _pace(self, flight: Flight, trouble: Trouble, turn: Turn) -> float | None:
         """Seconds to wait before the next attempt (the limiter adds its own), or None to give up."""
