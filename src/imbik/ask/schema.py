@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 
 from imbik.ask.ledger import TABLES as LEDGER
+from imbik.core.databases import transaction
 from imbik.core.errors import DiskFullError, ImbikError, LockedError, RunFolderError
 from imbik.core.files import disk_errors
 
@@ -68,21 +69,17 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Check whose file it is before anything is written to it, then settle how it is written."""
-    check(connection, path)
+    with transaction(connection, "DEFERRED"):  # of one state: another process may be making the tables right now
+        check(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
     # FULL: a paid answer is on the disk before it is used. Commits are grouped, so this costs milliseconds a second.
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         if _pragma(connection, "user_version") == 0:
             for table in _TABLES:
                 connection.execute(table)
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from imbik.core.databases import transaction
 from imbik.core.errors import DiskFullError, RunFolderError
 from imbik.core.files import write_bytes
 from imbik.privacy.inspection import normal_value
@@ -69,7 +70,7 @@ class Vault:
             connection = self._open()
             hashes = [self._hash(kind, value) for kind, value in values]
             if any(item not in self._known for item in hashes):
-                with _transaction(connection):
+                with transaction(connection):
                     for (kind, value), item in zip(values, hashes, strict=True):
                         if item not in self._known:
                             self._known[item] = self._find_or_make(connection, kind, value, item)
@@ -107,7 +108,7 @@ class Vault:
             connection = self._open()
             rows = connection.execute("SELECT value, label, digits, sealed FROM names").fetchall()
             gone = [row[0] for row in rows if matches(self._unseal(row[3], f"{row[1]}_{row[2]}".encode()).decode())]
-            with _transaction(connection):
+            with transaction(connection):
                 connection.executemany("DELETE FROM names WHERE value = ?", [(item,) for item in gone])
             if gone:
                 connection.execute("VACUUM")
@@ -172,7 +173,7 @@ class Vault:
         # A placeholder is made of the key and the value, so one that a power cut loses is made again.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")
-        with _transaction(connection):
+        with transaction(connection):
             if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
                 self._make(connection)
                 return
@@ -249,14 +250,3 @@ def _read_key(file: Path, vault: Path) -> bytes:
 def _halves(key: bytes) -> tuple[bytes, bytes]:
     """One key for sealing and one for looking up."""
     return tuple(hashlib.blake2b(key, person=person, digest_size=32).digest() for person in (b"seal", b"find"))  # type: ignore[return-value]
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

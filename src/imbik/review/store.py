@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from imbik.core.databases import transaction
 from imbik.core.errors import RunFolderError
 from imbik.core.files import disk_errors
 from imbik.core.runfolder import RunFolder
@@ -54,14 +55,14 @@ def add_verdicts(run: RunFolder, verdicts: Iterable[ExpertVerdict]) -> int:
         (item.content, item.verdict.by, msgspec.json.encode(item if item.at else msgspec.structs.replace(item, at=now)))
         for item in verdicts
     ]
-    with _open(run) as base, _transaction(base):
+    with _open(run) as base, transaction(base):
         base.executemany("INSERT INTO verdicts (content, expert, body) VALUES (?, ?, ?)", rows)
         return _last(base)
 
 
 def close(run: RunFolder) -> int:
     """Take a snapshot of the verdicts there are; returns its number. Without newer verdicts the last one stands."""
-    with _open(run) as base, _transaction(base):
+    with _open(run) as base, transaction(base):
         last, latest = _last(base), _latest(base)
         if latest is not None and latest[1] == last:
             return latest[0]
@@ -151,7 +152,7 @@ def _prepare(base: sqlite3.Connection, path: Path) -> None:
     """Make the tables, or refuse a file of another version."""
     found = int(base.execute("PRAGMA user_version").fetchone()[0])
     if found == 0:
-        with _transaction(base):
+        with transaction(base):
             if int(base.execute("PRAGMA user_version").fetchone()[0]) == 0:
                 for statement in _TABLES.strip().split(";\n"):
                     base.execute(statement)
@@ -162,14 +163,3 @@ def _prepare(base: sqlite3.Connection, path: Path) -> None:
             where=str(path),
             next="upgrade imbik: pip install -U imbik",
         )
-
-
-@contextmanager
-def _transaction(base: sqlite3.Connection) -> Iterator[None]:
-    base.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        base.execute("ROLLBACK")
-        raise
-    base.execute("COMMIT")

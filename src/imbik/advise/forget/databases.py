@@ -17,6 +17,7 @@ import msgspec
 from imbik.advise.forget.decoded import texts_of
 from imbik.advise.forget.erasing import Erasing, pseudonym
 from imbik.ask.schema import check
+from imbik.core.databases import transaction
 from imbik.core.errors import LockedError, RunFolderError
 from imbik.privacy.person import Person
 from imbik.review.store import ExpertVerdict
@@ -76,7 +77,7 @@ def erase_answers_stored(path: Path, keys: set[bytes]) -> int:
         return 0
     with _opened(path) as base:
         check(base, path)
-        with _transaction(base):
+        with transaction(base):
             gone = sum(base.execute("DELETE FROM answers WHERE key = ?", (key,)).rowcount for key in keys)
             base.executemany("DELETE FROM claims WHERE key = ?", ((key,) for key in keys))
         _rebuild(base, path)
@@ -91,7 +92,7 @@ def erase_verdicts(path: Path, erasing: Erasing) -> None:
     if not path.exists():
         return
     with _opened(path) as base:
-        with _transaction(base):
+        with transaction(base):
             rows = base.execute("SELECT id, content, expert, body FROM verdicts").fetchall()
             for number, content, expert, body in rows:
                 verdict = msgspec.json.decode(body, type=ExpertVerdict)
@@ -136,17 +137,6 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise
     except sqlite3.DatabaseError as error:
         raise RunFolderError(f"the database is damaged ({error})", where=str(path), next="restore it first") from error
-
-
-@contextmanager
-def _transaction(base: sqlite3.Connection) -> Iterator[None]:
-    base.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        base.execute("ROLLBACK")
-        raise
-    base.execute("COMMIT")
 
 
 def _busy(path: Path) -> LockedError:
