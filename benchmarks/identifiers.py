@@ -1,7 +1,8 @@
 """Claim: checksummed identifiers are found in at least 99.5% of cases in each of 19 disguises, with at most one false
 alarm in 1,000 Turkish sentences, at 40,000 documents or more per CPU second.
 
-A name with a title in a real sentence is a true mention: names are printed apart to be read, the bar is for the rest.
+A full name with a title that a person has read in its real sentence (TRUE_MENTIONS) is no false alarm: counts are
+printed with and without those, and the bar is for the latter. Any other finding counts, names too.
 
 Recall: made-up TCKN, VKN, IBAN and card numbers (their checks worked out by the maker, not by the detectors), each in
 every disguise, in sentences with and without a word that names them (a tax number always has its word: one in ten of
@@ -34,6 +35,7 @@ from imbik.testing.identifiers import DISGUISES, MAKERS, vkn
 
 RECALL, ALARMS, SPEED = 0.995, 1.0, 40_000
 LENGTH, SHARE = 600, 10
+TRUE_MENTIONS = {"Hiroyasu İso", "Mehmed Ali Ayni", "Mehmet Ali İrtemçelik"}  # Prof., Bey, Sayın; read by a person
 CARRIERS = {
     "tckn": ["TC kimlik numaram {}", "Kayıt için {} yeterli mi?", "{}", "Ödeme yapan kişi ({}) 250 TL gönderdi."],
     "vkn": ["Vergi no: {}", "VKN {} olan firma", "Vergi kimlik numaramız {} şeklindedir.", "{} vergi numaralı şirket"],
@@ -109,17 +111,13 @@ def wrong_found(detection: Detection, random: Random, each: int) -> int:
 
 
 def alarms(detection: Detection, sentences: Sequence[str], title: str, *, show: int) -> float:
-    """Sentences with findings other than names per 1,000, with what was found."""
-    every = [(text, detection.find(text)) for text in sentences]
-    for text, hits in every:
-        for hit in hits:
-            if hit.detector == "name":
-                print(f"    a name, to be read: '{text[hit.start : hit.end]}' in: {text[:140]}")
-    found = [(text, hits) for text, hits in every if any(hit.detector != "name" for hit in hits)]
-    names = sum(hit.detector == "name" for _, hits in every for hit in hits)
-    kinds = Counter(item.detector for _, hits in found for item in hits)
-    per = 1000 * len(found) / len(sentences)
-    print(f"{title}: {len(found)} of {len(sentences)} sentences ({per:.2f} per 1,000) {dict(kinds)}; names {names}")
+    """Sentences with findings that are no true mention, per 1,000; prints them, and the count with true mentions."""
+    found = [(text, hits) for text in sentences if (hits := detection.find(text))]
+    wrong = [item for item in found if any(item[0][hit.start : hit.end] not in TRUE_MENTIONS for hit in item[1])]
+    kinds = Counter(hit.detector for _, hits in found for hit in hits)
+    every, per = (1000 * len(some) / len(sentences) for some in (found, wrong))
+    print(f"{title}: something found in {len(found)} of {len(sentences)} ({every:.2f} per 1,000) {dict(kinds)}", end="")
+    print(f"; without true mentions {len(wrong)} ({per:.2f} per 1,000)")
     for text, hits in found[:show]:
         print("   ", [(item.detector, text[item.start : item.end]) for item in hits], "in:", text[:140])
     return per
@@ -216,7 +214,7 @@ def main() -> int:
 
     met = {
         f"lowest recall {lowest:.2%} (bar {RECALL:.1%})": lowest >= RECALL,
-        f"false alarms in real sentences {real:.2f} per 1,000 (bar {ALARMS}; names are printed above)": real <= ALARMS,
+        f"false alarms in real sentences {real:.2f} per 1,000 (bar {ALARMS}; true mentions apart)": real <= ALARMS,
         f"false alarms in numbers-heavy text {made:.2f} per 1,000 (bar {ALARMS})": made <= ALARMS,
         f"throughput {ours / SPEED:.2f}x the bar": ours >= SPEED,
         f"positive control {caught / len(planted):.2%}, wrong digits found {wrong}": caught == len(planted)

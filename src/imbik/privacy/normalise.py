@@ -18,7 +18,7 @@ from typing import NamedTuple
 _STABLE = "\x00-\x7eçğıöşüÇĞİÖŞÜâîûÂÎÛ‘’“”–—"
 _ODD = re.compile(f"[^{_STABLE}]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FOLDED = tuple(zip("ÇĞIİÖŞÜÂÎÛçğıöşüâîû", "cgiiosuaiucgiosuaiu", strict=True))
+_FOLDED = tuple(zip("çğıöşüâîû", "cgiosuaiu", strict=True))
 STRANGE = r"[\p{Cf}\p{Mn}\p{Me}\x{3164}\x{FFA0}\x{1160}]|[^\P{Nd}0-9]|[\x{2776}-\x{2793}\x{24F5}-\x{24FE}]"
 """RE2: characters that NFKC leaves and detectors must not see: invisible ones, marks, digits of other scripts."""
 
@@ -43,10 +43,12 @@ def without_surrogates(text: str) -> str:
 
 def fold(text: str) -> str:
     """Lower case without Turkish letters, of the same length: `VERGİ`, `vergi` and `Vergı` are one."""
-    if not text.isascii():
-        for letter, plain in _FOLDED:
-            text = text.replace(letter, plain)
-    return text.lower()
+    if text.isascii():
+        return text.lower()
+    text = text.replace("İ", "i").lower()
+    for letter, plain in _FOLDED:
+        text = text.replace(letter, plain)
+    return text
 
 
 class Normal:
@@ -80,11 +82,14 @@ class Normal:
             plain = _bare(original[start:end])
             if plain == original[start:end]:
                 continue
-            for text, part in ((original[done:start], _Part(size, done, 0)), (plain, _Part(0, start, end))):
-                if text:
-                    self._parts.append(part._replace(at=size))
-                    texts.append(text)
-                    size += len(text)
+            if start > done:
+                self._parts.append(_Part(size, done, 0))
+                texts.append(original[done:start])
+                size += start - done
+            if plain:
+                self._parts.append(_Part(size, start, end))
+                texts.append(plain)
+                size += len(plain)
             done = end
         self._parts.append(_Part(size, done, 0))
         return "".join([*texts, original[done:]])

@@ -48,18 +48,38 @@ class Group(NamedTuple):
     digits: str
 
 
+class Run:
+    """Groups with only short gaps between. `place` tells the number of a group by how many digits stand before it."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self.groups = groups
+        self.digits = "".join([group.digits for group in groups])
+        self.place = {0: 0}
+        total = 0
+        for number, group in enumerate(groups, 1):
+            total += len(group.digits)
+            self.place[total] = number
+
+
 class Window:
     """Neighbouring groups of one run that together have the digits asked for."""
 
-    def __init__(self, text: str, run: Sequence[Group], first: int, last: int) -> None:
-        self._text, self._run, self._first, self._last = text, run, first, last
-        self.start, self.end = run[first].start, run[last].end
-        self.digits = run[first].digits if first == last else "".join(item.digits for item in run[first : last + 1])
+    __slots__ = ("_first", "_last", "_run", "_text", "digits", "end", "start")
+
+    def __init__(self, text: str, run: Run, first: int, last: int, digits: str) -> None:
+        self._text, self._run, self._first, self._last = text, run.groups, first, last
+        self.start, self.end = self._run[first].start, self._run[last].end
+        self.digits = digits
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Digits of each group."""
-        return tuple(len(group.digits) for group in self._run[self._first : self._last + 1])
+        return tuple([len(group.digits) for group in self._run[self._first : self._last + 1]])
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one group."""
+        return self._first == self._last
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -79,7 +99,7 @@ class Window:
         One group does. Several do when the gaps are alike, or the groups are as usual for such a number, and it does
         not go on with the same gap; but 123 456 789 01 may stand beside another number.
         """
-        if self._first == self._last:
+        if self.single:
             return True
         gaps, usual = self.gaps, self.sizes in _USUAL
         if any("," in gap for gap in gaps) or (len(set(gaps)) > 1 and not usual):
@@ -94,7 +114,7 @@ class Window:
 _USUAL = {(3, 3, 3, 2), (4, 4, 3), (4, 4, 4, 4), (4, 6, 5), (3, 3, 4), (2, 3, 3, 3), (5, 6), (3, 4, 4)}
 
 
-def runs(text: str) -> list[list[Group]]:
+def runs(text: str) -> list[Run]:
     """All groups of digits, in one run where only a short gap lies between; letters among digits are digits too."""
     found: list[list[Group]] = []
     last = 0
@@ -104,7 +124,7 @@ def runs(text: str) -> list[list[Group]]:
         else:
             found.append([group])
         last = group.end
-    return found
+    return [Run(groups) for groups in found]
 
 
 def _groups(text: str) -> Iterator[Group]:
@@ -122,18 +142,15 @@ def _groups(text: str) -> Iterator[Group]:
             yield Group(start, end, written.translate(_LOOK_ALIKE))
 
 
-def windows(text: str, found: Sequence[Sequence[Group]], sizes: Sequence[int]) -> Iterator[Window]:
-    """Every window with one of these numbers of digits, from left to right."""
-    most = max(sizes)
+def windows(text: str, found: Sequence[Run], sizes: Sequence[int]) -> Iterator[Window]:
+    """Every window with one of these numbers of digits (rising), from left to right."""
     for run in found:
-        for first in range(len(run)):
-            total = 0
-            for last in range(first, len(run)):
-                total += len(run[last].digits)
-                if total > most:
-                    break
-                if total in sizes:
-                    yield Window(text, run, first, last)
+        if len(run.digits) < sizes[0]:
+            continue
+        for start, first in run.place.items():
+            for size in sizes:
+                if (beyond := run.place.get(start + size)) is not None:
+                    yield Window(text, run, first, beyond - 1, run.digits[start : start + size])
 
 
 def before(text: str, start: int, reach: int = _BEFORE) -> str:
@@ -154,9 +171,10 @@ def other_number(text: str, start: int, end: int) -> bool:
 
 def counted(text: str, window: Window) -> bool:
     """Whether several groups stand in a sum: `500-450=50` is no number of anything."""
-    if len(window.sizes) == 1:
+    if window.single:
         return False
-    return bool(_COUNTED_AFTER.match(text, window.end) or _COUNTED_BEFORE.search(text[: window.start][-4:]))
+    near = text[max(0, window.start - 4) : window.start]
+    return bool(_COUNTED_AFTER.match(text, window.end) or _COUNTED_BEFORE.search(near))
 
 
 def glued_before(text: str, start: int) -> str:

@@ -101,6 +101,8 @@ def test_an_account_is_one_finding() -> None:
     written = "TR33 0006 1005 1978 6457 8413 26"
     assert found(f"IBAN {written}'dan") == [("iban", written)]
     assert found("DE89 3704 0044 0532 0130 00 hesabı") == [("iban", "DE89 3704 0044 0532 0130 00")]
+    assert found("ibanDE89370400440532013000") == [("iban", "DE89370400440532013000")]
+    assert found("kodDE89370400440532013000") == []
     assert found("GB82WEST12345698765432") == [("iban", "GB82WEST12345698765432")]
 
 

@@ -63,6 +63,10 @@ def found(text: str) -> list[tuple[str, str]]:
         ("name", "Dün Ayşe Kaya Hanım geldi", "Ayşe Kaya"),
         ("name", "Sayın Yılmaz,", "Yılmaz"),
         ("name", "müşterimiz Ayşe Hanım aradı", "Ayşe"),
+        ("name", "müşterimiz Sn.Ayşe  Hanım aradı", "Ayşe"),
+        ("name", "Beyaz  ve   Ahmet  Kaya  Hanım", "Ahmet  Kaya"),
+        ("name", "Ahmet Bey ve Mehmet Can Bey geldi", "Mehmet Can"),
+        ("name", "Dr. Can Bey Sn. Ayşe Kaya", "Ayşe Kaya"),
         ("name", "Bayan Elif Şahin", "Elif Şahin"),
     ],
 )

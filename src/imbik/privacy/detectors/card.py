@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from stdnum import luhn
+
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sensitivity
 from imbik.privacy.detectors import Reading, Span
@@ -33,6 +35,7 @@ _NETWORKS = (  # first digits from, to; lengths
     ("6759", "6763", (16,)),
     ("9792", "9792", (16,)),  # Troy
 )
+_BY_DIGIT = {digit: [row for row in _NETWORKS if row[0][0] <= digit <= row[1][0]] for digit in "0123456789"}
 _LENGTHS = (14, 15, 16, 17, 18, 19)
 _WORDS = re.compile(r"\bkart|\bcard|visa|master|troy|amex|\bpan\b|maestro")
 _ENDING = re.compile(r"[a-zçğıöşü]{1,10}|NOLU|NUMARALI")
@@ -64,12 +67,10 @@ class Card:
 
 def checks(digits: str) -> bool:
     """Whether the digits are of a network, long enough for it, and pass Luhn's check."""
-    from stdnum import luhn
-
-    if len(set(digits)) < 2:
-        return False
-    known = any(first <= digits[: len(first)] <= last and len(digits) in sizes for first, last, sizes in _NETWORKS)
-    return known and bool(luhn.is_valid(digits))
+    for first, last, sizes in _BY_DIGIT[digits[0]]:
+        if first <= digits[: len(first)] <= last and len(digits) in sizes:
+            return len(set(digits)) > 1 and bool(luhn.is_valid(digits))
+    return False
 
 
 def _fits(text: str, window: Window) -> bool:

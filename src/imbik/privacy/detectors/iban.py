@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from stdnum import iban
+
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sensitivity
-from imbik.privacy.detectors import GAP, TURKISH_IBAN, Reading, Span
+from imbik.privacy.detectors import ALONE, GAP, Reading, Span
 
 _ANY = re.compile(
-    r"(?<![A-Za-z0-9])(?:IBAN)?(?P<iban>[A-Z]{2}[0-9]{2}(?:[ .\-\u2010-\u2015]?[A-Z0-9]){11,30})(?![A-Z0-9])"
+    rf"[A-Z]{ALONE}[A-Z][0-9]{{2}}(?:[ .\-\u2010-\u2015]?[A-Z0-9]){{11,30}}(?![A-Z0-9])",
+    re.DOTALL,
 )
 _LOOK_ALIKE = str.maketrans("OoIl", "0011")
 
@@ -24,7 +27,7 @@ class Iban:
     class Settings(PluginSettings):
         """iban has no settings."""
 
-    version = 1
+    version = 2
     level = Sensitivity.CONFIDENTIAL
     optional = False
     priority = 0
@@ -35,19 +38,17 @@ class Iban:
 
     def spans(self, reading: Reading) -> Iterator[Span]:
         """Every account that holds."""
-        for found in TURKISH_IBAN.finditer(reading.text):
-            compact = "TR" + _compact(found["iban"])[2:].translate(_LOOK_ALIKE)
+        for start, end in reading.accounts:
+            compact = "TR" + _compact(reading.text[start:end])[2:].translate(_LOOK_ALIKE)
             if checks(compact):
-                yield found.span("iban")
+                yield start, end
         for found in _ANY.finditer(reading.text):
-            if found["iban"][:2] != "TR" and (span := _longest(found["iban"], found.start("iban"))):
+            if found.group()[:2] != "TR" and (span := _longest(found.group(), found.start())):
                 yield span
 
 
 def checks(compact: str) -> bool:
     """Whether letters and digits without gaps are an account: length, form and remainder."""
-    from stdnum import iban
-
     turned = "".join(str(int(character, 36)) for character in compact[4:] + compact[:4])
     return int(turned) % 97 == 1 and bool(iban.is_valid(compact, check_country=False))
 

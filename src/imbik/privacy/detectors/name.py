@@ -28,20 +28,15 @@ _DEGREE = (
 _BEFORE = re.compile(
     rf"(?<![^\W_])(?<!&)(?:(?P<polite>{_HONORIFIC})[ \t]{{0,3}}(?:{_DEGREE})?|{_DEGREE})(?P<name>{_NAME})"
 )
-_AFTER = re.compile(
-    rf"(?<![^\W_])(?P<name>{_NAME})[ \t]{{1,2}}(?:B(?:ey|EY)|H(?:anım|ANIM))(?:efendi|EFENDİ)?(?![^\W\d_])"
-)
+_AFTER = re.compile(rf"(?<![^\W_])(?P<name>{_NAME})[ \t]{{1,2}}\Z")
+_TITLE_BEHIND = "(?:B(?:ey|EY)|H(?:anım|ANIM))(?:efendi|EFENDİ)?"
+_BEHIND = re.compile(rf"{_TITLE_BEHIND}(?![^\W\d_])")
+_REACH = 96  # characters before Bey or Hanım in which a name begins
 _ANY_TITLE = (
     "Sayın|SAYIN|S[nN]|Bay|BAY|Bayan|BAYAN|Mrs?|Ms|Miss|Prof|PROF|Doç|DOÇ|Dr|DR|Yrd|YRD|Av|AV|Avukat|AVUKAT|Doktor|DOKTOR"
     "|Profesör|Doçent|Uzm|UZM|Op|OP|Öğr|Gör|Arş|Üyesi|Ecz|Dt|Müh|Mim|Psk|Dyt|Vet"
 )
 _TITLES = re.compile(rf"(?:{_ANY_TITLE})\.?")
-_SOME_NAME = rf"[{_CAPITAL}](?:\pL+(?:-\pL+)?|\.)"
-_PARTY = (
-    "m[uü][sş]ter[iİ]|hasta|dan[iıIİ][sş]an|[uü]ye|abone|k[iİ]rac[ıI]|ba[sş]vuran|daval?c?[ıI]|m[uü]vekk[iİ]l|san[ıI]k"
-    "|ma[gğ]dur|[cç]al[ıI][sş]an|personel|s[iİ]gortal[ıI]|bor[cç]lu|alacakl[ıI]|al[ıI]c[ıI]|sat[ıI]c[ıI]|kullan[ıI]c[ıI]"
-    "|[oö][gğ]renc[iİ]|vel[iİ]|aday"
-)
 _SENTENCE = re.compile(r"(^|[.!?:;…\"'“”‘’()\-–—\n])\s*$")
 _PERSON = re.compile(
     r"\b(musteri|hasta|danisan|uye|abone|kiraci|basvuran|davaci|davali|muvekkil|sanik|magdur|calisan|personel|sigortali"
@@ -64,16 +59,11 @@ class Name:
     class Settings(PluginSettings):
         """name has no settings."""
 
-    version = 1
+    version = 2
     level = Sensitivity.CONFIDENTIAL
     optional = False
     priority = 2
-    triggers = (
-        rf"(?:{_ANY_TITLE})[. \t]{{1,4}}{_SOME_NAME}[ \t]{{1,2}}[{_CAPITAL}]"
-        rf"|S(?:ayın|AYIN|[nN]\.)[ \t]{{0,3}}{_SOME_NAME}[,:!\n]"
-        rf"|{_SOME_NAME}[ \t]{{1,2}}{_SOME_NAME}[ \t]{{1,2}}(?:B(?:ey|EY)|H(?:anım|ANIM))"
-        rf"|(?i:{_PARTY})\pL{{0,5}},?\s(?:(?i:say[ıI]n|sn\.) ?)?{_SOME_NAME}",
-    )
+    triggers = (rf"(?:{_ANY_TITLE})[. \t]{{0,4}}[{_CAPITAL}]|[ \t]{_TITLE_BEHIND}(?:\PL|\z)",)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -81,15 +71,20 @@ class Name:
     def spans(self, reading: Reading) -> Iterator[Span]:
         """Every such name, without the title."""
         text = reading.text
-        for found in _BEFORE.finditer(text):
+        for title in _TITLES.finditer(text):
+            if (found := _BEFORE.match(text, title.start())) is None:
+                continue
             words = _person(found["name"])
             letter = found["polite"] and found["polite"][0] == "S" and _letter(text, found, len(found["name"]))
             known = _customer(text, found.start(), words)
             if len(words) > 1 or (len(words) == 1 and "." not in words[0] and (letter or known)):
                 yield _span(text, found.start("name"), words)
-        for found in _AFTER.finditer(text):
-            if span := _with_title_after(text, found):
+        last = 0
+        for title in _BEHIND.finditer(text):
+            found = _AFTER.search(text, max(last, title.start() - _REACH), title.start())
+            if found and (span := _with_title_after(text, found)):
                 yield span
+            last = title.end()
 
 
 def _person(written: str) -> list[str]:

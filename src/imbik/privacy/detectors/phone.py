@@ -22,7 +22,7 @@ _WORDS = re.compile(
 _NATIONAL = re.compile(r"(?:0090|090|90|0)?([2-5]\d{9})")
 _SHAPES = {(3, 3, 2, 2), (3, 3, 4), (3, 7), (3, 4, 3), (3, 2, 2, 3), (3, 3, 1, 3), (6, 2, 2), (3, 3, 3, 1), (1,) * 10}
 _UNUSUAL = {(2, 2, 2, 2, 2), (5, 5), (3, 5, 2), (6, 4), (4, 3, 3), (4, 6), (4, 2, 2, 2), (4, 4, 2)}  # with 0 or 90 only
-_FOREIGN = re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[ .\-/()]{0,2}\d){7,14}(?!\d)")
+_FOREIGN = re.compile(r"(?:\+(?<![\w+].)|00(?<![\w+]..))[1-9](?:[ .\-/()]{0,2}\d){7,14}(?!\d)", re.DOTALL)
 _ENDING = re.compile(r"[a-zçğıöşü]{1,10}|NOLU|NUMARALI")
 _GLUED = re.compile(r"(cep|gsm|whatsapp|phone)?(tel\w*)?(no|nu|numara\w*|number)?:?|t|m|tr")
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from stdnum.tr import tckimlik
+
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sensitivity
 from imbik.privacy.detectors import Reading, Span
@@ -43,8 +45,6 @@ class Tckn:
 
 def checks(digits: str) -> bool:
     """Whether eleven digits are an identity number."""
-    from stdnum.tr import tckimlik
-
     return bool(tckimlik.is_valid(digits))
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from stdnum.tr import vkn
+
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sensitivity
 from imbik.privacy.detectors import Reading, Span
@@ -46,8 +48,6 @@ class Vkn:
 
 def checks(digits: str) -> bool:
     """Whether ten digits are a tax number."""
-    from stdnum.tr import vkn
-
     return bool(vkn.is_valid(digits))
 
 
