@@ -71,9 +71,11 @@ class Name:
     def spans(self, reading: Reading) -> Iterator[Span]:
         """Every such name, without the title."""
         text = reading.text
+        name = 0
         for title in _TITLES.finditer(text):
-            if (found := _BEFORE.match(text, title.start())) is None:
+            if title.start() < name or (found := _BEFORE.match(text, title.start())) is None:
                 continue
+            name = found.start("name")  # `Prof. Dr.` is one title
             words = _person(found["name"])
             letter = found["polite"] and found["polite"][0] == "S" and _letter(text, found, len(found["name"]))
             known = _customer(text, found.start(), words)
