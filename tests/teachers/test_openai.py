@@ -271,6 +271,9 @@ def test_cost_is_exact() -> None:
     assert (found.usage.cached_tokens, found.cost) == (2, Decimal("0.0000775"))
     hit = {"prompt_tokens": 3, "completion_tokens": 7, "prompt_cache_hit_tokens": 99}
     assert teacher.read(reply({"content": "a"}, usage=hit)).usage.cached_tokens == 3
+    put = {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 2, "cache_write_tokens": 99}}
+    usage = teacher.read(reply({"content": "a"}, usage=put)).usage
+    assert (usage.cached_tokens, usage.written_tokens) == (2, 7), "what was put into the cache was read too"
     odd = reply({"content": "a"}, usage={"prompt_tokens": None, "completion_tokens": "7"})
     assert teacher.read(odd).cost == 0
 

@@ -90,9 +90,10 @@ def _usage(body: dict[str, Any]) -> Usage:
         return Usage()
     read, details = count(usage.get("prompt_tokens")), usage.get("prompt_tokens_details")
     kept = count(details.get("cached_tokens")) if isinstance(details, dict) else 0
-    kept = kept or count(usage.get("prompt_cache_hit_tokens"))
+    put = count(details.get("cache_write_tokens")) if isinstance(details, dict) else 0
+    kept = min(kept or count(usage.get("prompt_cache_hit_tokens")), read)
     written = max(count(usage.get("completion_tokens")), count(usage.get("total_tokens")) - read)
-    return Usage(input_tokens=read, output_tokens=written, cached_tokens=min(kept, read))
+    return Usage(input_tokens=read, output_tokens=written, cached_tokens=kept, written_tokens=min(put, read - kept))
 
 
 def _logprobs(value: object) -> tuple[TokenLogprob, ...]:

@@ -63,7 +63,7 @@ class AnthropicTeacher:
         thinking_shown: Literal["", "summarized", "omitted"] = Field(
             "", description="what comes back of the thinking (default: the model's own choice; newer ones omit it)"
         )
-        effort: Literal["", "low", "medium", "high", "max"] = Field(
+        effort: Literal["", "low", "medium", "high", "xhigh", "max"] = Field(
             "", description="how hard it works, where it is told"
         )
         structured: Literal["", "format", "tool", "none"] = Field(
