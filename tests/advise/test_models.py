@@ -31,6 +31,21 @@ def test_a_record_says_where_a_teacher_is_asked_at_which_price_and_under_which_t
     assert records["llama-3-70b"]["at"][0]["price"] is None, "one's own server has no list price"
 
 
+@pytest.mark.parametrize("what", LISTS)
+def test_what_was_compared_with_nothing_has_a_star_and_the_note_says_so(what: str) -> None:
+    found = listing(what)
+    column = list(found.head).index("as of")
+    for row, record in zip(found.rows, found.records, strict=True):
+        assert row[column].endswith("*") == (not record["checked"]), row
+    assert "\n* remembered" in found.note
+
+
+def test_a_price_that_ends_says_when() -> None:
+    until = {record["model"]: record["until"] for record in listing("prices").records}
+    assert until["deepseek-chat"] == "2026-07-24"
+    assert until["deepseek-flash"] is None
+
+
 def test_a_list_that_is_none_is_answered_with_the_one_meant() -> None:
     with pytest.raises(UsageError, match="did you mean 'students'"):
         listing("student")
@@ -45,8 +60,11 @@ def test_explaining_a_preset_says_when_it_was_true_its_terms_and_prices() -> Non
     said = explain("deepseek")
     assert "as of 20" in said
     assert "https://api-docs.deepseek.com" in said
+    assert "compared with: the fields as described by public clients" in said
+    assert "not compared with a source: structured, logprobs, seed" in explain("ollama")
+    assert "compared with: nothing; it is remembered" in explain("vllm")
     assert "terms 'deepseek' (allowed)" in said
-    assert "list prices of 2 models" in said
+    assert "list prices of 5 models" in said
     assert "terms 'anthropic' (restricted)" in explain("anthropic")
     assert "a server of one's own" in explain("ollama")
     assert "no list prices are known" in explain("azure")

@@ -72,7 +72,7 @@ PLACES: dict[str, tuple[dict[str, Any], str, str, tuple[str, str], set[str]]] = 
     "xai": ({}, "https://api.x.ai/v1/chat/completions", "XAI_API_KEY", BEARER, {"max_completion_tokens", "seed"}),
     "azure_serverless": (
         {"resource": "Kurum"},
-        "https://kurum.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview",
+        "https://kurum.services.ai.azure.com/openai/v1/chat/completions",
         "AZURE_AI_API_KEY",
         API_KEY,
         {"max_tokens", "seed"},
@@ -135,6 +135,7 @@ def test_a_preset_says_when_it_was_true_and_where_that_is_read(name: str) -> Non
     preset = presets("teachers")[name]
     assert date(2025, 1, 1) <= preset.date <= date.today()  # noqa: DTZ011
     assert preset.docs.startswith("https://")
+    assert set(preset.unchecked) <= set(load_plugin("teachers", preset.use).Settings.model_fields)
     assert available("teachers")[name].summary == preset.summary
 
 
@@ -163,6 +164,8 @@ def test_a_server_of_ones_own_costs_nothing_but_a_rented_one_is_unknown() -> Non
 def test_log_probabilities_are_asked_only_where_there_are_any() -> None:
     with pytest.raises(PluginError, match="gives no log-probabilities"):
         made("groq", top_logprobs=3)
+    with pytest.raises(PluginError, match="gives no log-probabilities"):
+        made("together", top_logprobs=3)
     with pytest.raises(PluginError, match="at most 5 alternatives"):
         made("fireworks", top_logprobs=6)
     assert body(made("deepseek", top_logprobs=20))["top_logprobs"] == 20
@@ -185,6 +188,10 @@ def test_a_misspelt_preset_is_answered_with_the_one_meant() -> None:
         ),
         ({"base_url": "https://kurum.example/openai/v1/"}, "https://kurum.example/openai/v1/chat/completions"),
         ({"base_url": "https://kurum.example"}, "https://kurum.example/openai/v1/chat/completions"),
+        (
+            {"resource": "kurum", "api": "models", "api_version": "2024-05-01-x"},
+            "https://kurum.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-x",
+        ),
         (
             {"base_url": "https://m.swedencentral.models.ai.azure.com", "api": "models", "api_version": "2024-05-01-x"},
             "https://m.swedencentral.models.ai.azure.com/chat/completions?api-version=2024-05-01-x",

@@ -1,7 +1,7 @@
 """What is known of teachers and students, for a person who chooses: catalogues, terms and prices as tables.
 
 Enters: which list. Leaves: its head and rows, and the same as records for another program. Everything shown has the
-date it was true; what is not known stays empty.
+date it was true, with a star where it was compared with no source; what is not known stays empty.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import msgspec
 from imbik.core.errors import UsageError
 from imbik.core.plugins import PluginBlock, closest, load_plugin, presets, typed_settings
 from imbik.teachers import ServedTeacher, TeacherContext
-from imbik.teachers.catalogue.models import KnownTeacher, known_students, known_teachers
+from imbik.teachers.catalogue.models import KnownStudent, KnownTeacher, known_students, known_teachers
 from imbik.teachers.catalogue.prices import FREE, Price, list_price
 from imbik.teachers.catalogue.tables import table
 from imbik.teachers.catalogue.terms import Found, all_terms, terms_of_teacher
 
 LISTS = ("teachers", "students", "terms", "prices")
+STAR = "* remembered: nothing was found to compare it with. `--json` says of each entry what it was compared with."
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ def about(use: str) -> list[str]:
     lines = []
     if preset := presets("teachers").get(use):
         lines.append(f"  as of {preset.date}: {preset.docs}")
+        lines.append(f"  compared with: {preset.checked or 'nothing; it is remembered'}")
+        lines += [f"  not compared with a source: {', '.join(preset.unchecked)}"] if preset.unchecked else []
     plugin = load_plugin("teachers", use)
     if not hasattr(plugin, "request") or "model" not in plugin.Settings.model_fields:
         return lines
@@ -85,15 +88,22 @@ def _teachers() -> Listing:
         terms = sorted({name for place in places for name in place["terms"]} | set(known.terms))
         cost = f"{paid['input']} / {paid['output']}" if paid else ""
         rows.append([known.name, known.maker, f"{known.context:,}", cost, ", ".join(terms), ", ".join(known.at)])
-        rows[-1] += [str(known.date), _remarks(known)]
+        rows[-1] += [_dated(known.date, known.checked), _remarks(known)]
         records.append({**_plain(known), "terms": terms, "at": places})
     head = ["teacher", "by", "context", "USD in / out", "terms", "use", "as of", "note"]
     note = "USD per million tokens at the first place with a list price. What the terms say: imbik models terms"
-    return Listing(head, rows, records, note)
+    return Listing(head, rows, records, f"{note}\n{STAR}")
 
 
-def _remarks(known: KnownTeacher) -> str:
-    parts = [known.note, f"then: {known.successor}" if known.successor else ""]
+def _dated(date: object, checked: str) -> str:
+    """A date, with a star where nothing was compared."""
+    return f"{date}" if checked else f"{date}*"
+
+
+def _remarks(known: KnownTeacher | KnownStudent) -> str:
+    parts = [known.note]
+    if isinstance(known, KnownTeacher):
+        parts += [f"until {known.until}" if known.until else "", f"then: {known.successor}" if known.successor else ""]
     parts += [f"not checked: {', '.join(known.uncertain)}"] if known.uncertain else []
     return "; ".join(part for part in parts if part)
 
@@ -124,17 +134,20 @@ def _students() -> Listing:
     for known in known_students().values():
         terms = all_terms()[known.terms]
         rows.append([known.name, f"{known.parameters} B", f"{known.context:,}", terms.title, known.commercial])
-        rows[-1] += [str(known.date), known.note]
+        rows[-1] += [_dated(known.date, known.checked), _remarks(known)]
         records.append({**_plain(known), "licence": terms.title, "licence_source": terms.source})
     head = ["student", "parameters", "context", "licence", "commercial use", "as of", "note"]
-    return Listing(head, rows, records, "Read the licence before you rely on it: imbik models terms has the addresses.")
+    note = "Read the licence before you rely on it: imbik models terms has the addresses."
+    return Listing(head, rows, records, f"{note}\n{STAR}")
 
 
 def _terms() -> Listing:
-    rows = [[item.name, item.use, item.says, str(item.date), item.source] for item in all_terms().values()]
-    records = [_plain(item) for item in all_terms().values()]
+    rows = [
+        [item.name, item.use, item.says, _dated(item.date, item.checked), item.source] for item in all_terms().values()
+    ]
+    records = [{**_plain(item), "checked": item.checked} for item in all_terms().values()]
     note = "A summary by people who are no lawyers, true on the date shown; restricted ones need accept_terms: [NAME]."
-    return Listing(["terms", "training on answers", "in short", "as of", "source"], rows, records, note)
+    return Listing(["terms", "training on answers", "in short", "as of", "source"], rows, records, f"{note}\n{STAR}")
 
 
 def _prices() -> Listing:
@@ -142,13 +155,15 @@ def _prices() -> Listing:
     for provider, line in table("prices").items():
         for model in line["models"]:
             price = Price.model_validate({"batch": line.get("batch"), **line["models"][model]})
-            amounts = _amounts(price)
+            amounts, until = _amounts(price), line.get("until", {}).get(model)
+            checked = "" if model in line.get("unchecked", ()) else line.get("checked", "")
             rows.append([provider, model, *(amounts[key] or "" for key in ("input", "output", "cached", "batch"))])
-            rows[-1].append(str(line["date"]))
+            rows[-1] += [_dated(line["date"], checked), str(until or "")]
             records.append({"provider": provider, "model": model, **amounts, "date": str(line["date"])})
-            records[-1]["source"] = line["source"]
-    head = ["provider", "model", "input", "output", "cached", "batch", "as of"]
-    return Listing(head, rows, records, "USD per million tokens; batch: share of the price. A recipe's `price:` wins.")
+            records[-1] |= {"source": line["source"], "checked": checked, "until": str(until) if until else None}
+    head = ["provider", "model", "input", "output", "cached", "batch", "as of", "until"]
+    note = "USD per million tokens; batch: share of the price; until: when it ends. A recipe's `price:` wins."
+    return Listing(head, rows, records, f"{note}\n{STAR}")
 
 
 def _amounts(price: Price) -> dict[str, str | None]:

@@ -31,7 +31,7 @@ class Preset:
     """One table: the plug-in used, what it is for a person, its defaults, and when and where that was read.
 
     `hosts` are the hosts that this provider's own key may be shown to, where `settings` do not name one (`.name`: all
-    hosts below it).
+    hosts below it). `checked` says what the table was compared with ("": nothing), `unchecked` which settings were not.
     """
 
     name: str
@@ -41,6 +41,8 @@ class Preset:
     docs: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
+    checked: str = ""
+    unchecked: tuple[str, ...] = ()
 
 
 def read_presets(folder: Traversable) -> dict[str, Preset]:
@@ -49,7 +51,11 @@ def read_presets(folder: Traversable) -> dict[str, Preset]:
     if not file.is_file():
         return {}
     lines = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {name: Preset(name=name, **{**line, "hosts": tuple(line.get("hosts", ()))}) for name, line in lines.items()}
+    listed = ("hosts", "unchecked")
+    return {
+        name: Preset(name=name, **{**line, **{key: tuple(line.get(key, ())) for key in listed}})
+        for name, line in lines.items()
+    }
 
 
 def with_defaults(plugin: type[Any], preset: Preset) -> type[Any]:

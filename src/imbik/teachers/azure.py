@@ -1,11 +1,13 @@
 """Azure: OpenAI's models under a resource of one's own, and Azure AI's serverless models.
 
 Enters: `{use: azure, resource: NAME, model: DEPLOYMENT}` and questions. Leaves: chat-completions requests with the key
-in the header `api-key`. Three addresses are known (Azure OpenAI REST reference; Azure AI model inference API):
+in the header `api-key`. Four addresses are known (Azure OpenAI REST reference, its v1 API, Azure AI model inference):
 
 - `https://NAME.openai.azure.com/openai/v1/chat/completions`, the usual one;
 - with `api_version`, `https://NAME.openai.azure.com/openai/deployments/DEPLOYMENT/chat/completions?api-version=…`;
-- for `api: models`, `https://NAME.services.ai.azure.com/models/chat/completions?api-version=…`.
+- for `api: foundry`, `https://NAME.services.ai.azure.com/openai/v1/chat/completions`: the same for models of others;
+- for `api: models`, `https://NAME.services.ai.azure.com/models/chat/completions?api-version=…`, which Microsoft advises
+  against since 2026.
 
 Where a resource lies (region, country) is said in the operator's file, beside the contract that covers it.
 """
@@ -20,7 +22,7 @@ from imbik.core.plugins import KeyName
 from imbik.teachers._wire import Version, checked_endpoint
 from imbik.teachers.openai import OpenAITeacher, Place, Structured
 
-_HOSTS = {"openai": "openai.azure.com", "models": "services.ai.azure.com"}
+_HOSTS = {"openai": "openai.azure.com", "foundry": "services.ai.azure.com", "models": "services.ai.azure.com"}
 
 
 class AzureTeacher(OpenAITeacher):
@@ -32,8 +34,8 @@ class AzureTeacher(OpenAITeacher):
         model: str = Field(min_length=1, description="the deployment's name (for api: models, the model's)")
         resource: str = Field("", pattern=r"^([A-Za-z0-9-]{2,64})?$", description="name of the Azure resource")
         base_url: str = Field("", description="address of the resource, where it is not the one of its name")
-        api: Literal["openai", "models"] = Field(
-            "openai", description="openai: Azure OpenAI; models: the inference API of serverless models"
+        api: Literal["openai", "foundry", "models"] = Field(
+            "openai", description="openai: Azure OpenAI; foundry: other makers' models; models: the older API of these"
         )
         api_version: Version = Field(
             "", description="version such as 2024-10-21: asks by deployment ('': the v1 address)"

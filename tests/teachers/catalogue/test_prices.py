@@ -94,6 +94,8 @@ def test_bytes_bound_tokens(text: str) -> None:
         ("api.openai.com", "gpt-4.1-2025-04-14", ("2.00", "8.00")),
         ("api.anthropic.com", "claude-3-5-sonnet-20241022", ("3.00", "15.00")),
         ("api.deepseek.com", "deepseek-chat", ("0.28", "0.42")),
+        ("api.openai.com", "gpt-6.1-sol", ("2.00", "10.00")),
+        ("generativelanguage.googleapis.com", "gemini-3.8-flash", ("1.50", "7.50")),
     ],
 )
 def test_list_prices(host: str, model: str, expected: tuple[str, str]) -> None:
@@ -122,6 +124,8 @@ def test_every_line_of_the_table_is_a_price_with_date_and_source(provider: str) 
     line = table("prices")[provider]
     assert date(2025, 1, 1) <= line["date"] <= date.today()  # noqa: DTZ011
     assert line["source"].startswith("https://")
+    assert {*line.get("until", ()), *line.get("unchecked", ())} <= set(line["models"]), "names of lines that are there"
+    assert len(line.get("checked", "")) < 200
     for model in line["models"]:
         found = list_price(line["hosts"][0], model.replace("*", "01-01"))
         assert found is not None, model

@@ -48,6 +48,10 @@ def names(found: Found) -> set[str]:
         ("", "Qwen/Qwen2.5-3B-Instruct", {"qwen-research"}),
         ("", "llama3.1:70b", {"llama-3.1"}),
         ("", "gpt-oss:20b", {"apache-2.0"}),
+        ("", "google/gemma-3-4b-it", {"gemma"}),
+        ("", "google/gemma-4-31B-it", {"apache-2.0"}),
+        ("api.openai.com", "gpt-6.1-sol", {"openai"}),
+        ("openrouter.ai", "openai/gpt-6.1-sol", {"openrouter", "openai"}),
         ("", "embedded:teacher", {"imbik"}),
     ],
 )

@@ -18,21 +18,30 @@ from imbik.teachers.catalogue.tables import table
 
 
 class KnownTeacher(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model worth asking. `context` in tokens; `at`: name that `use:` takes -> the model's name there."""
+    """One model worth asking. `context` in tokens; `at`: name that `use:` takes -> the model's name there.
+
+    `checked` says what the entry was compared with ("": with nothing, it is remembered), `uncertain` which of its
+    fields were not; `until` is the day from which its maker no longer offers it.
+    """
 
     name: str
     maker: str
     context: int
     terms: tuple[str, ...]
     at: Mapping[str, str]
+    until: date | None = None
     date: date
     successor: str = ""
     note: str = ""
+    checked: str = ""
     uncertain: tuple[str, ...] = ()
 
 
 class KnownStudent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model worth training. `parameters` in thousand millions, `context` in tokens, `terms` its licence."""
+    """One model worth training. `parameters` in thousand millions, `context` in tokens, `terms` its licence.
+
+    `checked` and `uncertain` as in KnownTeacher.
+    """
 
     name: str
     parameters: Decimal
@@ -41,6 +50,8 @@ class KnownStudent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     commercial: Literal["yes", "conditions", "no"]
     date: date
     note: str = ""
+    checked: str = ""
+    uncertain: tuple[str, ...] = ()
 
 
 @cache

@@ -25,7 +25,10 @@ from imbik.teachers.catalogue.tables import best, table
 
 @dataclass(frozen=True)
 class Terms:
-    """One table of terms.toml; `name` is what `accept_terms:` writes."""
+    """One table of terms.toml; `name` is what `accept_terms:` writes.
+
+    `checked` says what it was compared with ("": with nothing, it is remembered).
+    """
 
     name: str
     title: str
@@ -35,6 +38,7 @@ class Terms:
     date: date
     hosts: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    checked: str = ""
 
     def __str__(self) -> str:
         return f"{self.title}: {self.says} ({self.source}, as of {self.date})"
