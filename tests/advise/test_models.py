@@ -62,7 +62,6 @@ def test_explaining_a_preset_says_when_it_was_true_its_terms_and_prices() -> Non
     assert "https://api-docs.deepseek.com" in said
     assert "compared with: the fields as described by public clients" in said
     assert "not compared with a source: structured, logprobs, seed" in explain("ollama")
-    assert "compared with: nothing; it is remembered" in explain("vllm")
     assert "terms 'deepseek' (allowed)" in said
     assert "list prices of 5 models" in said
     assert "terms 'anthropic' (restricted)" in explain("anthropic")

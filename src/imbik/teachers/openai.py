@@ -75,7 +75,7 @@ class OpenAITeacher:
         )
         structured: Structured = Field(
             "",
-            description="how a JSON schema is sent: response_format, guided_json (older vLLM), json_schema "
+            description="how a JSON schema is sent: response_format, guided_json (vLLM before 0.12), json_schema "
             "(llama.cpp), json_object and none (told in words) (default: response_format at OpenAI, elsewhere none)",
         )
 
