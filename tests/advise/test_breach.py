@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from audit_chains import EXTERNAL, decision, write_chain
+from audit_chains import EXTERNAL, decision, rewritten, write_chain
 from imbik.advise.breach import COLUMNS, breach, span, summary, table_rows, write_csv
 from imbik.core.errors import RunFolderError, UsageError
 from imbik.core.files import write_lines
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Message, Source, Task
+from imbik.privacy.anchor import add, head_to_sign, sign
 from imbik.privacy.chain import read_audit
+from imbik.privacy.signing import new_key
 
 OTHER = "https://llm.yerli.com.tr:443"
 EVER = "2020-01-01T00:00+03:00"
@@ -128,4 +130,18 @@ def test_a_changed_or_missing_chain_lists_nothing(run: RunFolder) -> None:
         breach(run, span(EVER))
     path.unlink()
     with pytest.raises(RunFolderError, match="no audit chain"):
+        breach(run, span(EVER))
+
+
+def test_what_was_signed_is_held_against_the_chain_too(run: RunFolder, tmp_path: Path) -> None:
+    key = tmp_path / "anahtar.pem"
+    public = new_key(key)
+    add(run.path, sign(head_to_sign(run.path, run.name).text(), key), (public,))
+    whole = breach(run, span(EVER), keys=(public,))
+    assert whole.sent
+    with pytest.raises(RunFolderError, match="does not list"):
+        breach(run, span(EVER), keys=())
+    # The owner of the files rewrites what left, every hash and the head beside the chain.
+    rewritten(run.path / "audit.jsonl", b'"verdict":"allowed"', b'"verdict":"blocked"')
+    with pytest.raises(RunFolderError, match="signed"):
         breach(run, span(EVER))

@@ -107,6 +107,9 @@ def test_a_chain_that_was_taken_away_is_missed_whatever_the_recipe_says(run: Run
     (run.path / "audit.jsonl").unlink()
     with pytest.raises(RunFolderError, match="is not there"):
         prove(run)
+    (run.path / ".audit.head").unlink()  # the run's key still says that there was one
+    with pytest.raises(RunFolderError, match="is not there"):
+        prove(run)
 
 
 def test_stored_answers_are_counted_apart_unless_the_row_left_as_well(run: RunFolder) -> None:

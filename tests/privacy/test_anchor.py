@@ -106,13 +106,33 @@ def test_a_key_that_is_not_listed_signs_nothing(tmp_path: Path, key: Path, opera
         what_left(folder, Operator())
 
 
-def test_a_head_of_another_run_is_refused(tmp_path: Path, key: Path, operator: Operator) -> None:
+@pytest.mark.parametrize(
+    ("other", "reason"), [("b", "signed for the run 'a', and this is 'b'"), ("x/a", "not the line that was signed")]
+)
+def test_a_head_of_another_run_is_refused(
+    tmp_path: Path, key: Path, operator: Operator, other: str, reason: str
+) -> None:
     numbered(tmp_path / "a")
-    numbered(tmp_path / "b")
+    numbered(tmp_path / other)
     line = sign(head_to_sign(tmp_path / "a", "a").text(), key)
-    with pytest.raises(RunFolderError, match="not the line that was signed"):
-        add(tmp_path / "b", line, operator.anchors)
-    assert read_anchors(tmp_path / "b") == []
+    with pytest.raises(RunFolderError, match=reason):
+        add(tmp_path / other, line, operator.anchors)
+    assert read_anchors(tmp_path / other) == []
+
+
+def test_another_runs_chain_with_its_signed_heads_proves_nothing_here(
+    tmp_path: Path, key: Path, operator: Operator
+) -> None:
+    clean, dirty = tmp_path / "temiz", tmp_path / "kirli"
+    for folder in (clean, dirty):
+        numbered(folder, 3)
+        anchored(folder, key, operator)
+        assert account(folder, operator).head.n == 3
+    for path in [path for path in clean.iterdir() if path.is_file()]:
+        (dirty / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(RunFolderError, match="signed for the run 'temiz', and this is 'kirli'"):
+        account(dirty, operator)
+    assert account(clean, operator).head.n == 3
 
 
 def test_a_broken_chain_is_never_signed(tmp_path: Path, key: Path, operator: Operator) -> None:

@@ -310,3 +310,22 @@ def test_readers_see_whole_groups_while_a_chain_is_written(tmp_path: Path) -> No
     audit.close()
     assert all(count % 50 == 1 for count in seen)
     assert verify(audit.path) == 3_001
+
+
+def test_the_chain_goes_on_after_a_line_of_any_length(tmp_path: Path) -> None:
+    # One that names every row of an erasure is longer than the piece of the file's end that is read first.
+    many = Entry("", "", "", "", "", "receipt", tuple(f"r{number}" for number in range(40_000)), "", event="retained")
+    audit = Audit(tmp_path)
+    audit.append([entry(), many])
+    audit.close()
+    assert audit.path.stat().st_size > 1 << 20
+    audit = Audit(tmp_path)
+    audit.append([entry("sonra")])
+    audit.close()
+    with audit.path.open("ab") as stream:
+        stream.write(b'{"n":4,"time"')  # a torn line behind it
+    audit = Audit(tmp_path)
+    audit.append([entry("en sonra")])
+    audit.close()
+    assert [line.event for line in read_audit(audit.path)] == ["decision", "retained", "decision", "torn", "decision"]
+    assert account(tmp_path).torn == 1

@@ -21,8 +21,9 @@ from imbik.core.files import write_bytes
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Record, Source
 from imbik.privacy.account import Way
+from imbik.privacy.anchor import read_anchors, refuse_others, signed_heads
 from imbik.privacy.audit import row_names
-from imbik.privacy.chain import FILE_NAME, AuditLine, read_audit
+from imbik.privacy.chain import FILE_NAME, AuditLine, Chain
 
 HEAD = ("endpoint", "sensitivity", "cleaned", "rows", "first", "last")
 COLUMNS = ("row", "file", "line", "keyed_id", "endpoint", "address", "sensitivity", "cleaned", "purpose", "time")
@@ -96,10 +97,11 @@ def span(since: str, until: str = "") -> Span:
     return Span(begin, end)
 
 
-def breach(run: RunFolder, when: Span, endpoint: str = "") -> Listed:
+def breach(run: RunFolder, when: Span, endpoint: str = "", keys: Sequence[str] | None = None) -> Listed:
     """Everything that was allowed to leave in this span for endpoints whose name or address holds `endpoint`.
 
-    Raises: RunFolderError when there is no chain, or it was changed after it was written.
+    Signed heads are held against the chain, and against `keys` where these are known.
+    Raises: RunFolderError when there is no chain, or it (or a signed head) was changed after it was written.
     """
     path = run.path / FILE_NAME
     if not path.exists():
@@ -109,7 +111,9 @@ def breach(run: RunFolder, when: Span, endpoint: str = "") -> Listed:
             next="restore audit.jsonl from a backup; imbik privacy prove says whether the run asked anybody",
         )
     found = Listed(run.name, when)
-    for line in read_audit(path):
+    anchors = read_anchors(run.path)
+    refuse_others(run.path, anchors)
+    for line in Chain(path, signed_heads(run.path, anchors, keys)):
         found.lines += 1
         if _is_meant(line, when, endpoint):
             _take(found, line)

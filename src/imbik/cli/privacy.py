@@ -140,13 +140,15 @@ def breach(
     endpoint: Annotated[str, typer.Option("--endpoint", metavar="TEXT", help="Only endpoints that hold this.")] = "",
     output: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Every row, endpoint and time.")] = None,
     runs: Runs = None,
+    operator: OperatorFile = None,
 ) -> None:
     """List rows, endpoints and times for the notice within 72 hours (KVKK art. 12/5)."""
     from imbik.advise import breach as work
+    from imbik.advise.prove import operator_for
     from imbik.advise.runs import find_run
     from imbik.cli.console import table
 
-    listed = work.breach(find_run(run, runs), work.span(since, until), endpoint)
+    listed = work.breach(find_run(run, runs), work.span(since, until), endpoint, operator_for(operator).anchors)
     for line in work.summary(listed):
         print(line)
     if listed.totals:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imbik.core.errors import RunFolderError
-from imbik.privacy.anchor import Anchor, read_anchors, signed_heads
+from imbik.privacy.anchor import Anchor, read_anchors, refuse_others, signed_heads
+from imbik.privacy.audit import row_names
 from imbik.privacy.chain import FILE_NAME, HEAD_NAME, AuditLine, Chain, Head
 from imbik.privacy.operator import ExternalEndpoint, Operator
 
@@ -111,9 +112,11 @@ def account(folder: Path, operator: Operator | None = None) -> Account:
     Raises: RunFolderError when the chain, or a signed head of it, was changed after it was written.
     """
     anchors = read_anchors(folder)
+    refuse_others(folder, anchors)
     heads = signed_heads(folder, anchors, None if operator is None else operator.anchors)
     path = folder / FILE_NAME
-    if not path.exists() and (anchors or path.with_name(HEAD_NAME).exists()):
+    begun = anchors or path.with_name(HEAD_NAME).exists() or row_names(folder) is not None
+    if not path.exists() and begun:
         raise RunFolderError(
             "the audit chain is not there, though one was written, so nothing is proved",
             where=str(path),

@@ -117,6 +117,7 @@ def add(folder: Path, line: bytes, keys: Sequence[str]) -> Anchor:
     anchor = _parsed(line, "the signed head", 1)
     before = read_anchors(folder)
     _check_signature(anchor, keys, "the signed head")
+    refuse_others(folder, [anchor])
     if anchor.raw in {known.raw for known in before}:
         return anchor
     _checked(folder, [*before, anchor])
@@ -170,6 +171,23 @@ def signed_heads(folder: Path, anchors: Sequence[Anchor], keys: Sequence[str] | 
         if heads.setdefault(anchor.lines, anchor.head) != anchor.head:
             raise _wrong(where, f"names another hash for line {anchor.lines} than a signed head before it")
     return heads
+
+
+def refuse_others(folder: Path, anchors: Sequence[Anchor]) -> None:
+    """Whoever owns the files could put another run's chain here with its signed heads, and all of it would verify; but
+    each head names the run that it was signed for.
+
+    Raises: RunFolderError for a head of a run of another name.
+    """
+    name = folder.resolve().name
+    for number, anchor in enumerate(anchors, start=1):
+        if anchor.run != name:
+            raise RunFolderError(
+                f"a head of the audit chain was signed for the run '{anchor.run:.80}', and this is '{name}': the chain "
+                "of another run lies here, or the folder was renamed",
+                where=f"{folder / FILE_NAME}:{number}",
+                next="if the folder was renamed, give it its old name back; a chain speaks for its own run alone",
+            )
 
 
 def _checked(folder: Path, anchors: Sequence[Anchor]) -> Head:

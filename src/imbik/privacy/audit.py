@@ -138,8 +138,7 @@ class Audit:
 
     def _catch_up(self, size: int) -> None:
         """Read the end of the chain; a torn last line is closed and named by a repair line."""
-        start = max(0, size - _TAIL_BYTES)
-        *whole, torn = os.pread(self._file, size - start, start).split(b"\n")
+        *whole, torn = self._tail(size).split(b"\n")
         head = _head_of(whole[-1], str(self.path)) if whole else Head()
         if self._end < 0:
             _hold_against(written_head(self.path), head, whole, self.path)
@@ -156,6 +155,17 @@ class Audit:
             self._write(b"\n" + line + b"\n")
             self._head = Head(n=repair.n, hash=line_hash(line))
 
+    def _tail(self, size: int) -> bytes:
+        """The end of the file with at least one line that is whole in it, however long that is: one that names
+        every row of an erasure can be longer than any fixed piece."""
+        wanted = _TAIL_BYTES
+        while True:
+            start = max(0, size - wanted)
+            data = _read_all(self._file, size - start, start)
+            if not start or data.count(b"\n") > 1:
+                return data
+            wanted *= 4
+
     def _write(self, data: bytes) -> None:
         """Append all of it or none of it."""
         try:
@@ -166,6 +176,15 @@ class Audit:
             os.ftruncate(self._file, self._end)
             raise
         self._end += len(data)
+
+
+def _read_all(file: int, size: int, start: int) -> bytes:
+    """So many bytes from there; one read gives at most two gigabytes."""
+    parts, at = list[bytes](), start
+    while at < start + size and (part := os.pread(file, start + size - at, at)):
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)
 
 
 def _hold_against(known: Head, head: Head, lines: Sequence[bytes], path: Path) -> None:
