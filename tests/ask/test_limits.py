@@ -149,3 +149,26 @@ async def test_a_slot_is_lent_while_a_reply_is_made_durable_to_a_few_only() -> N
     strict = limiter(7)
     await strict.acquire()
     assert not strict.lend()
+
+
+class Hasty:
+    """The running loop with a clock of its own, which moves on at every look."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop, self.now = loop, 0.0
+
+    def time(self) -> float:
+        self.now += 0.02
+        return self.now
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._loop, name)
+
+
+async def test_a_wait_that_ends_between_two_looks_at_the_clock_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits, hasty = limiter(1), Hasty(asyncio.get_running_loop())
+    with monkeypatch.context() as patch:
+        patch.setattr("imbik.ask.limits.asyncio.get_running_loop", lambda: hasty)
+        limits._resume_at = 0.03  # after the first look, before the second
+        turn = await asyncio.wait_for(limits.acquire(), 1.0)
+    assert turn.number == 1

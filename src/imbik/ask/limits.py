@@ -192,7 +192,10 @@ class Limiter:
         left = self._held_until() - loop.time()
         if left <= 0 and self._ramping and self._opening is not None:
             left = _TICK_SECONDS
-        if left <= 0 or (self._timer is not None and self._timer.when() <= loop.time() + left):
+        if left <= 0:
+            self._wake()  # the wait ended between two looks at the clock: nobody else might look again
+            return
+        if self._timer is not None and self._timer.when() <= loop.time() + left:
             return
         if self._timer is not None:
             self._timer.cancel()
