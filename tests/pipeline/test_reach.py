@@ -8,6 +8,9 @@ import pytest
 
 from imbik.core.errors import BlockedError
 from imbik.pipeline.reach import cleans_in_vain, refuse_unreachable
+from imbik.pipeline.run import run
+from imbik.privacy.operator import Operator, load_operator
+from imbik.privacy.trust import trust
 from imbik.recipe import build
 
 DEFAULT = "the default, since the recipe does not say"
@@ -69,3 +72,30 @@ def test_a_recipe_that_cleans_is_not_refused_where_cleaned_rows_may_go(
     data["tasks"] = {"source": "x.jsonl", "kind": "qa", "sensitivity": "special"}
     with pytest.raises(BlockedError):
         refuse_unreachable(build(data, base=tmp_path))
+
+
+def test_public_rows_are_not_told_to_be_marked_public(tmp_path: Path) -> None:
+    file = tmp_path / "operator.yaml"
+    file.write_text("unlisted: nothing\n")
+    trust(file)
+    refused = refusal(tmp_path, sensitivity="public")
+    assert "does not list it, and lets nothing go elsewhere" in refused.what
+    assert "set tasks.sensitivity" not in refused.next
+
+
+def test_a_run_is_held_by_the_file_beside_its_recipe_also_from_its_own_folder(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "rows.jsonl").write_text("".join(f'{{"question": "{n}?", "answer": "{n}"}}\n' for n in range(20)))
+    (project / "recipe.yaml").write_text(
+        "name: a\ntasks: {source: rows.jsonl, kind: qa, sensitivity: public}\nstudent: {architecture: llama}\n"
+        "teachers: {big: {use: openai, model: m, base_url: 'https://llm.example.com'}}\n"
+    )
+    done = run(project / "recipe.yaml", runs=tmp_path / "runs", until="tasks")
+    assert load_operator(done.run) == Operator()
+    (project / "operator.yaml").write_text("unlisted: nothing\n")
+    trust(project / "operator.yaml")
+    for recipe in (project, done.run):
+        with pytest.raises(BlockedError, match="lets nothing go elsewhere"):
+            run(recipe, runs=tmp_path / "runs" if recipe is project else None, until="generate")
+    assert load_operator(done.run).unlisted == "nothing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from imbik.core.types import Sensitivity
 from imbik.privacy import operator as module
 from imbik.privacy.addresses import endpoint, normal
 from imbik.privacy.operator import Operator, load_operator, read_operator
-from imbik.privacy.trust import config_folder, trust
+from imbik.privacy.trust import config_folder, note_origin, trust
 
 
 def write(path: Path, name: str) -> Path:
@@ -86,6 +87,47 @@ def test_the_environment_is_no_way_around_trust(
         load_operator(folder)
     trust(beside)
     assert holder(folder) == "beside"
+
+
+def test_a_link_to_a_file_that_is_trusted_elsewhere_grants_nothing_here(folder: Path, tmp_path: Path) -> None:
+    elsewhere = write(tmp_path / "other" / "operator.yaml", "elsewhere")
+    trust(elsewhere)
+    link = folder / "operator.yaml"
+    link.symlink_to(elsewhere)
+    assert (holder(folder), load_operator(folder).ignored) == ("", str(link))
+    trust(link)
+    assert holder(folder) == "elsewhere"
+    write(elsewhere, "changed")
+    with pytest.raises(OperatorFileError, match="changed since it was trusted"):
+        load_operator(folder)
+
+
+def test_a_run_folder_is_held_by_the_file_beside_the_recipe_that_made_it(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "destek"
+    run.mkdir(parents=True)
+    write(config_folder() / "operator.yaml", "own")
+    trust(write(folder / "operator.yaml", "beside"))
+    note_origin(run, folder)
+    assert holder(run) == "beside"
+    shutil.copytree(run, tmp_path / "runs" / "kopya")  # nothing in a run folder says which file holds for it
+    assert holder(tmp_path / "runs" / "kopya") == "own"
+    write(folder / "operator.yaml", "somebody-else")
+    with pytest.raises(OperatorFileError, match="changed since it was trusted"):
+        load_operator(run)
+    next((config_folder() / "runs").iterdir()).write_text("{")
+    with pytest.raises(OperatorFileError, match="cannot be read"):
+        load_operator(run)
+
+
+def test_the_environment_names_no_untrusted_file_beside_a_runs_recipe(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "runs" / "destek"
+    run.mkdir(parents=True)
+    note_origin(run, folder)
+    monkeypatch.setenv("IMBIK_OPERATOR", str(write(folder / "kurallar.yaml", "beside")))
+    with pytest.raises(OperatorFileError, match="was not trusted"):
+        load_operator(run)
 
 
 def test_a_named_or_system_file_that_cannot_be_used_never_falls_through(

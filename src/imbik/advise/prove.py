@@ -14,6 +14,7 @@ from imbik.core.runfolder import RunFolder
 from imbik.privacy.account import NOBODY_ASKED, what_left
 from imbik.privacy.chain import FILE_NAME
 from imbik.privacy.operator import Operator, load_operator, read_operator
+from imbik.privacy.trust import origin
 
 
 def prove(run: RunFolder, operator: Operator | None = None) -> str:
@@ -27,12 +28,15 @@ def prove(run: RunFolder, operator: Operator | None = None) -> str:
     return what_left(run.path, operator or Operator()) or _without_chain(run, run.path / FILE_NAME)
 
 
-def operator_for(file: Path | None) -> Operator:
-    """The operator's file named, else the one that holds for recipes in the current folder.
+def operator_for(file: Path | None, run: RunFolder) -> Operator:
+    """The operator's file named, else the one that holds for the run. Where the recipe of a run that was made elsewhere
+    lay is not known here, so for that it is the one that holds for recipes in the current folder.
 
     Raises: OperatorFileError when it cannot be used.
     """
-    return read_operator(file) if file is not None else load_operator(Path.cwd())
+    if file is not None:
+        return read_operator(file)
+    return load_operator(run.path if origin(run.path) else Path.cwd())
 
 
 def _without_chain(run: RunFolder, path: Path) -> str:

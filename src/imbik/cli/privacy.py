@@ -17,7 +17,7 @@ app.add_typer(key_app, name="key")
 
 OperatorFile = Annotated[
     Path | None,
-    typer.Option("--operator", metavar="FILE", help="The operator's file (default: the one that holds here)."),
+    typer.Option("--operator", metavar="FILE", help="The operator's file (default: the one that holds for the run)."),
 ]
 
 
@@ -39,7 +39,8 @@ def prove(run: RunName, runs: Runs = None, operator: OperatorFile = None) -> Non
     from imbik.advise.runs import find_run
     from imbik.advise.terminal import safe
 
-    print(safe(sentence(find_run(run, runs), operator_for(operator))))
+    found = find_run(run, runs)
+    print(safe(sentence(found, operator_for(operator, found))))
 
 
 @key_app.command()
@@ -96,7 +97,8 @@ def anchor(
 
     if (key is None) == (signature is None):
         raise UsageError("a head is signed with --key here, or taken with --signature from another machine")
-    found, keys = find_run(run, runs), operator_for(operator).anchors
+    found = find_run(run, runs)
+    keys = operator_for(operator, found).anchors
     if key is not None:
         line = anchors.sign(anchors.head_to_sign(found.path, found.name).text(), key)
     elif signed is not None:
@@ -126,7 +128,7 @@ def certificate(
     from imbik.advise.runs import find_run
 
     found = find_run(run, runs)
-    print(write_certificate(found, operator_for(operator), language, output))
+    print(write_certificate(found, operator_for(operator, found), language, output))
     if verifier is not None:
         write_verifier(verifier)
         print(f"{verifier}: run it with python, {found.path}/audit.jsonl, anchors.jsonl and the public key")
@@ -148,7 +150,8 @@ def breach(
     from imbik.advise.runs import find_run
     from imbik.cli.console import table
 
-    listed = work.breach(find_run(run, runs), work.span(since, until), endpoint, operator_for(operator).anchors)
+    found = find_run(run, runs)
+    listed = work.breach(found, work.span(since, until), endpoint, operator_for(operator, found).anchors)
     for line in work.summary(listed):
         print(line)
     if listed.totals:

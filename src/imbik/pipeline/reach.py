@@ -124,6 +124,14 @@ def _knows_its_own(recipe: Recipe) -> bool:
 
 
 def _blocked(recipe: Recipe, operator: Operator, level: Sensitivity, name: str, served: Endpoint) -> BlockedError:
+    if level is Sensitivity.PUBLIC and operator.unlisted == "nothing":
+        return BlockedError(
+            f"no row may reach teacher '{name}' at {served}: the operator's file does not list it, and lets nothing go "
+            "elsewhere, public rows neither",
+            where=f"teachers.{name}",
+            next=f"whoever answers for the data may list it in {_file(operator)}; a teacher that is here (in_process, "
+            "run) needs nobody's word",
+        )
     says = "as the recipe says" if _is_set(recipe) else "the default, since the recipe does not say"
     untrusted = f"; {operator.ignored} is not trusted and was ignored" if operator.ignored else ""
     trust = f"if {operator.ignored} is yours, read it and run: imbik privacy trust {operator.ignored}; "

@@ -30,6 +30,7 @@ from imbik.pipeline.result import RunResult, StageOutcome, Status
 from imbik.pipeline.stages import STAGES
 from imbik.pipeline.teachers import refuse_all, teacher_recipes
 from imbik.privacy.operator import load_operator
+from imbik.privacy.trust import note_origin
 from imbik.recipe import Recipe, load_recipe, to_yaml
 from imbik.stage import Concludes, Paying, Stage, StageContext, StageResult
 
@@ -127,6 +128,7 @@ class _Work:
         with writer_lock(self.folder.path):
             self.folder.create()
             refuse_half_erased(self.folder.path)
+            note_origin(self.folder.path, self.recipe.base)
             write_text(self.folder.path / "recipe.yaml", to_yaml(self.recipe))
             progress = Progress(reporter, self.folder.path / "events.jsonl")
             try:

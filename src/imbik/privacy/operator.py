@@ -29,7 +29,7 @@ from imbik.core.plugins import KeyName, closest, explain_validation
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, Network, network
-from imbik.privacy.trust import config_folder, fingerprint, pinned
+from imbik.privacy.trust import config_folder, fingerprint, origin, pinned
 
 SYSTEM_FILE = Path("/etc/imbik/operator.yaml")
 FILE_NAME = "operator.yaml"
@@ -149,21 +149,24 @@ class Operator(_Part):
 def load_operator(recipe_folder: Path) -> Operator:
     """The one operator's file that holds for a recipe in this folder, or an empty Operator when there is none.
 
+    For a run folder it is that of the folder which its recipe lay in.
     Raises: OperatorFileError when the file that holds cannot be used, or lies beside the recipe and is not trusted.
     """
     if os.path.lexists(SYSTEM_FILE):
         return read_operator(SYSTEM_FILE)
+    home = origin(recipe_folder) or recipe_folder
+    near = (recipe_folder, home)
     if named := os.environ.get("IMBIK_OPERATOR"):
-        return _checked(Path(named).expanduser(), recipe_folder, named="IMBIK_OPERATOR")
-    beside = recipe_folder / FILE_NAME
+        return _checked(Path(named).expanduser(), near, named="IMBIK_OPERATOR")
+    beside = home / FILE_NAME
     ignored = ""
     if os.path.lexists(beside):
         if pinned(beside):
-            return _checked(beside, recipe_folder, named="")
+            return _checked(beside, near, named="")
         ignored = str(beside)
     own = config_folder() / FILE_NAME
     if os.path.lexists(own) and str(own) != ignored:
-        return _checked(own, recipe_folder, named="").model_copy(update={"ignored": ignored})
+        return _checked(own, near, named="").model_copy(update={"ignored": ignored})
     return Operator(ignored=ignored)
 
 
@@ -204,12 +207,12 @@ def _typed(content: Any, path: Path, sha: str) -> Operator:
         raise OperatorFileError(explain_validation(error, Operator), where=str(path)) from None
 
 
-def _checked(path: Path, recipe_folder: Path, *, named: str) -> Operator:
+def _checked(path: Path, near: tuple[Path, ...], *, named: str) -> Operator:
     """The file, unless it lies beside the recipe and is not the one that was trusted."""
     operator = read_operator(path)
-    if not _beside(path, recipe_folder):
+    if not any(_beside(path, folder) for folder in near):
         return operator
-    pin = pinned(path)
+    pin = pinned(path) or (pinned(path.resolve()) if named else "")  # who names a link means what it points to
     if pin == operator.hash:
         return operator
     what = "changed since it was trusted" if pin else "was not trusted"
