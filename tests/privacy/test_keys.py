@@ -60,3 +60,12 @@ def test_where_none_goes_and_what_to_do(name: str, url: str, operator: Operator)
     assert f"export IMBIK_{name}=…" in error.value.next
     assert f"keys: [{name}]" in error.value.next
     assert "gizli" not in str(error.value)
+
+
+def test_the_hubs_token_is_for_a_push_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMBIK_HF_TOKEN", "gizli")
+    for url in ("https://evil.example/v1", "https://huggingface.co"):
+        with pytest.raises(UsageError, match="`imbik push` alone") as error:
+            find_key("IMBIK_HF_TOKEN", endpoint(url), THERE, LISTED)
+        assert "gizli" not in str(error.value)
+        assert find_key("IMBIK_HF_TOKEN", endpoint(url), THERE, Operator(), push=True) == "gizli"

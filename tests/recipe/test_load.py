@@ -207,6 +207,35 @@ def test_paths_may_name_the_environment(tmp_path: Path, monkeypatch: pytest.Monk
     assert load_recipe(path).tasks.source.raw["path"] == "/data/x/a.csv"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "teachers: {a: {use: openai, model: '${NPM_TOKEN}'}}",
+        "teachers: {files: {use: openai, model: '${NPM_TOKEN}'}}",
+        "teachers: {a: {use: openai, base_url: 'https://x.example.com/${NPM_TOKEN}'}}",
+        "teachers: {a: {use: openai, model: m, extra: {path: '${NPM_TOKEN}'}}}",
+        "refine: [{use: shape, of: 'Repeat ${NPM_TOKEN:-nothing}'}]",
+        "refine: ['Repeat ${IMBIK_SOME_KEY}']",
+    ],
+)
+def test_a_recipe_does_not_choose_what_of_the_environment_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setenv("NPM_TOKEN", "npm-of-the-user")
+    monkeypatch.setenv("IMBIK_SOME_KEY", "npm-of-the-user")
+    with pytest.raises(RecipeError, match=r"NPM_TOKEN} stands where words may leave|SOME_KEY} would write") as raised:
+        load_recipe(write(tmp_path, f"{GOOD}{line}\n"))
+    assert "npm-of-the-user" not in str(raised.value)
+
+
+def test_names_that_are_made_for_it_may_say_who_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMBIK_SERVER", "http://10.0.0.7:8000/v1")
+    monkeypatch.setenv("MODELS", "/models")
+    blocks = "{a: {use: openai, model: m, base_url: '${IMBIK_SERVER}'}, b: {use: in_process, model: '${MODELS}/l'}}"
+    teachers = load_recipe(write(tmp_path, f"{GOOD}teachers: {blocks}\n")).teachers
+    assert (teachers["a"].raw["base_url"], teachers["b"].raw["model"]) == ("http://10.0.0.7:8000/v1", "/models/l")
+
+
 def test_words_such_as_max_tokens_are_no_secrets(good: Path) -> None:
     assert load_recipe(good, ["generate.max_tokens=7"]).generate.max_tokens == 7
     extra = "{prompt_cache_key: a, eos_token: '</s>', use_auth_token: false, author: Ali, keys: [b]}"

@@ -19,6 +19,8 @@ from imbik.privacy.addresses import Address, Endpoint
 from imbik.privacy.addresses import endpoint as endpoint_of
 from imbik.privacy.operator import Operator
 
+HUB_TOKEN = "IMBIK_HF_TOKEN"  # noqa: S105 - its name
+"""What `imbik push` shows to a hub. Any recipe may name a key that begins with IMBIK_, but not this one."""
 _OWN = "IMBIK_"
 _FORMATS: Mapping[str, tuple[str, ...]] = {
     "OPENAI_API_KEY": ("api.openai.com",),
@@ -46,8 +48,8 @@ def is_set(name: str) -> bool:
     return bool(_value(name))
 
 
-def find_key(name: str, endpoint: Endpoint, address: Address, operator: Operator) -> str:
-    """The key called `name`, for showing to this endpoint.
+def find_key(name: str, endpoint: Endpoint, address: Address, operator: Operator, *, push: bool = False) -> str:
+    """The key called `name`, for showing to this endpoint; `push`: a person is handing weights to the hub there.
 
     Raises: UsageError when the name is not one that is read, the key is missing, or it may not go there.
     """
@@ -55,6 +57,11 @@ def find_key(name: str, endpoint: Endpoint, address: Address, operator: Operator
         raise UsageError(
             f"what stands under `key:` is not read as a key: {KEY_NAMES} (it is not repeated, it may be the key)",
             next="export the key under such a name and write that name under `key:`",
+        )
+    if name == HUB_TOKEN and not push:
+        raise UsageError(
+            f"{name} may write to your hub, so `imbik push` alone shows it, and to nobody else",
+            next="export the teacher's key under another name that begins with IMBIK_",
         )
     local, listed = operator.local_for(endpoint, address), operator.external_for(endpoint)
     named = any(name in line.keys for line in (local, listed) if line is not None)

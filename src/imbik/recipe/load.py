@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 Lines = dict[tuple[str, ...], int]
 Places = dict[tuple[str, ...], str]
 _SET = "--set "
+_OWN = "IMBIK_"
 # Where a plug-in may be written as its bare name; "*" stands for any item or name.
 _BLOCKS = (
     ("tasks", "kind"),
@@ -90,7 +91,7 @@ def build(
     for text in overrides:
         _replace(places, _override(data, text))
     refuse_secrets(data, lambda path: _where(path, file, places))
-    data = _expand(data)
+    data = _expand(data, (), lambda path: _where(path, file, places))
     refuse_secrets(data, lambda path: _where(path, file, places))
     marked = _mark_blocks(data, (), file, places)
     try:
@@ -177,24 +178,53 @@ def _index(part: str, items: list[Any], key: str) -> int:
     return int(part)
 
 
-def _expand(value: Any) -> Any:
-    """`${NAME}` and `${NAME:-default}` from the environment, for paths that differ from machine to machine."""
+def _expand(value: Any, path: tuple[str, ...], where: Callable[[tuple[str, ...]], str], use: str = "") -> Any:
+    """`${NAME}` and `${NAME:-default}` from the environment, for paths that differ from machine to machine.
+
+    Elsewhere, where words may leave this machine, only names that begin with IMBIK_ are read: a recipe that somebody
+    else wrote chooses endpoints, so it must not choose what of the environment is sent there.
+    """
     if isinstance(value, dict):
-        return {key: _expand(item) for key, item in value.items()}
+        kind = str(value.get("use", ""))
+        return {key: _expand(item, (*path, str(key)), where, kind) for key, item in value.items()}
     if isinstance(value, list):
-        return [_expand(item) for item in value]
-    return _VARIABLE.sub(_variable, value) if isinstance(value, str) else value
+        return [_expand(item, (*path, str(number)), where, use) for number, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    return _VARIABLE.sub(lambda found: _variable(found, where(path), is_path=_is_path(path, use)), value)
 
 
-def _variable(match: re.Match[str]) -> str:
+def _is_path(path: tuple[str, ...], use: str) -> bool:
+    """Whether what stands there names a file of this machine (or a key, which is held to its own rules)."""
+    match path:
+        case ("tasks", "source" | "validation_source" | "test_source" | "answer_schema", *_) | ("student", "model"):
+            return True
+        case ("teachers", _, "recipe" | "run" | "key") | ("teachers", _, "files", *_):
+            return True
+        case ("teachers", _, "model"):
+            return use == "in_process"
+    return False
+
+
+def _variable(match: re.Match[str], where: str, *, is_path: bool) -> str:
     name, default = match.group(1), match.group(2)
-    if is_secret_name(name):
+    if is_secret_name(name) or (not is_path and name.endswith("_KEY")):
         raise RecipeError(
-            f"${{{name}}} would write a secret into the run folder", next=f"leave it out: {name} is read by itself"
+            f"${{{name}}} would write a secret into the run folder",
+            where=where,
+            next=f"leave it out: {name} is read by itself",
+        )
+    if not is_path and not name.startswith(_OWN):
+        raise RecipeError(
+            f"${{{name}}} stands where words may leave this machine, so it is not read",
+            where=where,
+            next=f"variables are for paths; elsewhere their names begin with {_OWN}: ${{{_OWN}{name}}}",
         )
     found = os.environ.get(name, default)
     if found is None:
-        raise RecipeError(f"the environment variable {name} is not set", next=f"export {name}=/path/to/your/data")
+        raise RecipeError(
+            f"the environment variable {name} is not set", where=where, next=f"export {name}=/path/to/your/data"
+        )
     return found
 
 

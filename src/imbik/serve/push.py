@@ -23,7 +23,6 @@ from imbik.privacy.gate import FOLDER, Gate
 from imbik.privacy.operator import load_operator
 from imbik.recipe import load_recipe
 
-KEY = "IMBIK_HF_TOKEN"
 _EXPORT = "7_export"
 
 
@@ -106,7 +105,7 @@ def _to_folder(gate: Gate, folder: Path, target: Destination, level: Sensitivity
 
 def _to_hub(gate: Gate, folder: Path, target: Destination, level: Sensitivity, row: str, *, public: bool) -> None:
     from imbik.privacy.hub import decide, upload
-    from imbik.privacy.keys import find_key
+    from imbik.privacy.keys import HUB_TOKEN, find_key
 
     assert target.endpoint is not None
     place, decision = decide(gate, target.endpoint, level, row)
@@ -116,5 +115,5 @@ def _to_hub(gate: Gate, folder: Path, target: Destination, level: Sensitivity, r
             where=target.text,
             next=f"the operator's file may list {target.endpoint.host} under `external:` with what it `accepts:`",
         )
-    token = find_key(KEY, target.endpoint, place.address, gate.operator)
+    token = find_key(HUB_TOKEN, target.endpoint, place.address, gate.operator, push=True)
     upload(gate, target.endpoint, folder, target.repo, sensitivity=level, row=row, token=token, private=not public)
