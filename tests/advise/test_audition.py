@@ -130,6 +130,7 @@ def test_a_candidate_whose_key_is_revoked_does_not_end_the_others(
     other = next(item for item in found.candidates if item.name == "çırak")
     assert other.outcomes["pending"] > 0
     assert "refuses" in other.note
+    assert found.why == "nobody else could be asked as many rows, so nothing was compared; too little is known of çırak"
 
 
 def test_inline_candidates_and_unknown_ones(tmp_path: Path, pair: tuple[FakeTeacher, FakeTeacher]) -> None:

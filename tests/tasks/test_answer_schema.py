@@ -43,7 +43,14 @@ def test_every_task_carries_the_schema(rows: Path, load: Any) -> None:
 
 @pytest.mark.parametrize(
     ("text", "what"),
-    [("{", "no JSON schema"), ('{"type": "nesne"}', "no JSON schema"), ("[]", "no JSON schema"), (None, "no file")],
+    [
+        ("{", "no JSON schema"),
+        ('{"type": "nesne"}', "no JSON schema"),
+        ("[]", "no JSON schema"),
+        (None, "no file"),
+        ('{"properties": {"il": {"$ref": "#/$defs/yok"}}}', "#/\\$defs/yok leads to nothing"),
+        ('{"items": {"$ref": "http://127.0.0.1:9/x.json"}}', "no other document is read"),
+    ],
 )
 def test_what_is_no_schema_is_refused(rows: Path, load: Any, text: str | None, what: str) -> None:
     (rows / "il.json").unlink()
@@ -51,6 +58,20 @@ def test_what_is_no_schema_is_refused(rows: Path, load: Any, text: str | None, w
         (rows / "il.json").write_text(text)
     with pytest.raises(InputError, match=what):
         load("x.jsonl", answer_schema="il.json")
+
+
+def test_references_inside_a_schema_are_fine(rows: Path, load: Any) -> None:
+    inner = {"$defs": {"il": {"type": "string"}, "$ref": {"$id": "k.json"}}, "properties": {"$ref": {"$ref": "k.json"}}}
+    (rows / "il.json").write_text(json.dumps({**inner, "$id": "http://kurum/il", "$ref": "#/$defs/il"}))
+    assert load("x.jsonl", answer_schema="il.json").tasks
+
+
+def test_a_teacher_is_not_asked_for_json_and_for_a_marker(rows: Path, load: Any, recipe: Any) -> None:
+    made = recipe("x.jsonl", answer_schema="il.json")
+    kind, task = make("tasks/kinds", made.tasks.kind), load("x.jsonl", answer_schema="il.json").tasks[0]
+    assert question_of(made, kind, "t", task, 0).messages == task.messages
+    own = made.model_copy(update={"generate": made.generate.model_copy(update={"instruction": "Kısa yaz."})})
+    assert question_of(own, kind, "t", task, 0).messages[-1].content.endswith("Kısa yaz.")
 
 
 def test_a_changed_schema_is_other_work_and_a_moved_one_is_not(rows: Path, recipe: Any) -> None:

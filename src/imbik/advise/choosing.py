@@ -48,7 +48,8 @@ def recommend(
 ) -> Choice:
     """The rule: of all candidates that the rows cannot tell from the best one (the 95% interval of the paired
     difference holds 0), the cheapest; at an equal price, or where no price is known, the better one. A candidate whose
-    price is not known is taken only where none of the others' is."""
+    price is not known is taken only where none of the others' is. Whoever was asked fewer rows is not compared, and is
+    named."""
     whole = [item for item in candidates if item.score and Outcome.PENDING.value not in item.outcomes]
     answered = sorted(whole or [item for item in candidates if item.score], key=_value, reverse=True)
     silent = [item for item in candidates if item not in answered]
@@ -64,11 +65,15 @@ def recommend(
         return Choice([*ranked, *silent], "", why)
     alike = [item for item in ranked if item.behind is None or item.behind.low <= 0]
     chosen = min(alike, key=_cheapest)
-    return Choice([*ranked, *silent], chosen.name, _why(best, chosen, alike, len(ranked), metric, rows))
+    why = _why(best, chosen, alike, len(ranked), metric, rows)
+    unheard = ", ".join(item.name for item in silent)
+    return Choice([*ranked, *silent], chosen.name, f"{why}; too little is known of {unheard}" if unheard else why)
 
 
 def _why(best: Candidate, chosen: Candidate, alike: Sequence[Candidate], count: int, metric: str, rows: int) -> str:
     others = [item.name for item in alike if item is not chosen]
+    if count == 1:
+        return "nobody else could be asked as many rows, so nothing was compared"
     if not others:
         against = "every other candidate" if count > 2 else "the other one"
         return f"its {metric.replace('_', ' ')} is higher than that of {against}, and {rows} rows show it"

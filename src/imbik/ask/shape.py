@@ -50,7 +50,8 @@ def _misfit(answer: str, schema: str) -> str:
 def validator(schema: str) -> Any:
     """The validator of a schema's text.
 
-    Raises: ValueError for text that is no JSON, jsonschema's SchemaError for JSON that is no schema.
+    Raises: ValueError for text that is no JSON or refers to what it does not hold, jsonschema's SchemaError for JSON
+        that is no schema.
     """
     from jsonschema.validators import Draft202012Validator, validator_for
     from referencing import Registry
@@ -58,4 +59,30 @@ def validator(schema: str) -> Any:
     wanted = json.loads(schema)
     kind = validator_for(wanted, default=Draft202012Validator)
     kind.check_schema(wanted)
+    _follow_references(wanted, str(kind.META_SCHEMA.get("$schema", "")))
     return kind(wanted, registry=Registry())
+
+
+def _follow_references(schema: Any, dialect: str) -> None:
+    """Look up every reference once: no answer could be checked by one that leads nowhere, and each would be paid.
+
+    Raises: ValueError naming the reference.
+    """
+    from referencing import Registry, Resource
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import specification_with
+
+    if not isinstance(schema, dict):
+        return
+    whole = Resource.from_contents(schema, default_specification=specification_with(dialect))
+    base = whole.id() or ""
+    parts = [(whole, Registry().with_resource(base, whole).crawl().resolver(base))]
+    while parts:
+        part, resolver = parts.pop()
+        named = part.contents.get("$ref") if isinstance(part.contents, dict) else None
+        try:
+            if isinstance(named, str):
+                resolver.lookup(named)
+        except Unresolvable:
+            raise ValueError(f"the reference {named} leads to nothing in it, and no other document is read") from None
+        parts += [(inner, resolver.in_subresource(inner)) for inner in part.subresources()]

@@ -46,10 +46,15 @@ def voices_of(recipe: Recipe, teacher: str) -> Voices | None:
 
 
 def question_of(recipe: Recipe, kind: Kind, teacher: str, task: Task, number: int) -> Question:
-    """Sample `number` of a task, as `teacher` is asked for it by the recipe's `generate` section."""
+    """Sample `number` of a task, as `teacher` is asked for it by the recipe's `generate` section.
+
+    A kind's own words ask for steps and a marker, which an answer that has to be JSON cannot hold: with a schema only
+    the recipe's own instruction is put to the teacher.
+    """
     generate = recipe.generate
+    instruction = "" if task.schema and generate.instruction is None else generate.instruction
     return Question(
-        messages=kind.question(task, reasoning=generate.reasoning == "steps", instruction=generate.instruction),
+        messages=kind.question(task, reasoning=generate.reasoning == "steps", instruction=instruction),
         row=task.id,
         sensitivity=task.sensitivity,
         sampling=Sampling(
