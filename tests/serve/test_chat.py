@@ -78,6 +78,17 @@ def test_what_is_typed_is_confidential_and_stays_here(tmp_path: Path) -> None:
     assert "confidential rows may not go to" in reply.answered.problem
 
 
+def test_what_is_typed_anew_is_another_row_for_the_audit(tmp_path: Path) -> None:
+    small = SmallRun(tmp_path)
+    for _ in range(2):  # two sessions
+        with Chat(small.run) as session:
+            ids = [session._task(text).id for text in ("3 elma", "4 elma", "3 elma")]
+            assert ids[0] == ids[2] != ids[1]
+            assert "elma" not in ids[0]
+    with Chat(small.run) as session:
+        assert session._task("5 elma").id not in ids
+
+
 def test_what_cannot_be_answered_is_said(colours: SmallRun, tmp_path: Path) -> None:
     with Chat(colours.run) as session, pytest.raises(UsageError, match="nothing to answer"):
         list(session.say("  "))

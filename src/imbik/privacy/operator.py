@@ -24,15 +24,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from imbik.core.errors import OperatorFileError
+from imbik.core.errors import OperatorFileError, UsageError
 from imbik.core.plugins import KeyName, closest, explain_validation
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.core.types import Sensitivity
-from imbik.privacy.addresses import Address, Endpoint, Network, network
+from imbik.privacy.addresses import Address, Endpoint, Network, endpoint, network
 from imbik.privacy.trust import config_folder, fingerprint, origin, pinned
 
 SYSTEM_FILE = Path("/etc/imbik/operator.yaml")
 FILE_NAME = "operator.yaml"
+_WORDS = r"\S"
+_NARROWEST = {4: 8, 6: 7}  # 10.0.0.0/8 and fc00::/7 are the largest networks that somebody has to himself
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _NOT_WRITTEN = {"path", "hash", "ignored"}  # fields that say which file it was; an operator writes all others
 _KEYS = "names of keys that may be shown there, beside the provider's own and those that begin with IMBIK_"
@@ -55,17 +57,20 @@ class LocalEndpoint(_Part):
 
     host: str = Field(description="address, network (CIDR) or host name")
     ports: tuple[int, ...] = Field(min_length=1, description="the ports served")
-    attestation: str = Field(min_length=1, description="why this counts as local, in the operator's words")
+    attestation: str = Field(pattern=_WORDS, description="why this counts as local, in the operator's words")
     addresses: tuple[str, ...] = Field((), description="addresses that a host name may have")
     keys: tuple[KeyName, ...] = Field((), description=_KEYS)
 
     @model_validator(mode="after")
     def _comparable(self) -> LocalEndpoint:
-        """A name alone could be made to point anywhere, so the address it may have is part of the rule."""
+        """A name alone could be made to point anywhere, so the address it may have is part of the rule; and what holds
+        half of all addresses is nobody's own network."""
         if not self.networks:
             raise ValueError(f"'{self.host}' is a name: say which addresses it may have (addresses: [10.0.0.5])")
         if any(network(item) is None for item in self.addresses):
             raise ValueError("addresses are IP addresses or networks (10.0.0.5, 10.0.0.0/24)")
+        if wide := [str(area) for area in self.networks if area.prefixlen < _NARROWEST[area.version]]:
+            raise ValueError(f"{wide[0]} is far more than anybody's own network: name the machines")
         return self
 
     @property
@@ -87,7 +92,7 @@ class ExternalEndpoint(_Part):
 
     host: str = Field(min_length=1, description="host name as in the URL")
     ports: tuple[int, ...] = Field((443,), min_length=1, description="the ports allowed")
-    contract: str = Field(min_length=1, description="what makes the transfer lawful (KVKK art. 9)")
+    contract: str = Field(pattern=_WORDS, description="what makes the transfer lawful (KVKK art. 9)")
     country: str = Field("", pattern=r"^([A-Z]{2})?$", description="where it is (ISO 3166-1, such as IE)")
     region: str = Field("", description="the provider's name for the place, such as swedencentral")
     accepts: Sensitivity = Field(Sensitivity.PUBLIC, description="highest sensitivity of rows as they are")
@@ -97,6 +102,18 @@ class ExternalEndpoint(_Part):
     keys: tuple[KeyName, ...] = Field((), description=_KEYS)
 
     @model_validator(mode="after")
+    def _comparable(self) -> ExternalEndpoint:
+        """A host that no endpoint is ever called would seem to allow something."""
+        bare = self.host.lower().strip("[]")
+        try:
+            plain = endpoint(f"https://[{bare}]" if ":" in bare else f"https://{bare}").host == bare
+        except UsageError:
+            plain = False
+        if not plain:
+            raise ValueError(f"'{self.host}' is no host as in a URL: no https://, no * and no path")
+        return self
+
+    @model_validator(mode="after")
     def _never_special(self) -> ExternalEndpoint:
         if Sensitivity.SPECIAL in {self.accepts, self.accepts_cleaned}:
             raise ValueError("special rows (KVKK art. 6) never leave, cleaned or not: accept confidential at most")
@@ -104,7 +121,7 @@ class ExternalEndpoint(_Part):
 
     def covers(self, endpoint: Endpoint) -> bool:
         """Whether this line speaks of the endpoint."""
-        return self.host.lower() == endpoint.host and endpoint.port in self.ports
+        return self.host.lower().strip("[]") == endpoint.host and endpoint.port in self.ports
 
 
 class Detectors(_Part):
@@ -136,6 +153,14 @@ class Operator(_Part):
     path: Path | None = None
     hash: str = ""
     ignored: str = Field("", description="an operator's file that lies beside the recipe and was not trusted")
+
+    @model_validator(mode="after")
+    def _one_line_each(self) -> Operator:
+        """Of two lines for one endpoint the first would hold, and the stricter one might be the other."""
+        spots = [(line.host.lower(), port) for line in self.external for port in line.ports]
+        if twice := [spot for spot in spots if spots.count(spot) > 1]:
+            raise ValueError(f"two lines under `external:` speak of {twice[0][0]}:{twice[0][1]}; keep one of the two")
+        return self
 
     def local_for(self, endpoint: Endpoint, address: Address) -> LocalEndpoint | None:
         """The line that makes this connection local."""
@@ -191,7 +216,7 @@ def read_operator(path: Path) -> Operator:
     except YamlError as error:
         where = f"{path}:{error.line}" if error.line else str(path)
         raise OperatorFileError(error.what, where=where, next=error.advice) from None
-    return _typed(content or {}, path, fingerprint(data))
+    return _typed({} if content is None else content, path, fingerprint(data))
 
 
 def _typed(content: Any, path: Path, sha: str) -> Operator:

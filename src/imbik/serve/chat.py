@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from imbik.core.errors import UsageError
 from imbik.core.executor import LocalExecutor
+from imbik.core.files import digest_value
 from imbik.core.plugins import closest
 from imbik.core.progress import Progress, SilentReporter
 from imbik.core.runfolder import RunFolder
@@ -60,7 +61,6 @@ class Chat:
         self.remembers = self.recipe.tasks.kind.use == "conversation"
         self.teacher = self._named(with_teacher) if with_teacher else ""
         self._history: list[Message] = []
-        self._number = 0
         self._closing = ExitStack()
         self._asker = self._closing.enter_context(self._engine(run)) if self.teacher else None
 
@@ -79,7 +79,6 @@ class Chat:
         """
         if not text.strip():
             raise UsageError("there is nothing to answer", where="chat", next="type a question")
-        self._number += 1
         task = self._task(text)
         started = time.monotonic()
         reply = Reply("student", self.student.answer([task])[0], time.monotonic() - started)
@@ -110,10 +109,11 @@ class Chat:
                 where=self.recipe.name,
                 next="put them in a file: imbik predict RUN rows.csv -o out.csv",
             )
+        messages = (*self._history, Message(role="user", content=text))
         return Task(
-            id=f"chat-{self._number}",
+            id=f"chat-{digest_value(messages)[:16]}",  # the audit counts rows by id: other words are another row
             kind=shape.kind.use,
-            messages=(*self._history, Message(role="user", content=text)),
+            messages=messages,
             language=shape.language if len(shape.language) <= _CODE else "tr",
             sensitivity=self._level(),
             template=template.text if template else "",
