@@ -42,6 +42,7 @@ class Trick:
     recipe: dict[str, Any] = field(default_factory=dict)
     how: str = "ask"
     parts: int = 20  # how many engines the rows are divided over
+    codes: tuple[int, ...] = (2, 6)  # how a whole run may end
 
 
 def _outside() -> dict[str, Any]:
@@ -272,6 +273,7 @@ def _words() -> list[Trick]:
             level="public",
             text=f"TC kimlik no: {TCKN}",
             how="whole_run",
+            codes=(0,),
             recipe={
                 "teachers": {"t": _outside(), "yerel": {**_outside(), "base_url": HERE}},
                 "generate": {"teacher": {"public": "t", "otherwise": "yerel"}},
