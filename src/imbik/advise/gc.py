@@ -1,6 +1,7 @@
 """Clearing away what a changed recipe replaced: `old/` of a run, and nothing else.
 
-Enters: run folders. Leaves: how many bytes each `old/` held; removed unless only asked.
+Enters: run folders. Leaves: how many bytes each `old/` held; removed unless only asked. Since when rows have been here
+stays known, for their retention period.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from imbik.advise.forget.retain import keep_ages
 from imbik.core.files import remove
 from imbik.core.locks import writer_lock
 from imbik.core.runfolder import RunFolder
@@ -36,6 +38,7 @@ def collect(runs: Iterable[RunFolder], *, only_say: bool = False) -> list[Cleare
         found = Cleared(run.name, sum(1 for _ in old.iterdir()), size_of(old))
         if not only_say:
             with writer_lock(run.path):
+                keep_ages(run)
                 remove(old)
         cleared.append(found)
     return cleared

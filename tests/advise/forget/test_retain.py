@@ -13,6 +13,8 @@ from erasekit import aged, lay, stored_keys, tasks
 from imbik.advise.forget.lineage import roots_verify
 from imbik.advise.forget.receipt import Receipt, whole
 from imbik.advise.forget.retain import retain
+from imbik.advise.forget.work import forget
+from imbik.advise.gc import collect
 from imbik.cli.main import run_command
 from imbik.core.errors import ExitCode, OperatorFileError
 from imbik.core.files import read_json
@@ -56,6 +58,22 @@ def test_a_changed_recipe_does_not_make_rows_young(tmp_path: Path) -> None:
     for name, content in kept.items():
         (folder / name).write_bytes(content.replace(aged(31).encode(), aged(0).encode()))
     assert retain(run.path.parent, THIRTY).runs[0].rows == 20
+    assert ids(run) == []
+
+
+def test_clearing_away_what_was_replaced_does_not_make_rows_young(tmp_path: Path) -> None:
+    run = lay(tmp_path / "runs", "eski", aged(31))
+    for _ in range(2):
+        kept = {path.name: path.read_bytes() for path in run.stage("1_tasks").iterdir()}
+        run.retire("1_tasks")
+        folder = run.begin("1_tasks", "h")
+        for name, content in kept.items():
+            (folder / name).write_bytes(content.replace(aged(31).encode(), aged(0).encode()))
+        collect([run])
+        assert not (run.path / "old").exists()
+    forget(run, (), {"t00"})
+    assert b"t00" not in (run.path / "ages.jsonl").read_bytes()
+    assert retain(run.path.parent, THIRTY).runs[0].rows == 19
     assert ids(run) == []
 
 

@@ -80,6 +80,7 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("auditions/*.json", How.REDACT),
     ("anchors.jsonl", How.KEYED),
     ("declassified.jsonl", How.KEYED),
+    ("ages.jsonl", How.IDS),
     ("receipts/*", How.KEYED),
     (".imbik", How.KEYED),
     (".lock", How.KEYED),

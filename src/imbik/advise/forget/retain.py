@@ -2,7 +2,8 @@
 
 Enters: a folder of runs, the operator's `retention:` (days for each sensitivity). Leaves: runs and a store without what
 is older, a receipt for each run and one for the store. A row's age counts from the first tasks stage of its run that
-held it (in `old/` too, so a changed recipe does not make a row young again), a stored answer's from when it was stored.
+held it (in `old/` too, so a changed recipe does not make a row young again; `imbik gc`, which removes that, leaves
+`ages.jsonl`), a stored answer's from when it was stored.
 Destroyed rows go on the suppression list: the same seed file does not bring them back.
 """
 
@@ -23,11 +24,13 @@ from imbik.advise.forget.sweep import STORE
 from imbik.advise.forget.work import Done, forget
 from imbik.advise.runs import run_paths
 from imbik.core.errors import ImbikError, OperatorFileError
+from imbik.core.files import read_lines, write_lines
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.tombstones import PENDING
-from imbik.core.types import Sensitivity, Task
+from imbik.core.types import Record, Sensitivity, Task
 from imbik.privacy.operator import Operator
 
+AGES = "ages.jsonl"
 _DAY = 86_400.0
 
 
@@ -92,16 +95,37 @@ def periods(operator: Operator) -> dict[Sensitivity, int]:
     return found
 
 
+class Age(Record, frozen=True, kw_only=True):
+    """Since when a run holds a row (seconds since 1970), and its highest level: a line of `ages.jsonl`, no content."""
+
+    id: str
+    since: float
+    level: Sensitivity
+
+
 def expired(run: RunFolder, days: dict[Sensitivity, int], moment: float) -> set[str]:
     """Ids of rows that are in the run and over time."""
-    seen: dict[str, float] = {}
-    levels: dict[str, Sensitivity] = {}
+    return {age.id for age in _ages(run).values() if _over(age.level, age.since, days, moment)}
+
+
+def keep_ages(run: RunFolder) -> None:
+    """Write down how old the run's rows are, before what shows it (`old/`) is removed."""
+    if ages := _ages(run):
+        write_lines(run.path / AGES, ages.values())
+
+
+def _ages(run: RunFolder) -> dict[str, Age]:
+    """Every row of the tasks stages, with the earliest time and the highest level that is known of it."""
+    path = run.path / AGES
+    kept = {age.id: age for age in read_lines(path, Age)} if path.exists() else {}
+    found: dict[str, Age] = {}
     for folder in (*run.replaced("1_tasks"), run.stage("1_tasks")):
         made = _made(folder)
         for task in read_parts(folder, Task) if folder.exists() else ():
-            seen[task.id] = min(made, seen.get(task.id, made))
-            levels[task.id] = max(task.sensitivity, levels.get(task.id, task.sensitivity), key=lambda item: item.rank)
-    return {name for name, when in seen.items() if _over(levels[name], when, days, moment)}
+            before = found.get(task.id) or kept.get(task.id) or Age(id=task.id, since=made, level=task.sensitivity)
+            level = max(task.sensitivity, before.level, key=lambda item: item.rank)
+            found[task.id] = Age(id=task.id, since=min(made, before.since), level=level)
+    return found
 
 
 def _over(level: Sensitivity, when: float, days: dict[Sensitivity, int], moment: float) -> bool:
