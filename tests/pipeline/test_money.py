@@ -17,7 +17,7 @@ from imbik.advise.spend import spend_line, spend_rows
 from imbik.ask import ledger
 from imbik.ask.engine import AskEngine
 from imbik.cli.main import run_command
-from imbik.core.errors import BudgetSpentError, RecipeError
+from imbik.core.errors import BudgetSpentError, ImbikError, RecipeError
 from imbik.core.executor import LocalExecutor
 from imbik.core.money import totals
 from imbik.core.progress import Progress, SilentReporter
@@ -33,7 +33,7 @@ from imbik.privacy.operator import Operator
 from imbik.recipe import Recipe, load_recipe
 from imbik.tasks.questions import question_of
 from imbik.tasks.read import kind_of, read_tasks
-from imbik.testing import FakeTeacher
+from imbik.testing import FakeTeacher, Rule
 
 ROWS = 200
 RECIPE = """
@@ -118,6 +118,25 @@ def test_a_bulk_that_cannot_fit_is_never_begun(tmp_path: Path, teacher: FakeTeac
     wanted = caught.value.next.split('budget.total="')[1].split(" USD")[0]
     go(recipe, f"budget.total={wanted} USD")
     assert teacher.count == len(teacher.asked) == 160
+
+
+@pytest.mark.parametrize("fault", ["refusal", "truncated", "cut_json"])
+def test_where_no_pilot_row_is_answered_the_rest_is_not_paid(tmp_path: Path, fault: str) -> None:
+    with FakeTeacher(answer, rules=[Rule(fault)]) as teacher:
+        recipe = written(tmp_path, teacher, "budget: {total: 400 USD}")
+        with pytest.raises(ImbikError, match="none of the 20 pilot questions to 'buyuk' was answered well") as caught:
+            go(recipe)
+        assert caught.value.exit_code == 1
+        assert len(teacher.asked) == 20
+        teacher.set_rules()
+        go(recipe, "budget.pilot=0")
+        assert len(teacher.asked) == 160, "a person may think otherwise"
+
+
+def test_a_single_good_answer_of_the_pilot_is_enough_to_go_on(tmp_path: Path) -> None:
+    with FakeTeacher(answer, rules=[Rule("refusal", times=19)]) as teacher:
+        go(written(tmp_path, teacher, "budget: {total: 400 USD}"))
+        assert len(teacher.asked) == 160
 
 
 def test_a_budget_that_ends_in_the_bulk_leaves_rows_pending_and_goes_on(tmp_path: Path, teacher: FakeTeacher) -> None:

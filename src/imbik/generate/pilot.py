@@ -1,20 +1,22 @@
 """The pilot: a few rows are asked first, and from what they cost the whole is estimated before it is bought.
 
-Enters: the tasks, the asker. Leaves: a line for the person, an event, `pilot.json` for later forecasts, and
-BudgetSpentError where even the lower end of the interval is more than what is left. The rows are ordinary ones, drawn
-from all of them, asked under their own keys: their answers are kept and not paid for again.
+Enters: the tasks, the asker. Leaves: a line for the person, an event, `pilot.json` for later forecasts, and an error
+where the rest is not worth beginning: even the lower end of the interval is more than what is left, or none of the
+pilot's questions was answered. The rows are ordinary ones, drawn from all of them, asked under their own keys: their
+answers are kept and not paid for again.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean, stdev
 
-from imbik.core.errors import BudgetSpentError
+from imbik.core.errors import BudgetSpentError, ImbikError
 from imbik.core.files import digest, read_json, write_json
 from imbik.core.money import rounded_up, usd
 from imbik.core.progress import Progress
@@ -26,6 +28,7 @@ from imbik.tasks.kinds import Kind
 from imbik.tasks.questions import question_of
 
 FILE = "pilot.json"
+_ENOUGH = 5  # questions without an answer that say something about the others; the least that `budget.pilot` takes
 _ASKED = {Outcome.ANSWERED, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.MALFORMED, Outcome.FILTERED}
 Tasks = Callable[[], Iterator[Task]]
 
@@ -76,7 +79,8 @@ def total_of(pilot: Pilot, least: int, most: int | None = None) -> Interval:
 def run_pilot(recipe: Recipe, kind: Kind, asker: Asker, tasks: Tasks, progress: Progress, run: RunFolder) -> None:
     """Ask the pilot rows of every teacher that is paid for, and say what the rest will cost.
 
-    Raises: BudgetSpentError where the rest will certainly not fit into what is left.
+    Raises: BudgetSpentError where the rest will certainly not fit into what is left, ImbikError where a teacher answered
+        no pilot row well: what comes of the rest is known then, and it would be paid.
     """
     budget = recipe.budget
     if budget is None or not budget.pilot or not isinstance(asker, Paying):
@@ -100,6 +104,7 @@ def run_pilot(recipe: Recipe, kind: Kind, asker: Asker, tasks: Tasks, progress: 
         whole.append(total_of(made, least, least + more))
         room += 2 * most  # the last question must still fit at its most
         progress.say(_told(name, made, whole[-1], least, more))
+        _worth_it(name, completions, whole[-1])
     if found:
         write_json(run.path / FILE, found)
         _compare(recipe, asker, whole, room, progress)
@@ -129,6 +134,24 @@ def summary(completions: Sequence[Completion]) -> Pilot | None:
     )
 
 
+def _worth_it(name: str, completions: Sequence[Completion], rest: Interval) -> None:
+    """Refuse to begin the rest where the pilot brought no answer at all.
+
+    Raises: ImbikError with the commonest reason.
+    """
+    asked = [completion for completion in completions if completion.outcome in _ASKED]
+    if len(asked) < _ENOUGH or any(completion.outcome is Outcome.ANSWERED for completion in asked):
+        return
+    (outcome, reason), count = Counter((item.outcome, item.reason) for item in asked).most_common(1)[0]
+    raise ImbikError(
+        f"none of the {len(asked)} pilot questions to '{name}' was answered well, so the rest, about "
+        f"{usd(rest.value)}, was not begun; most often ({count}): {outcome.value}, {reason or 'no reason given'}",
+        where=f"teachers.{name}",
+        next="change the instruction, the length limit, the schema or the teacher; to ask all rows nevertheless, type "
+        "the same command with --set budget.pilot=0",
+    )
+
+
 def _compare(recipe: Recipe, asker: Paying, whole: Sequence[Interval], room: Decimal, progress: Progress) -> None:
     """Hold what the rest will cost against what is left; spreads of independent teachers add up as squares do."""
     budget, left = recipe.budget, asker.left("generation")
@@ -148,7 +171,7 @@ def _compare(recipe: Recipe, asker: Paying, whole: Sequence[Interval], room: Dec
             f"the rest will cost {Interval(value, low, high)}, and {usd(left)} are left for it, so it was not begun; "
             "the pilot's answers are stored",
             where="budget.total",
-            next=f"type the same command with {enough}, or with fewer rows (--set tasks.rows='[:1000]')",
+            next=f"type the same command with {enough}, or ask fewer rows (imbik explain tasks.rows)",
         )
     progress.say(
         f"! the budget may not be enough: {usd(left)} are left for an expected {Interval(value, low, high)}; {enough} "
