@@ -22,7 +22,7 @@ from imbik.ask import ledger
 from imbik.ask.engine import AskEngine
 from imbik.core.errors import BudgetSpentError, RecipeError
 from imbik.core.executor import LocalExecutor
-from imbik.core.money import dollars
+from imbik.core.money import dollars, usd
 from imbik.core.progress import Progress, SilentReporter
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Completion, Outcome
@@ -214,8 +214,12 @@ def test_a_killed_run_may_have_paid_for_what_was_under_way(tmp_path: Path) -> No
         assert teacher.count == 18
         after_kill = spent(tmp_path)
         assert billed(teacher) <= after_kill
-        take(engine(tmp_path, teacher.base_url, {"total": 12}, concurrency=8), questions(40, max_tokens=24))
+        with engine(tmp_path, teacher.base_url, {"total": 12}, concurrency=8) as found:
+            list(found.ask("buyuk", questions(40, max_tokens=24), purpose="generation", leave_pending=True))
+            told = found.stopped()
         assert after_kill < spent(tmp_path) <= Decimal("12") * Decimal("0.85")
+        assert told is not None
+        assert f"{usd(spent(tmp_path))} are spent" in told.what, "what was under way is told of too"
         assert billed(teacher) <= spent(tmp_path)
 
 

@@ -123,7 +123,7 @@ def test_runs_of_one_store_have_budgets_of_their_own(tmp_path: Path) -> None:
             found = ledger.reserve(connection, run, "generation", "buyuk", 100, cap, "ben", lambda *_: True)
             assert isinstance(found, int)
         again = ledger.reserve(connection, "bir", "generation", "buyuk", 1, cap, "ben", lambda *_: True)
-        assert again == Short(0, waiting=True)
+        assert again == Short(0, waiting=True, spent=0)
 
 
 def test_lines_tell_purposes_and_teachers_apart(tmp_path: Path) -> None:

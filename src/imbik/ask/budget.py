@@ -208,15 +208,15 @@ class Purse:
             return None
         kind, error = next(iter(self.ended.items()))
         like = [line for line in lines if line.purpose in ANSWERS]
-        answers, paid = sum(line.answers for line in like), sum(totals(like), Decimal(0))
+        answers, (paid, possible) = sum(line.answers for line in like), totals(like)
         if not answers or not questions:
             return error
-        rest = questions * paid / answers
+        rest = questions * (paid + possible) / answers  # as much may be lost again, at its most
         left = self.left(ledger.EVALUATION if kind else "generation") or Decimal(0)
         share = Decimal(0) if kind else self.share_kept
         total = self.budget.total + (rest * _ROOM + dollars(self.largest) - left) / (1 - share)
         return BudgetSpentError(
-            f"{error.what}. The {questions:,} questions to come will cost about {usd(rest)}",
+            f"{error.what}. The {questions:,} questions to come will cost about {usd(questions * paid / answers)}",
             where=error.where,
             next=self.advice(max(total, self.budget.total * Decimal("1.01"))),
         )
@@ -247,6 +247,7 @@ class Purse:
             if isinstance(found, int):
                 return found
             if not found.waiting:
+                self.spent = found.spent
                 error = self.short(held.purpose, name=held.name, most=most, left=found.left)
                 raise self.ended.setdefault(kind, error)
             with contextlib.suppress(TimeoutError):

@@ -68,10 +68,12 @@ class Cap:
 
 
 class Short(NamedTuple):
-    """Why nothing could be reserved: what is left, and whether requests under way may yet give some back."""
+    """Why nothing could be reserved: what is left, whether requests under way may yet give some back, and what the run
+    has spent, with what dead processes had reserved."""
 
     left: int
     waiting: bool
+    spent: int
 
 
 class Line(NamedTuple):
@@ -105,7 +107,7 @@ def reserve(
     left = cap.left(purpose, *_used(connection, run))
     if amount > left:
         waiting = _sweep(connection, run, alive)
-        return Short(left, waiting)
+        return Short(left, waiting, spent(connection, run))
     values = (run, purpose, teacher, amount, owner)
     found = connection.execute("INSERT INTO reserved VALUES (NULL, ?, ?, ?, ?, ?)", values)
     return int(found.lastrowid or 0)
