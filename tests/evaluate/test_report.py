@@ -114,6 +114,14 @@ def test_the_headline_says_what_is_kept_at_what_cost(found: Findings, html: str)
     assert sentence in markdown_page(found)
 
 
+def test_the_headline_beside_a_served_teacher_that_is_faster(found: Findings) -> None:
+    systems = found.scores.systems
+    served = msgspec.structs.replace(systems["teacher"], parameters=None, latency_ms=Latency(p50=2.0, p95=9.0))
+    student = msgspec.structs.replace(systems["student"], latency_ms=Latency(p50=60.0, p95=90.0))
+    scores = msgspec.structs.replace(found.scores, systems={**systems, "teacher": served, "student": student})
+    assert words.headline(replace(found, scores=scores)).endswith("(95% interval 90.3 to 93.9%) at 1/30 of its speed.")
+
+
 @pytest.mark.parametrize(
     "part",
     [

@@ -41,11 +41,15 @@ def _at_what_cost(student: SystemScores, teacher: SystemScores) -> str:
     """`at 1/8 of its size and 3.1 times its speed`, as far as both were measured."""
     parts = []
     if student.parameters and teacher.parameters:
-        ratio = teacher.parameters / student.parameters
-        parts.append(f"at 1/{times(ratio)} of its size" if ratio >= 1 else f"at {times(1 / ratio)} times its size")
-    if student.latency_ms and teacher.latency_ms and student.latency_ms.p50:
-        parts.append(f"{times(teacher.latency_ms.p50 / student.latency_ms.p50)} times its speed")
-    return (" " + " and ".join(parts)) if parts else ""
+        parts.append(f"{_as_much(student.parameters / teacher.parameters)} its size")
+    if student.latency_ms and teacher.latency_ms and student.latency_ms.p50 and teacher.latency_ms.p50:
+        parts.append(f"{_as_much(teacher.latency_ms.p50 / student.latency_ms.p50)} its speed")
+    return (" at " + " and ".join(parts)) if parts else ""
+
+
+def _as_much(ratio: float) -> str:
+    """`3.1 times`, `1/8 of`."""
+    return f"{times(ratio)} times" if ratio >= 1 else f"1/{times(1 / ratio)} of"
 
 
 def subline(found: Findings) -> str:
