@@ -79,8 +79,8 @@ def total_of(pilot: Pilot, least: int, most: int | None = None) -> Interval:
 def run_pilot(recipe: Recipe, kind: Kind, asker: Asker, tasks: Tasks, progress: Progress, run: RunFolder) -> None:
     """Ask the pilot rows of every teacher that is paid for, and say what the rest will cost.
 
-    Raises: BudgetSpentError where the rest will certainly not fit into what is left, ImbikError where a teacher answered
-        no pilot row well: what comes of the rest is known then, and it would be paid.
+    Raises: BudgetSpentError where the rest will certainly not fit into what is left, ImbikError where a teacher
+        answered no pilot row well: what comes of the rest is known then, and it would be paid.
     """
     budget = recipe.budget
     if budget is None or not budget.pilot or not isinstance(asker, Paying):
