@@ -19,8 +19,14 @@ _STABLE = "\x00-\x7eçğıöşüÇĞİÖŞÜâîûÂÎÛ‘’“”–—"
 _ODD = re.compile(f"[^{_STABLE}]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FOLDED = tuple(zip("çğıöşüâîû", "cgiosuaiu", strict=True))
-STRANGE = r"[\p{Cf}\p{Mn}\p{Me}\x{3164}\x{FFA0}\x{1160}]|[^\P{Nd}0-9]|[\x{2776}-\x{2793}\x{24F5}-\x{24FE}]"
-"""RE2: characters that NFKC leaves and detectors must not see: invisible ones, marks, digits of other scripts."""
+STRANGE = (
+    r"[\p{Cf}\p{Mn}\p{Me}\x{3164}\x{FFA0}\x{1160}]|[^\P{Nd}0-9]|[\x{2776}-\x{2793}\x{24F5}-\x{24FE}]"
+    r"|[\x{85}\x{1680}\x{2028}\x{2029}\x{2800}\x{2212}\x{2027}\x{2043}]"
+)
+"""RE2: characters that NFKC leaves and detectors must not see: invisible ones, marks, digits of other scripts, unusual
+blanks and hyphens."""
+_BLANKS = frozenset("\x85\u1680\u2028\u2029\u2800")
+_HYPHENS = frozenset("\u2212\u2027\u2043")
 
 
 class _Part(NamedTuple):
@@ -121,5 +127,7 @@ def _visible(character: str) -> str:
         return character
     if unicodedata.category(character) in {"Cf", "Mn", "Me", "Cs"} or character in "\u3164\uffa0\u1160":
         return "?" if "\ud800" <= character <= "\udfff" else ""
+    if character in _BLANKS or character in _HYPHENS:
+        return " " if character in _BLANKS else "-"
     digit = unicodedata.digit(character, None)
     return character if digit is None else str(digit)
