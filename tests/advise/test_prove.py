@@ -173,3 +173,9 @@ def test_lines_that_decide_nothing_move_no_row(run: RunFolder) -> None:
 def test_rows_asked_again_are_counted_once(run: RunFolder) -> None:
     write(run, *(decision(rows=tuple(f"r{n}" for n in range(start, start + 100))) for start in range(0, 1_000, 50)))
     assert "1,050 public rows were allowed" in prove(run)
+
+
+def test_a_row_that_was_held_back_and_left_another_time_is_told(run: RunFolder) -> None:
+    write(run, *(entry("blocked", "https://api.x:443", (row,), "confidential") for row in ("a", "b")))
+    write(run, entry("allowed", "https://api.x:443", ("a",)))
+    assert "2 rows were held back, 1 of which left another time (" in prove(run)

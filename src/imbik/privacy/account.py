@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -150,11 +151,17 @@ def sentence(found: Account, operator: Operator | None = None) -> str:
     if stored := found.rows(lambda way: way.verdict == "stored", but=lambda way: way.left or way.stayed):
         parts.append(f"{_were(stored)} {_FROM_STORE}")
     for pushed in (False, True):
-        if held := found.rows(lambda way, pushed=pushed: way.verdict == "blocked" and way.pushed == pushed):  # type: ignore[misc]
-            parts.append(f"{_were(held, pushed=pushed)} held back")
+        if held := found.rows(blocked := partial(_is_blocked, pushed=pushed)):
+            left = held - found.rows(blocked, but=lambda way: way.left)
+            later = f", {left:,} of which left another time" if left else ""
+            parts.append(f"{_were(held, pushed=pushed)} held back{later}")
     if lowered := found.rows(lambda way: way.declassified):
         parts.append(f"{_were(lowered)} declassified by two people")
     return f"{'; '.join(parts)} ({_proof(found, operator)})."
+
+
+def _is_blocked(way: Way, pushed: bool) -> bool:
+    return way.verdict == "blocked" and way.pushed == pushed
 
 
 def contract_of(found: Account, place: str, operator: Operator | None) -> tuple[str, ExternalEndpoint | None]:
