@@ -221,6 +221,19 @@ def test_the_forecast_knows_prices_and_then_the_pilot(tmp_path: Path, teacher: F
     assert after.low <= lines["generation"].paid <= after.high
 
 
+@pytest.mark.parametrize(
+    ("total", "says"), [("0.01", "will hardly cover all questions"), ("80", "may not cover"), ("5000", "")]
+)
+def test_a_budget_that_the_forecast_exceeds_is_said_before(
+    tmp_path: Path, teacher: FakeTeacher, total: str, says: str
+) -> None:
+    recipe = load_recipe(written(tmp_path, teacher, f"budget: {{total: {total} USD}}"))
+    found = preflight(recipe, RunFolder(tmp_path / "runs" / "butce"))
+    assert says in "".join(line for line in found.warnings if line.startswith("budget:"))
+    assert bool(says) == any(line.startswith("budget:") for line in found.warnings), found.estimate.money
+    assert not teacher.count
+
+
 def test_a_price_that_nobody_knows_is_refused_before_anything_is_asked(tmp_path: Path, teacher: FakeTeacher) -> None:
     recipe = written(tmp_path, teacher, "budget: {total: 50 USD}")
     recipe.write_text(recipe.read_text().replace(", price: {input: 1000, output: 20000}", ""), encoding="utf-8")

@@ -135,5 +135,7 @@ def test_what_shapes_the_answers_shapes_its_identity() -> None:
     ],
 )
 def test_wrong_settings_are_said(settings: dict[str, Any], what: str) -> None:
-    with pytest.raises(PluginError, match=what):
+    with pytest.raises(PluginError, match=what) as caught:
         made(**settings)
+    assert "''" not in caught.value.what, "no nameless key"
+    assert "(got {" not in caught.value.what, "nor all settings again"

@@ -99,7 +99,7 @@ def _money(found: Estimate) -> str:
     within = f"{plain_usd(found.money.low)} to {plain_usd(found.money.high)}"
     if found.money.rows:
         return f"about {usd(found.money.value)} (95% interval of {found.money.rows} pilot rows: {within})"
-    return f"about {usd(found.money.value)} ({within}; a pilot says more: `budget:`)"
+    return f"about {usd(found.money.value)} ({within}; the pilot of a `budget:` says more)"
 
 
 def _metric_names(scores: Scores) -> list[str]:

@@ -200,6 +200,8 @@ def explain_validation(error: ValidationError, model: type[BaseModel]) -> str:
             lines.append(f"unknown key '{key}'; {closest(str(item['loc'][-1]), known)}")
         elif item["type"] == "missing":
             lines.append(f"key '{key}' is missing")
+        elif not key:  # several keys that do not go together: the message names them, the input is all of it
+            lines.append(item["msg"].removeprefix("Value error, "))
         elif item["type"] == _UNNAMED:
             lines.append(f"'{key}': {item['msg']}")
         else:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from imbik.ask.budget import price_unknown, runs_here
+from imbik.core.money import plain_usd, usd
 from imbik.core.runfolder import RunFolder
 from imbik.generate.pilot import read_pilot, total_of
 from imbik.pipeline.reach import HERE, served_teacher
@@ -60,10 +61,18 @@ def refuse_unpriced(recipe: Recipe) -> None:
             raise price_unknown(name)
 
 
-def warnings(recipe: Recipe) -> Iterator[str]:
-    """A budget that nothing can spend is said."""
+def warnings(recipe: Recipe, forecast: Cost | None) -> Iterator[str]:
+    """A budget that nothing can spend is said, and one that will hardly cover what is forecast."""
     if recipe.budget is None:
         return
+    total = recipe.budget.total
+    if forecast is not None and forecast.value > total:
+        covers = "will hardly cover" if forecast.low > total else "may not cover"
+        yield (
+            f"budget: {usd(total)} {covers} all questions of the run, about {usd(forecast.value)} "
+            f"({plain_usd(forecast.low)} to {plain_usd(forecast.high)}; stored answers cost nothing again): it would "
+            "stop and wait for more (exit code 5)"
+        )
     prices = [price(recipe, name) for name in _single(recipe)]
     if not any(found and (found.input or found.output) for found in prices):
         yield "budget: no teacher of this recipe costs anything, so there is nothing to hold"

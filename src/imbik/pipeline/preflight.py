@@ -60,7 +60,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
             *keys_missing(recipe),
             *cleans_in_vain(recipe),
             *unknown_terms(recipe),
-            *money.warnings(recipe),
+            *money.warnings(recipe, forecast.money),
             *said,
             *_tight(forecast, run.path),
         ),
