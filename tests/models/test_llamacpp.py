@@ -26,7 +26,7 @@ class Pair(NamedTuple):
     """The same weights twice."""
 
     ours: Engine
-    library: Engine
+    theirs: Engine
     file: Path
 
 
@@ -40,39 +40,37 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 def test_greedy_answers_of_a_batch(pair: Pair) -> None:
     greedy, seeds = [Sampling(max_tokens=20)] * len(PROMPTS), [0] * len(PROMPTS)
-    ours, library = (engine.generate(PROMPTS, greedy, seeds=seeds) for engine in (pair.ours, pair.library))
-    assert ours == library
+    ours, theirs = (engine.generate(PROMPTS, greedy, seeds=seeds) for engine in (pair.ours, pair.theirs))
+    assert ours == theirs
 
 
 def test_a_row_draws_its_own_numbers(pair: Pair) -> None:
     warm = [Sampling(temperature=1.3, top_p=0.9, max_tokens=9 + row) for row in range(len(PROMPTS))]
     seeds = list(range(len(PROMPTS)))
     together = pair.ours.generate(PROMPTS, warm, seeds=seeds)
-    library = pair.library.generate(PROMPTS, warm, seeds=seeds)
+    theirs = pair.theirs.generate(PROMPTS, warm, seeds=seeds)
     # A draw that falls on the edge between two tokens may fall on either side: logits differ in the fifth digit.
-    assert sum(ours == other for ours, other in zip(together, library, strict=True)) >= 0.8 * len(PROMPTS)
+    assert sum(ours == other for ours, other in zip(together, theirs, strict=True)) >= 0.8 * len(PROMPTS)
     assert together[3] == pair.ours.generate([PROMPTS[3]], [warm[3]], seeds=[3])[0]
 
 
 def test_scores_distributions_and_hidden_states(pair: Pair) -> None:
     long = [*PROMPTS, [5 + place % 250 for place in range(250)]]
-    for ours, library in zip(pair.ours.score(long), pair.library.score(long), strict=True):
-        assert np.allclose(ours, library, atol=2e-4)
-    for (ids, ours), (expected, library) in zip(pair.ours.top_k(long, 3), pair.library.top_k(long, 3), strict=True):
+    for ours, theirs in zip(pair.ours.score(long), pair.theirs.score(long), strict=True):
+        assert np.allclose(ours, theirs, atol=2e-4)
+    for (ids, ours), (expected, theirs) in zip(pair.ours.top_k(long, 3), pair.theirs.top_k(long, 3), strict=True):
         assert ids.dtype == np.uint32
-        assert np.allclose(ours, library, atol=2e-4)
+        assert np.allclose(ours, theirs, atol=2e-4)
         assert (ids == expected).mean() > 0.99
-    for ours, library in zip(pair.ours.hidden(PROMPTS), pair.library.hidden(PROMPTS), strict=True):
-        assert ours.shape == library.shape
-        assert np.allclose(ours, library, atol=2e-3)
+    for ours, theirs in zip(pair.ours.hidden(PROMPTS), pair.theirs.hidden(PROMPTS), strict=True):
+        assert ours.shape == theirs.shape
+        assert np.allclose(ours, theirs, atol=2e-3)
 
 
 def test_choices(pair: Pair) -> None:
     for choices in ([[5], [6], [7]], [[5, 6, 4], [7, 4], [7, 8, 9, 4]]):
-        for ours, library in zip(
-            pair.ours.choose(PROMPTS, choices), pair.library.choose(PROMPTS, choices), strict=True
-        ):
-            assert np.allclose(ours.logprobs, library.logprobs, atol=2e-4)
+        for ours, theirs in zip(pair.ours.choose(PROMPTS, choices), pair.theirs.choose(PROMPTS, choices), strict=True):
+            assert np.allclose(ours.logprobs, theirs.logprobs, atol=2e-4)
 
 
 def test_prompts_that_do_not_fit(pair: Pair) -> None:
@@ -111,7 +109,7 @@ def test_it_teaches(pair: Pair) -> None:
             for text, choices in (("İki elma?", ()), ("hangisi?", ("kırmızı", "mavi")))
         ]  # fmt: skip
         found.append(teacher.answer(asked))
-    for ours, library in zip(*found, strict=True):
-        assert (ours.answer, ours.outcome) == (library.answer, library.outcome)
+    for ours, theirs in zip(*found, strict=True):
+        assert (ours.answer, ours.outcome) == (theirs.answer, theirs.outcome)
     assert found[0][1].outcome is Outcome.ANSWERED
     assert found[0][1].logprobs[0].logprob == pytest.approx(found[1][1].logprobs[0].logprob, abs=1e-3)
