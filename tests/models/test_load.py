@@ -228,3 +228,21 @@ def test_a_model_without_a_template_is_saved_with_the_plain_one(tiny: Tiny, tmp_
 def test_class_tokens_come_back(tmp_path: Path) -> None:
     make_model(tmp_path / "classes", classes=["iade", "kart kayıp"])
     assert list(load(tmp_path / "classes").class_tokens) == ["iade", "kart kayıp"]
+
+
+def test_a_models_level_stays_with_its_config_where_imbik_json_is_left_behind(tiny: Tiny, tmp_path: Path) -> None:
+    source = tiny("llama").folder
+    assert source is not None
+    model = load(source)
+    model.sensitivity = Sensitivity.SPECIAL
+    save(model, tmp_path / "a")
+    (tmp_path / "a" / "imbik.json").unlink()
+    assert load(tmp_path / "a").sensitivity is Sensitivity.SPECIAL
+    model = load(tmp_path / "a")
+    model.network.save_pretrained(tmp_path / "b")  # as another program saves it
+    assert sensitivity_of(tmp_path / "b") == (Sensitivity.SPECIAL, "")
+    (tmp_path / "a" / "imbik.json").write_text('{"sensitivity": "public"}')
+    assert sensitivity_of(tmp_path / "a") == (Sensitivity.SPECIAL, "")
+    config = (tmp_path / "a" / "config.json").read_text()
+    (tmp_path / "a" / "config.json").write_text(config.replace('"special"', '"whatever"'))
+    assert sensitivity_of(tmp_path / "a") == (Sensitivity.CONFIDENTIAL, "")

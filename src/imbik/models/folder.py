@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from imbik.core.errors import ModelError
-from imbik.core.files import canonical_json, digest, digest_value, file_digest, read_json
+from imbik.core.files import canonical_json, digest, digest_value, file_digest, read_json, write_json
 from imbik.core.types import Record, Sensitivity
 
-ABOUT, BASE, ADAPTER = "imbik.json", "base.json", "adapter"
+ABOUT, BASE, ADAPTER, CONFIG = "imbik.json", "base.json", "adapter", "config.json"
+_MARK = "imbik_sensitivity"
 _SHAPING = ("*.json", "*.jinja", "*.safetensors", "tokenizer.model")
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 _NOT_SHAPING = {ABOUT, BASE, "training.json", "trainer_state.json"}
@@ -42,6 +43,23 @@ def read_about(folder: Path) -> About | None:
     """The folder's `imbik.json`, or None when it has none (a model from elsewhere)."""
     path = folder / ABOUT
     return read_json(path, About) if path.exists() else None
+
+
+def mark_config(folder: Path, level: Sensitivity) -> None:
+    """Write a model's level into its `config.json` too, where it stays when other programs load and save the weights,
+    and when `imbik.json` is left behind. A public model needs no mark."""
+    path = folder / CONFIG
+    if level is not Sensitivity.PUBLIC and path.exists():
+        write_json(path, {**read_json(path, dict[str, Any]), _MARK: level.value})
+
+
+def marked_level(folder: Path) -> Sensitivity | None:
+    """The level that `config.json` names, None where it names none; what is no level counts as confidential."""
+    path = folder / CONFIG
+    found = read_json(path, dict[str, Any]).get(_MARK) if path.exists() else None
+    if found is None:
+        return None
+    return Sensitivity(found) if found in set(Sensitivity) else Sensitivity.CONFIDENTIAL
 
 
 def read_base(folder: Path) -> str | None:

@@ -22,6 +22,7 @@ from imbik.models.folder import (
     ADAPTER,
     check_folder,
     files_fingerprint,
+    marked_level,
     read_about,
     read_base,
     read_object,
@@ -30,6 +31,7 @@ from imbik.models.folder import (
 from imbik.models.folder import tokenizer_hash as tokenizer_hash
 from imbik.models.gguf import gguf_fingerprint, gguf_sensitivity, is_gguf
 from imbik.models.model import LanguageModel
+from imbik.privacy.sensitivity import highest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -113,13 +115,15 @@ def fingerprint(folder: Path) -> str:
 def sensitivity_of(folder: Path) -> tuple[Sensitivity, str]:
     """A model's sensitivity, and a note where it had to be assumed.
 
-    A folder without `imbik.json` comes from elsewhere: it is taken as public, as a published model is.
+    A folder without `imbik.json`, and without the mark that imbik leaves in `config.json`, comes from elsewhere: it is
+    taken as public, as a published model is. Of two marks the higher one holds.
     """
     if is_gguf(folder):
         return gguf_sensitivity(folder)
-    about = read_about(folder)
-    if about is not None:
-        return about.sensitivity, ""
+    about, marked = read_about(folder), marked_level(folder)
+    levels = [level for level in (about.sensitivity if about else None, marked) if level is not None]
+    if levels:
+        return highest(levels), ""
     shipped = Path(str(files("imbik"))) in folder.parents
     note = "" if shipped else f"{folder} has no imbik.json: the model is taken as trained on public data"
     return Sensitivity.PUBLIC, note

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from imbik.core.errors import ModelError
 from imbik.core.files import disk_errors, fsync_folder, make_private, remove, write_json
-from imbik.models.folder import ABOUT, ADAPTER, BASE, About, BaseOf
+from imbik.models.folder import ABOUT, ADAPTER, BASE, About, BaseOf, mark_config
 from imbik.models.load import quiet
 from imbik.models.model import LanguageModel
 from imbik.models.template import plain_template
@@ -50,6 +50,8 @@ def _write(model: LanguageModel, folder: Path, base: str | None, lineage: dict[s
         model.tokenizer.chat_template = plain_template(model.tokenizer)
     model.tokenizer.save_pretrained(folder)
     write_json(folder / ABOUT, About(sensitivity=model.sensitivity, classes=tuple(model.class_tokens), lineage=lineage))
+    if not adapted:
+        mark_config(folder, model.sensitivity)
     make_private(folder)
     for path in folder.rglob("*"):
         if path.is_file():
