@@ -157,11 +157,11 @@ def _prices() -> Listing:
             price = Price.model_validate({"batch": line.get("batch"), **line["models"][model]})
             amounts, until = _amounts(price), line.get("until", {}).get(model)
             checked = "" if model in line.get("unchecked", ()) else line.get("checked", "")
-            rows.append([provider, model, *(amounts[key] or "" for key in ("input", "output", "cached", "batch"))])
+            rows.append([model, provider, *(amounts[key] or "" for key in ("input", "output", "cached", "batch"))])
             rows[-1] += [_dated(line["date"], checked), str(until or "")]
             records.append({"provider": provider, "model": model, **amounts, "date": str(line["date"])})
             records[-1] |= {"source": line["source"], "checked": checked, "until": str(until) if until else None}
-    head = ["provider", "model", "input", "output", "cached", "batch", "as of", "until"]
+    head = ["model", "provider", "input", "output", "cached", "batch", "as of", "until"]
     note = "USD per million tokens; batch: share of the price; until: when it ends. A recipe's `price:` wins."
     return Listing(head, rows, records, f"{note}\n{STAR}")
 

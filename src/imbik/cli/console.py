@@ -5,8 +5,10 @@ Enters: rows of text. Leaves: lines on stdout. Row content must already be safe 
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,15 +20,30 @@ if TYPE_CHECKING:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """An aligned table; columns in which no row says anything are left out."""
+    """An aligned table; columns in which no row says anything are left out.
+
+    On a terminal that is too narrow, the widest columns stand below their row; piped, a row is always one line.
+    """
     used = [i for i in range(len(head)) if any(row[i] for row in rows)]
-    widths = [max(len(line[i]) for line in (head, *rows)) for i in used]
-    figures = [any(row[i][:1].isdigit() for row in rows) for i in used]
+    widths = {i: max(len(line[i]) for line in (head, *rows)) for i in used}
+    figures = {i for i in used if any(row[i][:1].isdigit() for row in rows)}
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    beside = _beside(widths, room) if room else used
+    below = [i for i in used if i not in beside]
     for line in (head, *rows):
-        cells = [
-            line[i].rjust(w) if right else line[i].ljust(w) for i, w, right in zip(used, widths, figures, strict=True)
-        ]
+        cells = [line[i].rjust(widths[i]) if i in figures else line[i].ljust(widths[i]) for i in beside]
         print("  " + "  ".join(cells).rstrip())
+        rest = " · ".join(f"{head[i]}: {line[i]}" for i in below if line[i])
+        if rest and line is not head:
+            print(textwrap.fill(rest, room, initial_indent=" " * 6, subsequent_indent=" " * 6))
+
+
+def _beside(widths: Mapping[int, int], room: int) -> list[int]:
+    """The columns that fit beside one another, the first one among them: the widest others make way."""
+    beside = list(widths)
+    while len(beside) > 1 and sum(2 + widths[i] for i in beside) > room:
+        beside.remove(max(beside[1:], key=lambda i: (widths[i], i)))
+    return beside
 
 
 def summary(result: RunResult, *, quiet: bool) -> None:
