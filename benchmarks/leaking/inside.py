@@ -137,6 +137,13 @@ def _lay_operator(trick: Trick, folder: Path, project: Path) -> None:
             own.write_text(trick.operator)
         return
     beside = project / "operator.yaml"
+    if trick.place == "borrowed":
+        other = folder / "other" / "operator.yaml"
+        other.parent.mkdir()
+        other.write_text(trick.operator)
+        trust(other)
+        beside.symlink_to(other)
+        return
     beside.write_text(trick.operator)
     if trick.place == "named":
         os.environ["IMBIK_OPERATOR"] = str(beside)

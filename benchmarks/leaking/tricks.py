@@ -32,7 +32,7 @@ class Trick:
     url: str = OUT
     level: str = "confidential"
     operator: str = LISTED
-    place: str = "user"  # where the operator's file lies: user, beside, named, linked, changed
+    place: str = "user"  # where the operator's file lies: user, beside, named, linked, borrowed, changed
     env: dict[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
@@ -195,7 +195,7 @@ def _words() -> list[Trick]:
             operator=grants,
             place=place,
         )
-        for place in ("beside", "named", "linked", "changed")
+        for place in ("beside", "named", "linked", "borrowed", "changed")
     ] + [
         Trick(
             "host header", "a header set by the recipe", HERE, settings={"extra": {"headers": {"Host": "kotu.example"}}}
