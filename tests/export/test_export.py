@@ -140,7 +140,7 @@ def test_the_card_says_under_which_terms_its_teachers_answered(tmp_path: Path, m
     form = make("export/formats", recipe.export[0])
     parity = Parity(positions=1, deviation=0.0, tolerance=1.0, same_first=1.0)
     card = model_card(recipe, {}, form, parity, Sensitivity.PUBLIC, 1000)
-    assert ("must have a name that begins with Llama" in card) == said
+    assert ("has a name that begins with Llama" in card) == said
     assert ("accepted in the recipe" in card) == said
 
 
