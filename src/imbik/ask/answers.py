@@ -237,13 +237,15 @@ def _insert(
     readable: bool,
     bad: int,
 ) -> int:
-    """Insert, or replace what may be replaced: see `put`."""
-    connection.execute(
+    """Insert, or replace what may be replaced: see `put`. One statement where it takes its place, for each has to wait
+    its turn among Python's threads."""
+    level, now = sensitivity.rank, time.time()
+    taken = connection.execute(
         """INSERT INTO answers VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
         revision = revision + 1, form = excluded.form, status = excluded.status, body = excluded.body,
         max_tokens = excluded.max_tokens, seconds = excluded.seconds, stored = excluded.stored,
-        earlier = excluded.earlier
-        WHERE revision <= ? OR (? AND excluded.max_tokens >= max_tokens)""",
+        earlier = excluded.earlier, sensitivity = max(sensitivity, excluded.sensitivity)
+        WHERE revision <= ? OR (? AND excluded.max_tokens >= max_tokens) RETURNING revision""",
         (
             key,
             teacher,
@@ -251,16 +253,18 @@ def _insert(
             answer.status,
             answer.body,
             answer.max_tokens,
-            sensitivity.rank,
+            level,
             answer.seconds,
-            time.time(),
+            now,
             answer.earlier,
             bad,
             readable,
         ),
-    )
-    _raise(connection, key, sensitivity)
-    return int(connection.execute("SELECT revision FROM answers WHERE key = ?", (key,)).fetchone()[0])
+    ).fetchone()
+    if taken is None:
+        _raise(connection, key, sensitivity)
+        taken = connection.execute("SELECT revision FROM answers WHERE key = ?", (key,)).fetchone()
+    return int(taken[0])
 
 
 def _raise(connection: sqlite3.Connection, key: bytes, sensitivity: Sensitivity) -> None:

@@ -51,6 +51,9 @@ class Claims:
 
     def take(self, connection: sqlite3.Connection, key: bytes) -> bool:
         """Claim a key; False while a living owner holds it."""
+        free = "INSERT INTO claims VALUES (?, ?) ON CONFLICT DO NOTHING"
+        if connection.execute(free, (key, self.owner)).rowcount:
+            return True
         row = connection.execute("SELECT owner FROM claims WHERE key = ?", (key,)).fetchone()
         if row is not None and row[0] != self.owner and self.alive(connection, row[0]):
             return False

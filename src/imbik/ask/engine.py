@@ -238,7 +238,7 @@ class AskEngine:
         under_way: deque[Handed[Completion]] = deque()
         try:
             for question in questions:
-                under_way.append(loop.submit(asker.answer(question, purpose, leave_pending=leave_pending)))
+                under_way.append(loop.queue(asker.answer(question, purpose, leave_pending=leave_pending)))
                 while under_way and (len(under_way) >= window or under_way[0].done()):
                     yield under_way.popleft().result()
             while under_way:

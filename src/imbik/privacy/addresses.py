@@ -42,6 +42,10 @@ class Endpoint:
     port: int
     literal: Address | None = None
 
+    def __hash__(self) -> int:
+        """Without `literal`, which the host spells already: hashing an address is slow, and every request does it."""
+        return hash((self.scheme, self.host, self.port))
+
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"

@@ -92,11 +92,12 @@ class Transport:
         self._max_reply = max_reply_bytes
         self._pins: dict[tuple[str, int], list[Address]] = {}
         self._endpoints: dict[str, Endpoint] = {}
-        self._targets: dict[tuple[str, Address], tuple[URL, str]] = {}
+        self._routes: dict[Endpoint, tuple[list[Address], list[Place]]] = {}
+        self._targets: dict[tuple[str, Place], tuple[URL, str]] = {}
         self._spots: dict[tuple[Endpoint, Address], Place] = {}
         self._deciding: dict[tuple[Place, str], list[_Waiting]] = {}
         self._storing: dict[tuple[str, str, Asked], tuple[list[str], asyncio.Future[None]]] = {}
-        self._keys: dict[tuple[str, str, Address], str] = {}
+        self._keys: dict[tuple[str, Place], str] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Transport:
@@ -229,8 +230,12 @@ class Transport:
             written.set_result(None)
 
     async def _places(self, target: Endpoint) -> list[Place]:
-        """Where a connection to this endpoint could end."""
-        return [self._place(target, address) for address in await self._addresses(target)]
+        """Where a connection to this endpoint could end; looked up again only when its addresses are others."""
+        addresses = await self._addresses(target)
+        known = self._routes.get(target)
+        if known is None or known[0] is not addresses:
+            known = self._routes[target] = (addresses, [self._place(target, address) for address in addresses])
+        return known[1]
 
     async def _best(self, places: list[Place], asked: Asked, texts: list[str]) -> tuple[Place, Asked]:
         """The place to begin with, and what is asked of it."""
@@ -247,6 +252,8 @@ class Transport:
         here = [self._gate.is_local(place) for place in places]
         outside = asked if all(here) else await self._gate.look(asked, texts())
         ways = [(place, asked if local else outside) for place, local in zip(places, here, strict=True)]
+        if len(ways) == 1:
+            return ways
         return [way for way in ways if self._gate.weigh(way[1], way[0]).allowed] or ways[:1]
 
     async def _decided(self, place: Place, asked: Asked, purpose: str) -> Decision:
@@ -284,9 +291,9 @@ class Transport:
         target, address = place.endpoint, place.address
         if self._session is None or target is None or address is None:
             raise RuntimeError("Transport is used inside `async with`, and for endpoints")
-        url, host = self._target(request.url, address)
+        url, host = self._target(request.url, place)
         headers = {**checked_headers(request.headers), "Host": host}
-        key = self._key(request.key_name, target, address) if request.key_name else ""
+        key = self._key(request.key_name, place) if request.key_name else ""
         if key:
             headers |= checked_headers({request.key_header: request.key_prefix + key})
         async with self._session.post(
@@ -316,10 +323,10 @@ class Transport:
             raise BrokenReplyError(f"the reply {error}") from None
 
     async def _addresses(self, target: Endpoint) -> list[Address]:
-        """The pinned addresses of a host, resolved here on first use."""
-        if target.literal is not None:
-            return [target.literal]
+        """The pinned addresses of a host, resolved here on first use. Other addresses are always another list."""
         pin = (target.host, target.port)
+        if target.literal is not None:
+            return self._pins.setdefault(pin, [target.literal])
         if pin not in self._pins:
             try:
                 found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
@@ -328,29 +335,30 @@ class Transport:
             self._pins[pin] = list(dict.fromkeys(normal(str(item[4][0])) for item in found))
         return self._pins[pin]
 
-    def _target(self, url: str, address: Address) -> tuple[URL, str]:
+    def _target(self, url: str, place: Place) -> tuple[URL, str]:
         """The URL with the address in the host's place, and the host as the server knows it."""
-        if (url, address) not in self._targets:
+        if (url, place) not in self._targets:
             parsed = URL(url)
-            self._targets[url, address] = (parsed.with_host(str(address)), parsed.raw_authority)
-        return self._targets[url, address]
+            self._targets[url, place] = (parsed.with_host(place.peer), parsed.raw_authority)
+        return self._targets[url, place]
 
     def _prefer(self, target: Endpoint, address: Address) -> None:
         """Begin with the address that answered, next time."""
         pins = self._pins.get((target.host, target.port), [])
         if address in pins and pins[0] != address:
-            pins.remove(address)
-            pins.insert(0, address)
+            self._pins[target.host, target.port] = [address, *(pin for pin in pins if pin != address)]
 
     def _endpoint(self, url: str) -> Endpoint:
         if url not in self._endpoints:
             self._endpoints[url] = endpoint(url)
         return self._endpoints[url]
 
-    def _key(self, name: str, target: Endpoint, address: Address) -> str:
-        slot = (name, str(target), address)
+    def _key(self, name: str, place: Place) -> str:
+        slot = (name, place)
         if slot not in self._keys:
-            self._keys[slot] = find_key(name, target, address, self._gate.operator)
+            assert place.endpoint is not None
+            assert place.address is not None
+            self._keys[slot] = find_key(name, place.endpoint, place.address, self._gate.operator)
         return self._keys[slot]
 
 
