@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -152,6 +153,16 @@ def test_the_fake_teacher_names_answers_it_cannot_read(imbik: Imbik, tmp_path: P
     assert ended.code == ExitCode.USAGE
     assert "without a question or an answer" in ended.err
     assert "no such file" in imbik("fake-teacher", "--answers", "absent.csv").err
+
+
+def test_the_fake_teacher_says_that_it_cannot_serve_or_write(imbik: Imbik, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = imbik("fake-teacher", "--port", str(taken.getsockname()[1]))
+    assert ended.code == ExitCode.USAGE
+    assert "something else serves there" in ended.err
+    ended = imbik("fake-teacher", "--log", str(tmp_path / "absent" / "log"))
+    assert ended.code == ExitCode.USAGE
+    assert "cannot be written" in ended.err
 
 
 def test_a_wrong_rule_of_the_fake_teacher(imbik: Imbik) -> None:

@@ -57,6 +57,11 @@ def test_json_lines_with_reasoning(tmp_path: Path) -> None:
     assert from_file(tmp_path / "a.jsonl")(said("Kim?")) == "Bakalım.\nCevap: Ali"
 
 
+def test_a_json_document_stands_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"question": "Kim?", "answer": "{\\"ad\\": \\"İlker\\"}"}\n', encoding="utf-8")
+    assert from_file(tmp_path / "a.jsonl")(said("Kim?")) == '{"ad": "İlker"}'
+
+
 def test_rows_without_an_answer_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("question,answer\nKim?,\n", encoding="utf-8")
     with pytest.raises(InputError, match="without a question or an answer"):

@@ -9,7 +9,7 @@ import typer
 
 
 def fake_teacher(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8000,
     latency: Annotated[float, typer.Option(min=0, help="Seconds before each answer.")] = 0.0,
     answers: Annotated[
         Path | None,
@@ -32,9 +32,11 @@ def fake_teacher(
 ) -> None:
     """Serve a fake teacher on this machine, to try a recipe without a key, and what it does when a teacher fails.
 
-    It speaks OpenAI's format and Anthropic's. It answers with reasoning and a marked result (`Cevap: 7`): what
-    --answers holds, else a plain sum or difference in the question (`4 + 3`). Any other question it only says again,
-    which refine may well reject. http://127.0.0.1:PORT/books tells what it was asked and would have billed.
+    It speaks OpenAI's format and Anthropic's. It answers with reasoning and a
+    marked result (`Cevap: 7`): what --answers holds (a JSON document as it
+    stands), else a plain sum or difference in the question (`4 + 3`). Any other
+    question it only says again, which refine may well reject. What it was asked
+    and would have billed: http://127.0.0.1:PORT/books.
     """
     from imbik.testing import from_file, parse_rule, read_script, solve
     from imbik.testing import run as serve
@@ -45,5 +47,7 @@ def fake_teacher(
         return
     rules = [*(parse_rule(text) for text in rule or ()), *(read_script(script) if script else ())]
     answer = from_file(answers) if answers else solve
-    print(f"teachers: {{fake: {{use: openai, base_url: 'http://127.0.0.1:{port}/v1', model: sahte}}}}", flush=True)
-    serve(port, answer=answer, latency=latency, rules=rules, key=key, price=price_of(price), log=log)
+    paid, place = price_of(price), f"http://127.0.0.1:{port}"
+    print(f"teachers: {{fake: {{use: openai, base_url: '{place}/v1', model: sahte}}}}")
+    print(f"or in the other format: {{use: anthropic, base_url: '{place}', key: '', model: sahte}}", flush=True)
+    serve(port, answer=answer, latency=latency, rules=rules, key=key, price=paid, log=log)

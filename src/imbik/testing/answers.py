@@ -1,12 +1,14 @@
 """What the fake teacher says: answers from a file, plain sums, or the question again.
 
 Enters: the messages of a request, and for known answers a file with a question and an answer in each row. Leaves: a
-reply as a teacher writes it, reasoning and then the marker that the request asks for (`Cevap: 7`).
+reply as a teacher writes it, reasoning and then the marker that the request asks for (`Cevap: 7`); a known answer that
+is a JSON document stands alone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -59,6 +61,8 @@ def from_file(path: Path) -> Callable[[Messages], str]:
         if question is None:
             return solve(messages)
         reasoning, result = known[question]
+        if _is_document(result):  # what `tasks.answer_schema` asks for stands alone
+            return result
         return join_answer(reasoning or f"{question} → {result}", result, _language(text))
 
     return answer
@@ -91,6 +95,14 @@ def _text(row: Row, plan: Mapping[str, str], role: str) -> str:
         return as_text(value_at(row.values, plan[role]), role).strip() if role in plan else ""
     except BadRowError:
         return ""
+
+
+def _is_document(text: str) -> bool:
+    """Whether an answer is a JSON object or list."""
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _plain(text: str) -> str:

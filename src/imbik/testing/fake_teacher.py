@@ -20,6 +20,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from errno import EADDRINUSE
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -251,9 +252,20 @@ def run(
     price: tuple[Decimal | str, Decimal | str] = ("0", "0"),
     log: Path | None = None,
 ) -> None:
-    """Serve in the foreground until Ctrl-C: for the command line and for benchmarks."""
-    teacher = FakeTeacher(answer, rules=rules, latency=latency, key=key, host=host, port=port, price=price, log=log)
-    asyncio.run(teacher.serve())
+    """Serve in the foreground until Ctrl-C: for the command line and for benchmarks.
+
+    Raises: UsageError where nothing can be served on that port, or the log cannot be written.
+    """
+    try:
+        if log:
+            log.open("ab").close()  # now, not at the first reply
+        teacher = FakeTeacher(answer, rules=rules, latency=latency, key=key, host=host, port=port, price=price, log=log)
+        asyncio.run(teacher.serve())
+    except OSError as error:
+        if error.filename:
+            raise UsageError(f"cannot be written ({error.strerror})", where=str(error.filename)) from None
+        why = "something else serves there" if error.errno == EADDRINUSE else error.strerror or str(error)
+        raise UsageError(why, where=f"{host}:{port}", next="take another --port") from None
 
 
 async def _send(line: Connection, value: object, status: int = 200) -> bool:
