@@ -190,10 +190,14 @@ def asked(server: Server, folder: Path, fault: Fault, form: str, rows: int, tota
         booked = sum((Decimal(str(line.paid)) + Decimal(str(line.possible)) for line in asking.spending()), Decimal(0))
     books = server.books()
     taken = [(row, item) for row, item in zip(batch, found, strict=True) if item.outcome is Outcome.ANSWERED]
-    wrong = sum(not is_right(row, item.answer) for row, item in taken)
+    believed = [item for row, item in taken if not is_right(row, item.answer)]
+    wrong = len(believed)
     totals.runs, totals.rows, totals.answered = totals.runs + 1, totals.rows + rows, totals.answered + len(taken)
     totals.unseen += 0 if fault.visible else wrong
-    totals.wrong += wrong if fault.visible else 0
+    if fault.visible:
+        totals.wrong += wrong
+        for item in believed[:3]:
+            print(f"{name}: taken for an answer: {item.answer[:100]!r}")
     totals.late += books["longest_seconds"] > DEADLINE + GRACE
     totals.beyond += fault.name not in THROTTLED and books["most_asked"] > POLICY.attempts
     billed = Decimal(books["usd"])
