@@ -204,6 +204,7 @@ def test_ledger_and_stage_files_agree(tmp_path: Path, teacher: FakeTeacher) -> N
     }  # fmt: skip
     assert spend_line(folder).endswith("of 50.00 USD spent")
     assert [row[1] for row in spend_rows(folder)] == ["evaluation", "generation", "pilot"]
+    assert len({len(row[4].partition(".")[2]) for row in spend_rows(folder)}) == 1, "a column that can be added up"
 
 
 def test_the_forecast_knows_prices_and_then_the_pilot(tmp_path: Path, teacher: FakeTeacher) -> None:

@@ -15,8 +15,10 @@ HEAD = ("stage", "purpose", "teacher", "answers", "paid USD", "possibly paid", "
 
 
 def spend_rows(run: RunFolder) -> list[tuple[str, ...]]:
-    """One row for each purpose and teacher."""
-    return [_row(line) for line in ledger.read(run.store, run.name)]
+    """One row for each purpose and teacher; what was paid has the same decimals in all of them, so that it adds up."""
+    lines = ledger.read(run.store, run.name)
+    decimals = max((len(plain_usd(line.paid).partition(".")[2]) for line in lines), default=0)
+    return [_row(line, f"{line.paid:,.{decimals}f}") for line in lines]
 
 
 def spend_line(run: RunFolder) -> str:
@@ -32,7 +34,7 @@ def spend_line(run: RunFolder) -> str:
     return f"{run.name}: {usd(paid + possible)}{of} spent{also}"
 
 
-def _row(line: SpendLine) -> tuple[str, ...]:
+def _row(line: SpendLine, paid: str) -> tuple[str, ...]:
     lost = f"{plain_usd(line.possible)} ({line.lost} requests)" if line.lost else ""
     tokens = (f"{line.input_tokens:,}", f"{line.output_tokens:,}")
     return (
@@ -40,7 +42,7 @@ def _row(line: SpendLine) -> tuple[str, ...]:
         line.purpose,
         line.teacher,
         f"{line.answers:,}",
-        plain_usd(line.paid),
+        paid,
         lost,
         *tokens,
     )
