@@ -19,6 +19,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar, cast
 
+from imbik.ask import batches
 from imbik.ask.claims import HEARTBEAT_SECONDS, Claims
 from imbik.ask.schema import connect, explain
 from imbik.core.types import Sensitivity
@@ -29,12 +30,13 @@ _GROUP_MOST = 4_096
 
 
 class Stored(NamedTuple):
-    """A raw answer. `body` is the reply's bytes (`http`) or an encoded Completion (`completion`).
+    """A raw answer. `body` is the reply's bytes (`http`; `batch` where it was bought at a batch's price) or an encoded
+    Completion (`completion`).
 
     `earlier` is what the replies cost, in USD, whose place this one took (cut off under a lower limit, unreadable).
     """
 
-    form: Literal["http", "completion"]
+    form: Literal["http", "batch", "completion"]
     body: bytes
     max_tokens: int
     seconds: float
@@ -44,10 +46,11 @@ class Stored(NamedTuple):
 
 
 class Claim(Enum):
-    """What a claim found where no answer is stored."""
+    """What a claim found where no answer is stored. BATCHED: the question is in a batch, which may take a day."""
 
     MINE = "mine"
     BUSY = "busy"
+    BATCHED = "batched"
 
 
 Work = Callable[[sqlite3.Connection], T]
@@ -88,13 +91,16 @@ class AnswerStore:
         """Whether an owner can still do anything; part of work."""
         return self._claims.alive(connection, owner)
 
-    def claim(self, key: bytes, sensitivity: Sensitivity, *, beyond: int = 0) -> Work[Stored | Claim]:
-        """Work: the stored answer, or a claim on asking for it (MINE), or BUSY while somebody else asks.
+    def claim(
+        self, key: bytes, sensitivity: Sensitivity, *, beyond: int = 0, ours: Collection[str] = ()
+    ) -> Work[Stored | Claim]:
+        """Work: the stored answer, or a claim on asking for it (MINE, also where a batch of `ours` holds it), or BUSY
+        while somebody else asks, or BATCHED while it is in a batch of others.
 
         `beyond` is the revision of a stored answer that does not do (truncated, unreadable). A stored answer's
         sensitivity rises to the highest it was ever asked under.
         """
-        return lambda connection: self._find_or_take(connection, key, sensitivity, beyond)
+        return lambda connection: self._find_or_take(connection, key, sensitivity, beyond, ours)
 
     def put(
         self, key: bytes, teacher: str, answer: Stored, sensitivity: Sensitivity, *, readable: bool = True, bad: int = 0
@@ -142,7 +148,7 @@ class AnswerStore:
         self._thread.join()
 
     def _find_or_take(
-        self, connection: sqlite3.Connection, key: bytes, sensitivity: Sensitivity, beyond: int
+        self, connection: sqlite3.Connection, key: bytes, sensitivity: Sensitivity, beyond: int, ours: Collection[str]
     ) -> Stored | Claim:
         row = connection.execute(
             "SELECT form, body, max_tokens, seconds, status, revision, earlier, sensitivity FROM answers WHERE key = ?",
@@ -152,7 +158,9 @@ class AnswerStore:
             if sensitivity.rank > row[7]:
                 _raise(connection, key, sensitivity)
             return Stored(*row[:7])
-        return Claim.MINE if self._claims.take(connection, key) else Claim.BUSY
+        if self._claims.take(connection, key, ours):
+            return Claim.MINE
+        return Claim.BATCHED if batches.holder(connection, key) else Claim.BUSY
 
     def _work(self) -> None:
         """The writing thread: collect a group, commit it, tell everybody; show signs of life in between."""

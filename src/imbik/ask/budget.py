@@ -110,6 +110,7 @@ class Purse:
     largest: int = 0  # the most that any question so far could cost
     cap: ledger.Cap | None = None
     ended: dict[bool, BudgetSpentError] = field(default_factory=dict)
+    tended: set[str] = field(default_factory=set)  # batches, as owners, that this process looks after
     _said: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _unbooked: deque[ledger.Entry] = field(default_factory=deque)
@@ -122,8 +123,11 @@ class Purse:
         self.spent = self.store.submit(lambda connection: ledger.spent(connection, self.run)).result()
         self._said = self._reached()
 
-    async def hold(self, name: str, teacher: ServedTeacher, question: Question, purpose: str) -> Held:
-        """Hold the most that this question can cost; waits while requests under way may give money back.
+    async def hold(
+        self, name: str, teacher: ServedTeacher, question: Question, purpose: str, share: Decimal = Decimal(1)
+    ) -> Held:
+        """Hold the most that this question can cost, at a share of the price; waits while requests under way may give
+        money back.
 
         Raises: BudgetSpentError; RecipeError where a budget meets a teacher whose price nobody knows.
         """
@@ -134,7 +138,7 @@ class Purse:
         if most is None and not self.unpaid(teacher):
             raise price_unknown(name)
         if most:
-            amount = units(most)
+            amount = units(most * share)
             self.largest = max(self.largest, amount)
             held.number = await self._reserve(held, amount, self.cap)
         return held
@@ -150,6 +154,15 @@ class Purse:
         if not self._booking:
             self._booking = True
             self.store.post(self._book)
+        self._wake()
+
+    def booked(self, spent: int) -> None:
+        """Work of others has booked, and the run has spent so much by now."""
+        self.spent = spent
+        self._wake()
+
+    def _wake(self) -> None:
+        """Whoever waits for money looks again."""
         if self.cap is not None:
             self._changed.set()
             self._changed = asyncio.Event()
@@ -233,7 +246,7 @@ class Purse:
 
         def work(connection: Connection) -> int | ledger.Short:
             owner, alive = self.store.owner, self.store.alive
-            return ledger.reserve(connection, self.run, held.purpose, held.name, most, cap, owner, alive)
+            return ledger.reserve(connection, self.run, held.purpose, held.name, most, cap, owner, alive, self.tended)
 
         while True:
             if kind in self.ended:

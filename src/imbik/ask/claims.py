@@ -12,9 +12,12 @@ import socket
 import sqlite3
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 
 import psutil
+
+from imbik.ask import batches
 
 HEARTBEAT_SECONDS = 5.0
 LEASE_SECONDS = 60.0
@@ -49,12 +52,14 @@ class Claims:
         connection.execute("UPDATE owners SET beat = ? WHERE id = ?", (self._beat, self.owner))
         return True
 
-    def take(self, connection: sqlite3.Connection, key: bytes) -> bool:
-        """Claim a key; False while a living owner holds it."""
+    def take(self, connection: sqlite3.Connection, key: bytes, ours: Collection[str] = ()) -> bool:
+        """Claim a key; False while a living owner holds it. One that a batch of `ours` holds stays with the batch."""
         free = "INSERT INTO claims VALUES (?, ?) ON CONFLICT DO NOTHING"
         if connection.execute(free, (key, self.owner)).rowcount:
             return True
         row = connection.execute("SELECT owner FROM claims WHERE key = ?", (key,)).fetchone()
+        if row is not None and row[0] in ours:
+            return True
         if row is not None and row[0] != self.owner and self.alive(connection, row[0]):
             return False
         if row is None or row[0] != self.owner:
@@ -66,7 +71,9 @@ class Claims:
         connection.execute("DELETE FROM claims WHERE key = ? AND owner = ?", (key, self.owner))
 
     def alive(self, connection: sqlite3.Connection, owner: str) -> bool:
-        """Whether an owner can still do anything: see the module's docstring."""
+        """Whether an owner can still do anything: see the module's docstring. A batch outlives every process."""
+        if batches.is_batch(owner):
+            return batches.alive(connection, owner)
         row = connection.execute("SELECT host, pid, started, beat FROM owners WHERE id = ?", (owner,)).fetchone()
         if row is None:
             return False

@@ -47,8 +47,7 @@ if TYPE_CHECKING:
     from imbik.ask.served import ServedAsker, UnderWay
     from imbik.privacy.transport import Transport
 
-_WINDOW = 4  # questions under way or waiting in order, per request at a time
-_WINDOW_LEAST = 256
+_BATCHED = {"generation", "evaluation"}  # purposes for which an answer may take a day
 _LOOK_UP = 500  # keys looked up in the store at a time
 
 
@@ -64,11 +63,14 @@ class AskEngine:
         progress: Progress,
         operator: Operator,
         policy: RetryPolicy | None = None,
+        wait: bool = True,
     ) -> None:
+        """`wait` is whether batches under way are waited for; without, they end the asking with WaitingError."""
+        self._wait = wait
         self._recipe, self._run, self._executor, self._progress = recipe, run, executor, progress
         self._operator, self._policy = operator, policy or RetryPolicy()
         self._teachers: dict[str, ServedTeacher | LocalTeacher | CompositeTeacher] = {}
-        self._askers: dict[str, ServedAsker | LocalAsker] = {}
+        self._askers: dict[tuple[str, bool], ServedAsker | LocalAsker] = {}
         self._audit: Audit | None = None
         self._gate: Gate | None = None
         self._store: AnswerStore | None = None
@@ -97,8 +99,8 @@ class AskEngine:
         budget) raises nothing here: its answers are still given from the store, the other questions come back as
         `pending`, and `stopped` says why.
 
-        Raises: TeacherUnreachableError, BudgetSpentError, UsageError (no key), DiskFullError, RunFolderError (a damaged
-        store).
+        Raises: TeacherUnreachableError, BudgetSpentError, WaitingError (a batch is under way), UsageError (no key),
+        DiskFullError, RunFolderError (a damaged store).
         """
         found = self._teacher(teacher)
         if isinstance(found, CompositeTeacher):
@@ -108,7 +110,7 @@ class AskEngine:
 
             yield from ask_members(found, self._recipe.tasks.kind, questions, member)
             return
-        asker = self._asker(teacher)
+        asker = self._asker(teacher, purpose)
         before, counts = asker.requests, dict.fromkeys(Outcome, 0)
         source = (
             asker.ask(questions, purpose)
@@ -138,10 +140,13 @@ class AskEngine:
                 self._progress.say(line)
 
     def stopped(self) -> ImbikError | None:
-        """Why questions came back as `pending`, if any did: the budget, or what ended the first teacher that ended."""
+        """Why questions came back as `pending`, if any did: a batch under way, the budget, or what ended the first
+        teacher that ended."""
+        served = [asker for asker in self._askers.values() if not isinstance(asker, LocalAsker)]
+        if waiting := next((found for asker in served if (found := asker.sender.waits or asker.waits)), None):
+            return waiting
         if self._purse is not None and self._purse.ended:
             return next(iter(self._purse.ended.values()))
-        served = [asker for asker in self._askers.values() if not isinstance(asker, LocalAsker)]
         return next((asker.sender.ended for asker in served if asker.sender.ended is not None), None)
 
     def identity(self, teacher: str) -> str:
@@ -234,7 +239,7 @@ class AskEngine:
     ) -> Iterator[Completion]:
         """Hand questions to the loop and take completions in order; at most a window of them is under way."""
         loop = self._background()
-        window = max(_WINDOW * asker.teacher.concurrency, _WINDOW_LEAST)
+        window = asker.sender.window
         under_way: deque[Handed[Completion]] = deque()
         try:
             for question in questions:
@@ -243,6 +248,10 @@ class AskEngine:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
+        except KeyboardInterrupt:
+            if (waiting := asker.sender.under_way()) is not None:
+                raise waiting from None
+            raise
         finally:
             for handed in under_way:
                 handed.cancel()
@@ -258,31 +267,39 @@ class AskEngine:
             self._teachers[name] = load_plugin("teachers", block.use)(typed_settings("teachers", block), context)
         return self._teachers[name]
 
-    def _asker(self, name: str) -> ServedAsker | LocalAsker:
-        if name not in self._askers:
+    def _asker(self, name: str, purpose: str) -> ServedAsker | LocalAsker:
+        batched = purpose in _BATCHED and getattr(self._teacher(name), "batch", None) is not None
+        slot = (name, batched)
+        if slot not in self._askers:
             teacher = self._teacher(name)
             if isinstance(teacher, CompositeTeacher):
                 raise RecipeError(f"'{name}' is itself made of several teachers", where="teachers")
             gate, store = self._guard(), self._answers()
             self._note_terms(name, teacher)
             if isinstance(teacher, ServedTeacher):
-                transport = self._door(gate)
-                from imbik.ask.served import ServedAsker  # brings aiohttp, which a run that asks nobody does without
-
-                self._askers[name] = ServedAsker(
-                    name,
-                    teacher,
-                    transport,
-                    store,
-                    self._policy,
-                    self._limiter(teacher),
-                    self._under_way,
-                    self._cleaner(gate),
-                    self._money(store),
-                )
+                self._askers[slot] = self._served(name, teacher, batched)
             else:
-                self._askers[name] = LocalAsker(teacher, gate, store, self._executor, self._policy)
-        return self._askers[name]
+                self._askers[slot] = LocalAsker(teacher, gate, store, self._executor, self._policy)
+        return self._askers[slot]
+
+    def _served(self, name: str, teacher: ServedTeacher, batched: bool) -> ServedAsker:
+        """An asker that asks at once, or in batches: then what an earlier process handed over is taken up."""
+        from imbik.ask.batch import BatchSender  # these bring aiohttp, which a run that asks nobody does without
+        from imbik.ask.sending import Sender
+        from imbik.ask.served import ServedAsker
+
+        gate, store, policy = self._guard(), self._answers(), self._policy
+        transport = self._door(gate)
+        sender: Sender | BatchSender
+        if batched:
+            wire, say = teacher.batch, self._progress.say  # type: ignore[attr-defined]
+            sender = BatchSender(
+                name, self._run.name, teacher, wire, transport, store, policy, self._money(store), say, self._wait
+            )
+            self._background().submit(sender.resume()).result()
+        else:
+            sender = Sender(name, teacher, transport, store, policy, self._limiter(teacher), self._money(store))
+        return ServedAsker(sender, transport, store, policy, self._under_way, self._cleaner(gate))
 
     def _note_terms(self, name: str, teacher: ServedTeacher | LocalTeacher) -> None:
         """Write down, before the teacher is asked, which of its terms the recipe says somebody accepts."""

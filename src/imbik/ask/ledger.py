@@ -12,12 +12,13 @@ deleting the run's folder gives nothing back, for the money is gone.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from imbik.ask.batches import is_batch
 from imbik.core.money import SpendLine, dollars
 
 EVALUATION = "evaluation"
@@ -102,11 +103,15 @@ def reserve(
     cap: Cap,
     owner: str,
     alive: Alive,
+    tended: Collection[str] = (),
 ) -> int | Short:
-    """Hold `amount` for one request: the number of the reservation, or Short where the cap does not allow it."""
+    """Hold `amount` for one request: the number of the reservation, or Short where the cap does not allow it.
+
+    Of batches, which outlive every process, only `tended` ones are waited for.
+    """
     left = cap.left(purpose, *_used(connection, run))
     if amount > left:
-        waiting = _sweep(connection, run, alive)
+        waiting = _sweep(connection, run, alive, tended)
         return Short(left, waiting, spent(connection, run))
     values = (run, purpose, teacher, amount, owner)
     found = connection.execute("INSERT INTO reserved VALUES (NULL, ?, ?, ?, ?, ?)", values)
@@ -187,8 +192,8 @@ def _used(connection: sqlite3.Connection, run: str) -> tuple[int, int]:
     return evaluation, others
 
 
-def _sweep(connection: sqlite3.Connection, run: str, alive: Alive) -> bool:
-    """Book what dead owners had reserved as possibly paid; whether living owners still hold reservations."""
+def _sweep(connection: sqlite3.Connection, run: str, alive: Alive, tended: Collection[str]) -> bool:
+    """Book what dead owners had reserved as possibly paid; whether living owners may yet give reservations back."""
     owners: Sequence[tuple[str]] = connection.execute(
         "SELECT DISTINCT owner FROM reserved WHERE run = ?", (run,)
     ).fetchall()
@@ -198,4 +203,4 @@ def _sweep(connection: sqlite3.Connection, run: str, alive: Alive) -> bool:
             "SELECT id, purpose, teacher, amount FROM reserved WHERE run = ? AND owner = ?", (run, owner)
         ).fetchall():
             book(connection, run, [(Line(purpose, teacher, 0, amount, 0, 1, 0, 0), number)])
-    return len(dead) < len(owners)
+    return any(owner in tended or not is_batch(owner) for (owner,) in owners if owner not in dead)

@@ -10,12 +10,13 @@ import os
 import sqlite3
 from pathlib import Path
 
+from imbik.ask.batches import TABLES as BATCHES
 from imbik.ask.ledger import TABLES as LEDGER
 from imbik.core.databases import transaction
 from imbik.core.errors import DiskFullError, ImbikError, LockedError, RunFolderError
 from imbik.core.files import disk_errors
 
-VERSION = 3
+VERSION = 4
 _APPLICATION = 0x696D6269  # "imbi", in the header of the file
 _BUSY_SECONDS = 60.0
 _TABLES = (
@@ -23,7 +24,8 @@ _TABLES = (
         key BLOB PRIMARY KEY,        -- ask.key
         revision INTEGER NOT NULL,   -- raised whenever the answer is replaced by one that does better
         teacher TEXT NOT NULL,       -- the teacher's identity, for people and for erasure
-        form TEXT NOT NULL,          -- http: the reply's body as it came; completion: a core Completion
+        form TEXT NOT NULL,          -- http: the reply's body as it came; batch: the same, out of a batch's
+                                     -- results and at its price; completion: a core Completion
         status INTEGER NOT NULL,     -- of the HTTP reply
         body BLOB NOT NULL,
         max_tokens INTEGER NOT NULL, -- the limit it was asked under
@@ -37,6 +39,7 @@ _TABLES = (
         id TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT NULL, beat REAL NOT NULL
     )""",
     *LEDGER,
+    *BATCHES,
 )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Set
 from dataclasses import replace
 from decimal import Decimal
 
@@ -23,7 +24,7 @@ from imbik.ask.limits import Limiter, Turn
 from imbik.ask.quota import quota_in
 from imbik.ask.retry import RetryPolicy, Trouble, is_throttled, refused, trouble_in, unreachable
 from imbik.ask.shape import shaped
-from imbik.core.errors import ImbikError
+from imbik.core.errors import ImbikError, WaitingError
 from imbik.core.types import Completion, Outcome, Question
 from imbik.privacy.quiet import without_words_of
 from imbik.privacy.transport import (
@@ -36,6 +37,8 @@ from imbik.privacy.transport import (
 )
 from imbik.teachers import ServedTeacher, WireResponse
 
+_WINDOW = 4  # questions under way or waiting in order, per request at a time
+_WINDOW_LEAST = 256
 _MALFORMED_TRIES = 3
 _FORBIDDEN_ROWS = 3  # a single 403 may be about its row; so many in a row are about the key
 _TOKENS_LEARNED = 0.1  # share by which the latest answer moves what an answer is thought to take
@@ -44,7 +47,8 @@ _TOKENS_LEARNED = 0.1  # share by which the latest answer moves what an answer i
 class Sender:
     """Everything about sending to one served teacher; all methods run on the asking loop.
 
-    `requests` counts what was sent; `ended` is why nothing is sent any more.
+    `requests` counts what was sent; `ended` is why nothing is sent any more. It holds no batches, so nothing is `ours`
+    and nothing `waits`. `window` is how many questions may be under way or waiting in order.
     """
 
     def __init__(
@@ -60,6 +64,9 @@ class Sender:
         self.name, self.teacher = name, teacher
         self.requests = 0
         self.ended: ImbikError | None = None
+        self.waits: WaitingError | None = None
+        self.window = max(_WINDOW * teacher.concurrency, _WINDOW_LEAST)
+        self.ours: Set[str] = frozenset()
         self._transport, self._store, self._policy, self._limiter = transport, store, policy, limiter
         self._purse = purse
         self._deadline = float(getattr(teacher, "deadline", policy.deadline))
@@ -240,19 +247,15 @@ class Sender:
         return Settled(failed, flight.question.sampling.max_tokens, flight.question.sensitivity)
 
     def read(self, raw: Stored, question: Question) -> Completion:
-        """The completion in a raw answer; a reader that raises has met something it does not understand.
+        """The completion in a raw answer; see `read_stored`."""
+        return read_stored(self.teacher, raw, question)
 
-        Its cost is that of all replies that were paid for it.
-        """
-        try:
-            completion = self.teacher.read(WireResponse(raw.status, {}, raw.body))
-        except Exception as error:
-            return Completion(outcome=Outcome.MALFORMED, reason=f"cannot be read ({type(error).__name__})")
-        if completion.outcome is Outcome.TRUNCATED:
-            completion = msgspec.structs.replace(completion, reason=cut_off(completion, raw.max_tokens))
-        cost = completion.cost + Decimal(raw.earlier) if raw.earlier else completion.cost
-        completion = msgspec.structs.replace(completion, seconds=round(raw.seconds, 3), cost=cost)
-        return shaped(_quiet(completion, question), question.schema)
+    def under_way(self) -> WaitingError | None:
+        """Nothing is under way that outlives this process."""
+        return None
+
+    async def close(self, grace: float) -> None:
+        """Nothing is under way but flights."""
 
     def _check(self) -> None:
         if self.ended is not None:
@@ -264,6 +267,26 @@ class Sender:
             self.ended = error
             self._limiter.dismiss(self, error)
         return self.ended
+
+
+def read_stored(teacher: ServedTeacher, raw: Stored, question: Question) -> Completion:
+    """The completion in a raw answer; a reader that raises has met something it does not understand.
+
+    Its cost is that of all replies that were paid for it, in a batch at a batch's price.
+    """
+    try:
+        completion = teacher.read(WireResponse(raw.status, {}, raw.body))
+    except Exception as error:
+        return Completion(outcome=Outcome.MALFORMED, reason=f"cannot be read ({type(error).__name__})")
+    if completion.outcome is Outcome.TRUNCATED:
+        completion = msgspec.structs.replace(completion, reason=cut_off(completion, raw.max_tokens))
+    cost = completion.cost
+    if raw.form == "batch" and teacher.price is not None:
+        cost = teacher.price.cost(completion.usage, batch=True)
+    if raw.earlier:
+        cost += Decimal(raw.earlier)
+    completion = msgspec.structs.replace(completion, seconds=round(raw.seconds, 3), cost=cost)
+    return shaped(_quiet(completion, question), question.schema)
 
 
 def _quiet(completion: Completion, question: Question) -> Completion:

@@ -12,21 +12,20 @@ from collections.abc import Callable
 
 import msgspec
 
+from imbik.ask import batches
 from imbik.ask.answers import AnswerStore, Claim
-from imbik.ask.budget import Purse
+from imbik.ask.batch import BatchSender
 from imbik.ask.flight import Flight, Settled
 from imbik.ask.key import NO_TEXT, question_key
-from imbik.ask.limits import Limiter
 from imbik.ask.local import KEPT, with_limit
 from imbik.ask.passage import Passage
 from imbik.ask.retry import RetryPolicy
 from imbik.ask.sending import Sender
-from imbik.core.errors import BudgetSpentError, TeacherUnreachableError
+from imbik.core.errors import BudgetSpentError, TeacherUnreachableError, WaitingError
 from imbik.core.types import Completion, Outcome, Question
 from imbik.privacy.cleaning import Cleaner
 from imbik.privacy.gate import Decision
 from imbik.privacy.transport import Transport
-from imbik.teachers import ServedTeacher
 
 UnderWay = dict[bytes, "asyncio.Task[Settled]"]
 
@@ -36,22 +35,19 @@ class ServedAsker:
 
     def __init__(
         self,
-        name: str,
-        teacher: ServedTeacher,
+        sender: Sender | BatchSender,
         transport: Transport,
         store: AnswerStore,
         policy: RetryPolicy,
-        limiter: Limiter,
         under_way: UnderWay,
         cleaner: Cleaner | None,
-        purse: Purse,
     ) -> None:
         """`under_way` is shared by all askers of a process: two teachers of one identity never ask one question at
-        once."""
-        self.name, self.teacher = name, teacher
-        self.sender = Sender(name, teacher, transport, store, policy, limiter, purse)
+        once. `waits` is set where a question turned out to be in a batch that this asker does not collect."""
+        self.sender, self.name, self.teacher = sender, sender.name, sender.teacher
+        self.waits: WaitingError | None = None
         self._transport, self._store, self._policy = transport, store, policy
-        self._passage = Passage(transport, teacher.url, cleaner)
+        self._passage = Passage(transport, self.teacher.url, cleaner)
         self._under_way = under_way
         self._flights: dict[bytes, Flight] = {}
         self._closed = False
@@ -64,13 +60,13 @@ class ServedAsker:
     async def answer(self, question: Question, purpose: str, *, leave_pending: bool = False) -> Completion:
         """The completion for one question; one that was cut off is asked for again with the question's larger limits.
 
-        Raises: TeacherUnreachableError, BudgetSpentError (but where they leave rows `pending`), UsageError (a missing
-        key), DiskFullError: whatever ends the whole asking.
+        Raises: TeacherUnreachableError, BudgetSpentError, WaitingError (but where they leave rows `pending`),
+        UsageError (a missing key), DiskFullError: whatever ends the whole asking.
         """
         try:
             prepared = await self._passage.prepare(question)
             return prepared.read(await self._lengthened(prepared.question, purpose))
-        except (TeacherUnreachableError, BudgetSpentError) as error:
+        except (TeacherUnreachableError, BudgetSpentError, WaitingError) as error:
             if not leave_pending:
                 raise
             return Completion(outcome=Outcome.PENDING, reason=error.what.partition(". ")[0])
@@ -140,6 +136,7 @@ class ServedAsker:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        await self.sender.close(grace)
 
     def _start(self, key: bytes, question: Question, purpose: str) -> Flight:
         flight = Flight(key, question, purpose)
@@ -178,10 +175,15 @@ class ServedAsker:
         self._under_way[flight.key] = flight.task
         try:
             while True:
-                claim = self._store.claim(flight.key, question.sensitivity, beyond=flight.revision)
+                claim = self._store.claim(
+                    flight.key, question.sensitivity, beyond=flight.revision, ours=self.sender.ours
+                )
                 found = await self._store.run(claim)
                 if found is Claim.MINE:
                     return await self.sender.settle(flight)
+                if found is Claim.BATCHED:
+                    self.waits = await self._elsewhere(flight.key)
+                    raise self.waits
                 if found is Claim.BUSY:
                     await asyncio.sleep(self._policy.poll)
                     continue
@@ -194,3 +196,13 @@ class ServedAsker:
                 flight.paid = completion.cost
         finally:
             self._store.release(flight.key)
+
+    async def _elsewhere(self, key: bytes) -> WaitingError:
+        """The error for a question that is in a batch which somebody else collects."""
+        run = await self._store.run(lambda connection: batches.holder(connection, key))
+        return WaitingError(
+            f"questions to teacher '{self.name}' are in a batch of run '{run}' that is under way",
+            where=f"teachers.{self.name}",
+            next=f"type the command of run '{run}' again, with `batch: true`: it collects the answers, and then this "
+            "one finds them",
+        )

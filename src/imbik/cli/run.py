@@ -28,6 +28,9 @@ def run(
             "--notify", metavar="COMMAND", envvar="IMBIK_NOTIFY", help="Call this when the run ends or waits."
         ),
     ] = "",
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Stop (exit code 4) where a teacher's batch is under way.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a recipe: from tasks to a measured student. The same command again goes on where it stopped."""
@@ -43,6 +46,7 @@ def run(
             until=until,
             dry_run=dry_run,
             with_reviews=with_reviews,
+            wait=not no_wait,
             reporter=reporter(quiet=quiet),
         )
         finish(result, dry_run=dry_run, quiet=quiet)

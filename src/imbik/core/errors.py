@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     FAILED = 1  # a stage failed
     USAGE = 2  # the command, recipe or input is wrong
     BAR_NOT_MET = 3  # `evaluate.require` was not reached
-    WAITING = 4  # waiting for people
+    WAITING = 4  # waiting for people, or for a batch
     BUDGET_SPENT = 5  # the budget is spent
     BLOCKED = 6  # the privacy gate held rows back
     LOCKED = 7  # another process writes this run
@@ -113,7 +113,7 @@ class LockedError(ImbikError):
 
 
 class WaitingError(ImbikError):
-    """People still have something to do."""
+    """People still have something to do, or a batch is under way at a provider."""
 
     exit_code = ExitCode.WAITING
 

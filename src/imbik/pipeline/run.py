@@ -47,10 +47,12 @@ def run(
     until: str = "",
     dry_run: bool = False,
     with_reviews: bool = False,
+    wait: bool = True,
     reporter: Reporter | None = None,
     executor: Executor | None = None,
 ) -> RunResult:
-    """Run a recipe from tasks to report; docs/architecture.md has the laws it keeps.
+    """Run a recipe from tasks to report; docs/architecture.md has the laws it keeps. Without `wait`, a batch that
+    is under way at a provider ends it with WaitingError.
 
     Raises: any ImbikError; what was finished before stays finished.
     """
@@ -58,11 +60,11 @@ def run(
     reporter = reporter or SilentReporter()
     selection = _select(loaded, from_stage, until)
     refuse_all(loaded, folder.path, file)
-    children = _run_teachers(loaded, folder.path.parent, dry_run, reporter)
+    children = _run_teachers(loaded, folder.path.parent, dry_run, reporter, wait)
     checked = preflight(loaded, folder)
     for warning in checked.warnings:
         reporter.say(f"! {warning}")
-    work = _Work(loaded, folder, selection, checked, from_stage, children)
+    work = _Work(loaded, folder, selection, checked, from_stage, children, wait)
     return work.foretell() if dry_run else work.do(reporter, executor or LocalExecutor(), with_reviews)
 
 
@@ -86,12 +88,12 @@ def _locate(recipe: Recipe | str | Path, runs: Path | None, overrides: Sequence[
     return loaded, RunFolder(runs_folder(runs) / loaded.name), path
 
 
-def _run_teachers(recipe: Recipe, runs: Path, dry_run: bool, reporter: Reporter) -> tuple[RunResult, ...]:
+def _run_teachers(recipe: Recipe, runs: Path, dry_run: bool, reporter: Reporter, wait: bool) -> tuple[RunResult, ...]:
     """A teacher that is itself trained here runs first when it is not current, so one command does all."""
     results = []
     for name, _, path in teacher_recipes(recipe):
         reporter.say(f"teacher '{name}' is trained by {path.name}:")
-        results.append(run(path, runs=runs, dry_run=dry_run, reporter=reporter))
+        results.append(run(path, runs=runs, dry_run=dry_run, reporter=reporter, wait=wait))
     return tuple(results)
 
 
@@ -114,7 +116,8 @@ def _forced(stage: Stage, from_stage: str) -> bool:
 
 @dataclass(frozen=True)
 class _Work:
-    """A recipe that was checked, the stages wanted of it, and what its teachers' own recipes have done."""
+    """A recipe that was checked, the stages wanted of it, what its teachers' own recipes have done, and whether batches
+    under way are waited for."""
 
     recipe: Recipe
     folder: RunFolder
@@ -122,6 +125,7 @@ class _Work:
     checked: Preflight
     from_stage: str
     children: tuple[RunResult, ...]
+    wait: bool
 
     def do(self, reporter: Reporter, executor: Executor, with_reviews: bool) -> RunResult:
         """Run what is not current, as the folder's one writer."""
@@ -184,7 +188,14 @@ class _Work:
 
     def _asker(self, executor: Executor, progress: Progress) -> AskEngine:
         operator = load_operator(self.recipe.base)
-        return AskEngine(recipe=self.recipe, run=self.folder, executor=executor, progress=progress, operator=operator)
+        return AskEngine(
+            recipe=self.recipe,
+            run=self.folder,
+            executor=executor,
+            progress=progress,
+            operator=operator,
+            wait=self.wait,
+        )
 
     def _plan(self, stage: Stage, asker: AskEngine) -> tuple[Plan, Manifest | None]:
         """A stage's plan, and its manifest where it is current and `--from` does not ask for it again."""

@@ -19,7 +19,8 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -28,18 +29,22 @@ from yarl import URL
 
 from imbik.core.types import Inspected, Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, endpoint, normal
+from imbik.privacy.contents import texts_in
 from imbik.privacy.gate import Asked, Decision, Gate, Place, asked_about
 from imbik.privacy.keys import find_key
 from imbik.privacy.unpacking import TooLongError, Unpacked, UnreadableError
 from imbik.privacy.wire import (
     BlockedAtDoorError,
     BrokenReplyError,
+    Carrying,
+    Enclosed,
     Outgoing,
     Reply,
     TooLongReplyError,
     TransportError,
     UnreachableError,
     checked_headers,
+    texts_beside,
     texts_of,
     without_key,
 )
@@ -186,22 +191,116 @@ class Transport:
         """
         target, asked = self._endpoint(request.url), asked_about(sensitivity, tuple(rows), inspected)
         refused: list[str] = []
+        async with self._within(seconds):
+            for place, weighed in await self._ways(request, target, asked):
+                decision = await self._decided(place, weighed, purpose)
+                if not decision.allowed:
+                    raise BlockedAtDoorError(decision)
+                try:
+                    return await self._post(request, place, most)
+                except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                    refused.append(f"{place.address}: {_connect_reason(error)}")
+        raise self._no_connection(target, refused)
+
+    async def send_parcel(
+        self, parcel: Carrying, enclosed: Sequence[Enclosed], *, purpose: str, seconds: float
+    ) -> tuple[Reply | None, list[Decision]]:
+        """Send those rows of many that the gate allows, once: the reply, and what was decided about each row.
+
+        Every row is looked into by itself, from its bytes, and has an audit line of its own before anything leaves.
+        What leaves is put together here, of allowed rows only; the reply is None where there is none.
+
+        Raises: UnreachableError, BrokenReplyError; BlockedAtDoorError where what stands around the rows may not leave;
+        UsageError when the key is missing.
+        """
+        target = self._endpoint(parcel.request.url)
+        refused: list[str] = []
+        async with self._within(seconds):
+            for place in await self._places(target):
+                asked = [await self._looked(place, item) for item in enclosed]
+                decisions = self._gate.decide_all(asked, place, purpose=purpose)
+                bodies = [item.body for item, made in zip(enclosed, decisions, strict=True) if made.allowed]
+                if not bodies:
+                    return None, decisions
+                await self._admit_beside(parcel, place)
+                body = parcel.head + parcel.between.join(bodies) + parcel.tail
+                try:
+                    return await self._post(parcel.request, place, 0, body=body), decisions
+                except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                    refused.append(f"{place.address}: {_connect_reason(error)}")
+        raise self._no_connection(target, refused)
+
+    async def manage(self, request: Outgoing, *, seconds: float, get: bool = True) -> Reply:
+        """Ask about work that was handed over before. No row leaves, so no row has a line; where it may go is checked.
+
+        Raises: as `send`.
+        """
+        target, refused = self._endpoint(request.url), list[str]()
+        async with self._within(seconds):
+            for place in await self._places(target):
+                self._refuse_place(place)
+                try:
+                    return await self._post(request, place, 0, get=get)
+                except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                    refused.append(f"{place.address}: {_connect_reason(error)}")
+        raise self._no_connection(target, refused)
+
+    async def lines(self, request: Outgoing, *, seconds: float, most: int) -> AsyncGenerator[bytes]:
+        """The lines of a document that may be longer than memory should hold; none is longer than `most` bytes.
+
+        Raises: as `send`; BrokenReplyError for any status but 200.
+        """
+        target = self._endpoint(request.url)
+        async with self._within(seconds):
+            places = await self._places(target)
+            self._refuse_place(places[0])
+            async with self._request(request, places[0], get=True) as response:
+                if response.status != 200 or response.headers.get("Content-Encoding", "identity") != "identity":
+                    raise BrokenReplyError(f"the results could not be read (HTTP {response.status})")
+                rest = b""
+                async for part in response.content.iter_any():
+                    *whole, rest = (rest + part).split(b"\n")
+                    for line in whole:
+                        yield line
+                    if len(rest) > most:
+                        raise TooLongReplyError(f"a line of the results is longer than {most:,} bytes")
+                if rest:
+                    yield rest
+
+    @asynccontextmanager
+    async def _within(self, seconds: float) -> AsyncIterator[None]:
+        """Names what goes wrong with a connection, and ends it at a deadline."""
         try:
             async with asyncio.timeout(seconds):
-                for place, weighed in await self._ways(request, target, asked):
-                    decision = await self._decided(place, weighed, purpose)
-                    if not decision.allowed:
-                        raise BlockedAtDoorError(decision)
-                    try:
-                        return await self._post(request, place, most)
-                    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                        refused.append(f"{place.address}: {_connect_reason(error)}")
+                yield
         except TimeoutError:
             raise BrokenReplyError(f"no answer within {seconds:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             raise BrokenReplyError(f"the connection broke ({type(error).__name__})") from None
+
+    def _no_connection(self, target: Endpoint, refused: list[str]) -> UnreachableError:
+        """Why no address took a connection; the name is looked up again next time."""
         self._pins.pop((target.host, target.port), None)
-        raise UnreachableError(f"no connection to {target} ({'; '.join(refused)})")
+        return UnreachableError(f"no connection to {target} ({'; '.join(refused)})")
+
+    async def _looked(self, place: Place, item: Enclosed) -> Asked:
+        """What is asked of a place about one row of many, with what is found in its bytes."""
+        return item.asked if self._gate.is_local(place) else await self._gate.look(item.asked, texts_in(item.body))
+
+    async def _admit_beside(self, parcel: Carrying, place: Place) -> None:
+        """What stands around the rows is not a row, and may hold nothing that is more than public."""
+        beside = Asked(Sensitivity.PUBLIC, ())
+        if not self._gate.is_local(place):
+            beside = await self._gate.look(beside, texts_beside(parcel))
+        decision = self._gate.weigh(beside, place)
+        if not decision.allowed:
+            raise BlockedAtDoorError(decision)
+
+    def _refuse_place(self, place: Place) -> None:
+        """Raises BlockedAtDoorError for a place where not even public rows may go."""
+        decision = self._gate.foresee(Sensitivity.PUBLIC, place)
+        if not decision.allowed:
+            raise BlockedAtDoorError(decision)
 
     async def note_stored(
         self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str, inspected: Inspected = NOT_INSPECTED
@@ -286,27 +385,42 @@ class Transport:
             self._spots[spot] = Place("endpoint", target, address)
         return self._spots[spot]
 
-    async def _post(self, request: Outgoing, place: Place, most: int) -> Reply:
-        """One POST to a pinned address; TLS and the Host header keep the name."""
+    async def _post(
+        self, request: Outgoing, place: Place, most: int, *, body: bytes | None = None, get: bool = False
+    ) -> Reply:
+        """One request to a pinned address, and its whole reply."""
+        async with self._request(request, place, body=body, get=get) as response:
+            found = await self._body(response, min(most or self._max_reply, self._max_reply))
+            # A server that refuses a key may repeat it, and its words end in errors and in the run folder.
+            key = self._shown(request, place) if response.status >= 300 else ""
+            return Reply(response.status, response.headers, without_key(key, found))
+
+    def _shown(self, request: Outgoing, place: Place) -> str:
+        """The key that is shown with a request."""
+        return self._key(request.key_name, place) if request.key_name else ""
+
+    @asynccontextmanager
+    async def _request(
+        self, request: Outgoing, place: Place, *, body: bytes | None = None, get: bool = False
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """One request to a pinned address; TLS and the Host header keep the name."""
         target, address = place.endpoint, place.address
         if self._session is None or target is None or address is None:
             raise RuntimeError("Transport is used inside `async with`, and for endpoints")
         url, host = self._target(request.url, place)
         headers = {**checked_headers(request.headers), "Host": host}
-        key = self._key(request.key_name, place) if request.key_name else ""
-        if key:
+        if key := self._shown(request, place):
             headers |= checked_headers({request.key_header: request.key_prefix + key})
-        async with self._session.post(
+        async with self._session.request(
+            "GET" if get else "POST",
             url,
-            data=request.body,
+            data=None if get else request.body if body is None else body,
             headers=headers,
             allow_redirects=False,
             server_hostname=target.host if target.scheme == "https" else None,
         ) as response:
             self._prefer(target, address)
-            body = await self._body(response, min(most or self._max_reply, self._max_reply))
-            # A server that refuses a key may repeat it, and its words end in errors and in the run folder.
-            return Reply(response.status, response.headers, without_key(key, body) if response.status >= 300 else body)
+            yield response
 
     async def _body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
         """The reply's body, unpacked, as long as it stays within the limit."""

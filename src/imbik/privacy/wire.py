@@ -13,7 +13,7 @@ from typing import Protocol
 
 from imbik.core.errors import UsageError
 from imbik.privacy.contents import header, texts_around, texts_in
-from imbik.privacy.gate import Decision
+from imbik.privacy.gate import Asked, Decision
 
 _OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
@@ -35,6 +35,27 @@ class Outgoing(Protocol):
     def key_header(self) -> str: ...
     @property
     def key_prefix(self) -> str: ...
+
+
+class Carrying(Protocol):
+    """Many rows in one request (`teachers._batch.Parcel` is one): their bytes stand between `head` and `tail`."""
+
+    @property
+    def request(self) -> Outgoing: ...
+    @property
+    def head(self) -> bytes: ...
+    @property
+    def between(self) -> bytes: ...
+    @property
+    def tail(self) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """One row of a parcel: the JSON that would leave, and what the gate is asked about it."""
+
+    body: bytes
+    asked: Asked
 
 
 @dataclass(frozen=True)
@@ -88,6 +109,12 @@ def texts_of(request: Outgoing) -> list[str] | None:
     kind, encoding = header(request.headers, "Content-Type"), header(request.headers, "Content-Encoding")
     held = texts_in(request.body, kind or "application/json", encoding)
     return None if held is None else [*texts_around(request.url, request.headers), *held]
+
+
+def texts_beside(parcel: Carrying) -> list[str]:
+    """What a parcel says beside its rows."""
+    request = parcel.request
+    return [*texts_around(request.url, request.headers), (parcel.head + parcel.tail).decode("utf-8", "replace")]
 
 
 def without_key(key: str, body: bytes) -> bytes:

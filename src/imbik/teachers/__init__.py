@@ -60,7 +60,8 @@ class ServedTeacher(Protocol):
     """A teacher behind an HTTP endpoint. `price` is None where it is not known, which is not the same as free.
 
     It may also have `deadline` (seconds for one row in all) and `reply_bytes` (the longest reply that is read); without
-    them the retry rules' deadline and the transport's limit hold.
+    them the retry rules' deadline and the transport's limit hold. `batch` is how it takes many questions at once
+    (`teachers._batch.BatchWire`), where the recipe wants that.
     """
 
     identity: str

@@ -50,6 +50,12 @@ class WireSettings(PluginSettings):
         None, description="price of a million tokens in USD (default: the list price where it is known)"
     )
     own: bool = Field(False, description="a server of one's own: nobody is paid per token, the price is 0")
+    batch: bool = Field(
+        False, description="ask for generation and evaluation in batches: a lower price, answers within a day"
+    )
+    batch_requests: int = Field(100_000, ge=1, description="questions in one batch at most (never over the provider's)")
+    batch_bytes: int = Field(256 << 20, ge=1024, description="bytes of one batch at most (never over the provider's)")
+    batch_poll: float = Field(60.0, gt=0, description="longest seconds between looks at a batch under way")
     sampling: bool | None = Field(
         None, description="send temperature, top_p and seed (default: unless the model is known to refuse them)"
     )

@@ -18,6 +18,7 @@ from imbik.core.files import digest_value
 from imbik.core.types import Completion, Message, Outcome, Question, Usage
 from imbik.privacy.addresses import endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
+from imbik.teachers._batch import AnthropicBatch, refuse_batches
 from imbik.teachers._thinking import split_thinking
 from imbik.teachers._wire import (
     JSON_HEADERS,
@@ -90,6 +91,9 @@ class AnthropicTeacher:
         self._budget = settings.thinking if isinstance(settings.thinking, int) else 0
         self.price = price_for(settings, self._endpoint)
         self.identity = self._identity()
+        refuse_batches(settings, self._endpoint, home, context.name)
+        like = WireRequest(self.url, b"", self._headers(), self._key, "x-api-key", "")
+        self.batch = AnthropicBatch(self._base_url, like, settings) if settings.batch else None
 
     def request(self, question: Question) -> WireRequest:
         """The question in the wire format."""
@@ -111,10 +115,7 @@ class AnthropicTeacher:
             if sampling.top_p < 1:
                 body["top_p"] = sampling.top_p
         self._shape(body, schema_of(question) if question.schema else None)
-        headers = {**JSON_HEADERS, "anthropic-version": settings.version}
-        if settings.betas:
-            headers["anthropic-beta"] = ",".join(settings.betas)
-        return WireRequest(self.url, msgspec.json.encode(body), headers, self._key, "x-api-key", "")
+        return WireRequest(self.url, msgspec.json.encode(body), self._headers(), self._key, "x-api-key", "")
 
     def read(self, response: WireResponse) -> Completion:
         """The completion in a reply; whatever is not a good answer becomes a typed outcome."""
@@ -131,6 +132,11 @@ class AnthropicTeacher:
     def cost_at_most(self, question: Question) -> Decimal | None:
         """The most that one request can cost, in USD; the thinking comes on top of the answer's limit."""
         return at_most(self.settings, self.price, question, beside=self._budget)
+
+    def _headers(self) -> dict[str, str]:
+        betas = self.settings.betas
+        more = {"anthropic-beta": ",".join(betas)} if betas else {}
+        return {**JSON_HEADERS, "anthropic-version": self.settings.version, **more}
 
     def _shape(self, body: dict[str, Any], schema: object) -> None:
         """How hard to work, and the schema to keep to."""

@@ -19,6 +19,7 @@ from imbik.core.files import digest_value
 from imbik.core.types import Completion, Question
 from imbik.privacy.addresses import Endpoint, endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
+from imbik.teachers._batch import BatchWire, OpenAIBatch, refuse_batches
 from imbik.teachers._chat import read_chat
 from imbik.teachers._wire import (
     JSON_HEADERS,
@@ -95,6 +96,8 @@ class OpenAITeacher:
         self._sampling = not known if settings.sampling is None else settings.sampling
         self.price = price_for(settings, here)
         self.identity = self._identity()
+        refuse_batches(settings, here, home, context.name)
+        self.batch = self._batch() if settings.batch else None
 
     @staticmethod
     def place(settings: Any, name: str) -> Place:
@@ -139,6 +142,11 @@ class OpenAITeacher:
     def cost_at_most(self, question: Question) -> Decimal | None:
         """The most that one request can cost, in USD."""
         return at_most(self.settings, self.price, question)
+
+    def _batch(self) -> BatchWire:
+        place = self._place
+        like = WireRequest(place.url, b"", JSON_HEADERS, place.key_name, place.key_header, place.key_prefix)
+        return OpenAIBatch(place.base_url, like, self.settings)
 
     def _identity(self) -> str:
         """Who answers, and how: provider and model (or what the operator says is served), and the extra fields."""

@@ -80,6 +80,8 @@ def erase_answers_stored(path: Path, keys: set[bytes]) -> int:
         with transaction(base):
             gone = sum(base.execute("DELETE FROM answers WHERE key = ?", (key,)).rowcount for key in keys)
             base.executemany("DELETE FROM claims WHERE key = ?", ((key,) for key in keys))
+            # What a batch under way brings for them is not stored; a batch is known here by keys, never by words.
+            base.executemany("DELETE FROM batch_rows WHERE key = ?", ((key,) for key in keys))
         _rebuild(base, path)
     return gone
 

@@ -1,0 +1,124 @@
+"""Batches and kill -9: wherever a run is killed, the same command collects, and nothing is handed over twice."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asking import outcomes, question, questions
+from batchkit import ask, batch_engine
+from imbik.core.errors import WaitingError
+from imbik.core.types import Outcome
+from imbik.testing import BatchPlan, FakeTeacher
+
+_POINTS = {
+    "written down": ("imbik.ask.batches", "write", True),
+    "sent": ("imbik.privacy.transport.Transport", "send_parcel", True),
+    "made": ("imbik.ask.batch.BatchSender", "_named", False),
+    "named": ("imbik.ask.batch.BatchSender", "_collected", False),
+    "half collected": ("imbik.ask.batch.BatchSender", "_keep", True),
+    "collected": ("imbik.ask.batches", "finish", False),
+}
+_KILLED = """
+import importlib, inspect, os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+folder, url, form, place, name, after = Path(sys.argv[2]), *sys.argv[3:]
+module, _, owner = place.rpartition(".")
+try:
+    target = importlib.import_module(place)
+except ModuleNotFoundError:
+    target = getattr(importlib.import_module(module), owner)
+real = getattr(target, name)
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+async def later(*given, **named):
+    if after == "True":
+        await real(*given, **named)
+    die()
+
+def now(connection, *given):
+    if after == "True":
+        real(connection, *given)
+        connection.execute("COMMIT")
+    die()
+
+setattr(target, name, later if inspect.iscoroutinefunction(real) else now)
+import imbik.ask.batch
+imbik.ask.batch._BLOCK = 7
+from asking import outcomes, question, questions
+from batchkit import ask, batch_engine
+with batch_engine(folder, url, form, budget="1 USD") as engine:
+    ask(engine, questions(20))
+"""
+
+
+def run_until_killed(folder: Path, url: str, form: str, point: str) -> None:
+    """A process that asks 20 questions and kills itself at a point of it."""
+    helpers = str(Path(__file__).resolve().parents[1])
+    words = [sys.executable, "-c", _KILLED, helpers, str(folder), url, form, *map(str, _POINTS[point])]
+    worker = subprocess.run(words, timeout=60, check=False, capture_output=True)
+    assert worker.returncode == -signal.SIGKILL, worker.stderr.decode()[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("point", "form"),
+    [
+        ("written down", "openai"),
+        ("sent", "openai"),  # the file is there, and no batch was made of it
+        ("made", "openai"),
+        ("written down", "anthropic"),
+        ("sent", "anthropic"),
+        ("named", "anthropic"),
+        ("half collected", "anthropic"),
+        ("collected", "openai"),
+    ],
+)
+def test_no_kill_hands_a_question_over_twice(tmp_path: Path, form: str, point: str) -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=0.2), price=("2", "10")) as teacher:
+        run_until_killed(tmp_path, teacher.base_url, form, point)
+        with batch_engine(tmp_path, teacher.base_url, form, budget="1 USD") as engine:
+            found = ask(engine, questions(20))
+            (line,) = engine.spending()
+        assert [item.answer for item in found] == [f"Duydum: soru {n}" for n in range(20)]
+        assert set(teacher.asked.values()) == {1}
+        assert (line.paid, line.possible, line.answers) == (teacher.books.usd, 0, 20)
+
+
+def test_who_does_not_wait_is_told_what_is_under_way_and_collects_it_later(tmp_path: Path) -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=60), price=("2", "10")) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, wait=False, batch_requests=15) as engine:
+            found = ask(engine, questions(20))
+            stopped = engine.stopped()
+        assert set(outcomes(found)) == {Outcome.PENDING}
+        assert isinstance(stopped, WaitingError)
+        assert stopped.what.startswith(f"2 batches of 20 questions are under way at 127.0.0.1:{teacher.port}")
+        with batch_engine(tmp_path, teacher.base_url, wait=False) as engine:
+            assert set(outcomes(ask(engine, questions(20)))) == {Outcome.PENDING}
+        with batch_engine(tmp_path, teacher.base_url, run="oteki", batch=False) as engine:
+            found = ask(engine, [question("soru 3"), question("başka")])
+            assert outcomes(found) == [Outcome.PENDING, Outcome.ANSWERED]
+            assert "in a batch of run 'deneme'" in str(engine.stopped())
+        teacher.batches.plan = BatchPlan()
+        with batch_engine(tmp_path, teacher.base_url, wait=False) as engine:
+            assert set(outcomes(ask(engine, questions(20)))) == {Outcome.ANSWERED}
+        assert set(teacher.asked.values()) == {1}
+
+
+def test_a_budget_that_is_held_by_a_batch_nobody_waits_for_is_no_spent_budget(tmp_path: Path) -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=60)) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, wait=False, budget="0.02 USD") as engine:
+            found = ask(engine, questions(20))
+            assert isinstance(engine.stopped(), WaitingError)
+        assert set(outcomes(found)) == {Outcome.PENDING}
+        assert 0 < teacher.count < 20
+        teacher.batches.plan = BatchPlan()
+        with batch_engine(tmp_path, teacher.base_url, budget="0.02 USD") as engine:
+            assert set(outcomes(ask(engine, questions(20)))) == {Outcome.ANSWERED}
+        assert set(teacher.asked.values()) == {1}
