@@ -9,7 +9,7 @@ import base64, hashlib, io, itertools, re, sys  # noqa: E401, I001
 P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493  # Ed25519: RFC 8032, section 5.1
 D, ROOT, BASE = -121665 * pow(121666, -1, P) % P, pow(2, (P - 1) // 4, P), b"\x58" + b"\x66" * 31
 LINE = re.compile(rb'\{"n":(\d+),"time":"[^"]*","event":"[^"]*","prev":"([0-9a-f]{64})".*\}\n')
-ANCHOR = re.compile(rb'(\{"signs":"imbik audit head 1","run":"[^"]*","lines":(\d+),"head":"([0-9a-f]{64})",'
+ANCHOR = re.compile(rb'(\{"signs":"imbik audit head 1","run":"([^"]*)","lines":(\d+),"head":"([0-9a-f]{64})",'
                     rb'"time":"[^"]*"),"key":"(ed25519:[A-Za-z0-9+/]{43}=)","signature":"([0-9a-f]{128})"\}\n')
 
 def plus(p: tuple[int, ...], q: tuple[int, ...]) -> tuple[int, ...]:
@@ -29,17 +29,17 @@ def point(data: bytes) -> tuple[int, ...]:
     return (x, y, 1, x * y % P) if x < P and y < P and x * x % P == square else (0, 0, 0, 0)  # no point of the curve
 
 def is_signed(anchor: re.Match[bytes]) -> bool:
-    text, key, signature = anchor[1] + b"}\n", base64.b64decode(anchor[4][8:]), bytes.fromhex(anchor[5].decode())
+    text, key, signature = anchor[1] + b"}\n", base64.b64decode(anchor[5][8:]), bytes.fromhex(anchor[6].decode())
     r, k, s = point(signature[:32]), point(key), int.from_bytes(signature[32:], "little")
     h = int.from_bytes(hashlib.sha512(signature[:32] + key + text).digest(), "little") % ORDER
     p, q = times(s, point(BASE)), plus(r, times(h, k))
     return s < ORDER and r[2] == k[2] == 1 and (p[0] * q[2] - q[0] * p[2]) % P == 0 == (p[1] * q[2] - q[1] * p[2]) % P
 
 def verdict(lines: io.BufferedIOBase, anchors: list[bytes], keys: list[bytes]) -> str:
-    heads, n, before = dict[int, bytes](), 0, b"0" * 64
+    heads, n, before, a = dict[int, bytes](), 0, b"0" * 64, None
     for line in anchors:
         a = ANCHOR.fullmatch(line)
-        if not a or heads.setdefault(int(a[2]), a[3]) != a[3] or (keys and a[4] not in keys) or not is_signed(a):
+        if not a or heads.setdefault(int(a[3]), a[4]) != a[4] or (keys and a[5] not in keys) or not is_signed(a):
             sys.exit(f"OFF: a signed head is not what a key given here signed: {line!r}")
     for line, following in itertools.pairwise(itertools.chain(lines, [b""])):
         digest, found = hashlib.sha256(line[:-1]).hexdigest().encode(), LINE.fullmatch(line)
@@ -52,8 +52,8 @@ def verdict(lines: io.BufferedIOBase, anchors: list[bytes], keys: list[bytes]) -
             sys.exit(f"OFF: line {n} is not the line that was signed")
     if max(heads, default=0) > n:
         sys.exit(f"OFF: the chain ends at line {n}, but was signed until line {max(heads)}")
-    return f"{n} lines, unbroken, " + (f"signed until line {max(heads)}" if keys and heads else "no signature checked")
-
+    told = f"signed until line {max(heads)} of {a[2].decode()}" if keys and a else "no signature checked"
+    return f"{n} lines, unbroken, {told}"
 if __name__ == "__main__":
     with open(sys.argv[1], "rb") as chain_file, open(sys.argv[2], "rb") as anchors_file:
         print(said := verdict(chain_file, anchors_file.readlines(), [key.encode() for key in sys.argv[3:]]))

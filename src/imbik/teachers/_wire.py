@@ -42,8 +42,10 @@ class WireSettings(PluginSettings):
     key: KeyName = Field("", description="name of the key in the environment or keyring (default: the provider's own)")
     served_as: str = Field("", description="what is really served there, when the address may change")
     concurrency: int = Field(64, ge=1, le=4096, description="requests at a time at most; fewer when it refuses")
-    timeout: float = Field(300.0, gt=0, description="seconds for one request")
-    deadline: float = Field(1800.0, gt=0, description="seconds for one row in all, from its first sending on")
+    timeout: float = Field(300.0, gt=0, le=86_400, description="seconds for one request")
+    deadline: float = Field(
+        1800.0, gt=0, le=604_800, description="seconds for one row in all, from its first sending on"
+    )
     reply_bytes: int = Field(16 << 20, ge=1024, le=64 << 20, description="longest reply that is read, in bytes")
     extra: dict[str, Any] = Field({}, description="further fields of the request's body")
     price: Price | None = Field(
