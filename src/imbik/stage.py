@@ -58,6 +58,10 @@ class Paying(Protocol):
         """The most that one request for this question can cost, in USD; 0 where nobody is paid."""
         ...
 
+    def share(self, teacher: str) -> Decimal:
+        """The share of its price that this teacher's answers to many questions cost: less than 1 in batches."""
+        ...
+
     def unpriced(self, teacher: str) -> bool:
         """Whether nobody knows what this teacher's answers cost."""
         ...

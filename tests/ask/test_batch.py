@@ -12,8 +12,10 @@ from batchkit import FORMATS, ask, batch_engine
 from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.types import Outcome, Sensitivity
+from imbik.generate.pilot import summary
 from imbik.privacy.audit import read_audit
 from imbik.teachers import TeacherContext
+from imbik.teachers.catalogue.prices import Price
 from imbik.testing import BatchPlan, FakeTeacher
 
 
@@ -118,3 +120,13 @@ def test_a_provider_that_is_not_known_to_take_batches_is_refused(use: str) -> No
     context = TeacherContext(name="t", base=Path(), runs=Path())
     with pytest.raises(PluginError, match="not known to take batches"):
         load_plugin("teachers", block.use)(typed_settings("teachers", block), context)
+
+
+def test_the_pilot_forecasts_what_a_batch_will_cost(tmp_path: Path) -> None:
+    with FakeTeacher(price=("2", "10")) as teacher, batch_engine(tmp_path, teacher.base_url) as engine:
+        asked = ask(engine, questions(20), "pilot")
+        found = summary(asked, engine.share("buyuk"))
+        assert found is not None
+        assert found.mean == pytest.approx(float(sum(item.cost for item in asked)) / 20 / 2)
+        price = Price(input=Decimal(2), output=Decimal(10), cached=Decimal(1), batch=Decimal("0.5")).in_batches()
+        assert (price.input, price.output, price.cached, price.cache_write) == (1, 5, Decimal("0.5"), None)

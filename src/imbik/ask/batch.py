@@ -49,7 +49,8 @@ from imbik.teachers import ServedTeacher, WireRequest, WireResponse
 from imbik.teachers._batch import BatchRow, BatchState, BatchWire, custom_id, number_in, state_in, states_in
 
 T = TypeVar("T")
-_WINDOW = 50_000  # questions gathered, in batches or waiting in order at a time
+_WINDOW = 20_000  # questions gathered, in batches or waiting in order at a time: some 15 KB of memory each
+_HOLDS = 64  # questions that wait for money at a time
 _TRIES = 3  # batches that one question goes into
 _GATHER_SECONDS = 1.0  # without a new question before a file that is not full is handed over
 _FIRST_LOOK = 5.0
@@ -134,6 +135,7 @@ class BatchSender:
         self._left: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._gatherer: asyncio.Task[None] | None = None
+        self._money_turn = asyncio.Semaphore(_HOLDS)
         self._failures = 0
 
     @property
@@ -143,7 +145,7 @@ class BatchSender:
 
     def under_way(self) -> WaitingError | None:
         """What to tell who stops now: batches that are with the provider; None where there are none."""
-        found = [batch for batch in self._open.values() if batch.name]
+        found = [batch for token, batch in self._open.items() if batch.name or token in self._left]
         if not found:
             return None
         many, rows = len(found), sum(batch.count for batch in found)
@@ -228,7 +230,8 @@ class BatchSender:
             return _Row(flight, done)
         share = self._share()
         try:
-            held = await self._purse.hold(self.name, self.teacher, question, flight.purpose, share)
+            async with self._money_turn:
+                held = await self._purse.hold(self.name, self.teacher, question, flight.purpose, share)
         except BudgetSpentError:
             raise self.waits or self._purse_error(flight.purpose) from None
         most = units((self.teacher.cost_at_most(question) or Decimal(0)) * share)
@@ -355,7 +358,10 @@ class BatchSender:
     async def _uncertain(self, batch: _Batch, reason: str, *, sent: bool) -> None:
         """It may not have arrived: look for it, and where it is not there, gather its questions again."""
         self._failures += 1
-        if sent and (name := await self._found(batch)):
+        name = await self._found(batch) if sent else ""
+        if name is None:
+            return
+        if name:
             await self._named(batch, name)
             return
         if self._failures >= self._policy.first_attempts:
@@ -377,7 +383,7 @@ class BatchSender:
             await self._collected(batch)
         elif name := await self._found(batch):
             await self._named(batch, name)
-        else:
+        elif name == "":
             await self._dissolve(batch, _Ended(tried=False))
 
     async def _named(self, batch: _Batch, name: str) -> None:
@@ -390,8 +396,9 @@ class BatchSender:
         self._say(f"a batch of {batch.count:,} questions is with '{self.name}'; answers take up to a day")
         await self._collected(batch)
 
-    async def _found(self, batch: _Batch) -> str:
-        """The provider's name of a batch that was handed over without our hearing so; '' where it has none of ours.
+    async def _found(self, batch: _Batch) -> str | None:
+        """The provider's name of a batch that was handed over without our hearing so; '' where it has none of ours;
+        None where that will be known later, and nobody waits.
 
         A batch without metadata is known by its rows' names once it has ended, so it is waited for. Raises: what ended
         the teacher.
@@ -412,6 +419,9 @@ class BatchSender:
                     return state.id
             if all(state.ended for state in fit):
                 return ""
+            if not self._wait:
+                await self._leave(batch)
+                return None
             await asyncio.sleep(self._wire.poll)
 
     async def _listed(self, since: float) -> list[BatchState]:

@@ -185,6 +185,12 @@ class AskEngine:
         """The error for a spent budget with so many questions to come; None where no budget is spent."""
         return self._purse.short_of(questions, self.spending()) if self._purse else None
 
+    def share(self, teacher: str) -> Decimal:
+        """The share of its price that generation and evaluation pay: less than 1 in batches."""
+        found = self._teacher(teacher)
+        price = found.price if isinstance(found, ServedTeacher) and getattr(found, "batch", None) else None
+        return Decimal(1) if price is None or price.batch is None else price.batch
+
     def unpriced(self, teacher: str) -> bool:
         """Whether it is served, at an unknown price, and not by the operator's own server."""
         found = self._teacher(teacher)

@@ -44,6 +44,20 @@ TABLES = (
         owner TEXT NOT NULL           -- as in `owners`; one that is gone can settle nothing any more
     )""",
     "CREATE INDEX IF NOT EXISTS reserved_by_run ON reserved (run)",
+    # A batch reserves for thousands of rows: what is reserved in all is kept, never added up again for each of them.
+    """CREATE TABLE IF NOT EXISTS held (
+        run TEXT NOT NULL,
+        purpose TEXT NOT NULL,
+        amount INTEGER NOT NULL,      -- the sum of `reserved`
+        PRIMARY KEY (run, purpose)
+    )""",
+    """CREATE TRIGGER IF NOT EXISTS held_more AFTER INSERT ON reserved BEGIN
+        INSERT INTO held VALUES (new.run, new.purpose, new.amount)
+        ON CONFLICT (run, purpose) DO UPDATE SET amount = amount + excluded.amount;
+    END""",
+    """CREATE TRIGGER IF NOT EXISTS held_less AFTER DELETE ON reserved BEGIN
+        UPDATE held SET amount = amount - old.amount WHERE run = old.run AND purpose = old.purpose;
+    END""",
 )
 _ADD = """INSERT INTO spending VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, purpose, teacher) DO UPDATE SET
     paid = paid + excluded.paid, possible = possible + excluded.possible, answers = answers + excluded.answers,
@@ -182,7 +196,7 @@ def _used(connection: sqlite3.Connection, run: str) -> tuple[int, int]:
     evaluation = others = 0
     for purpose, amount in connection.execute(
         "SELECT purpose, paid + possible FROM spending WHERE run = ?1 UNION ALL "
-        "SELECT purpose, amount FROM reserved WHERE run = ?1",
+        "SELECT purpose, amount FROM held WHERE run = ?1",
         (run,),
     ):
         if purpose == EVALUATION:

@@ -93,7 +93,7 @@ def run_pilot(recipe: Recipe, kind: Kind, asker: Asker, tasks: Tasks, progress: 
         if not most or asker.missing(name, _questions(recipe, kind, name, tasks)) <= len(pairs):
             continue
         completions = list(asker.ask(name, pairs, purpose="pilot", leave_pending=True))
-        made = summary(completions)
+        made = summary(completions, asker.share(name))
         if made is None:
             continue
         allowed = 1 - [completion.outcome for completion in completions].count(Outcome.BLOCKED) / len(completions)
@@ -116,12 +116,15 @@ def read_pilot(run: RunFolder) -> dict[str, Pilot]:
     return read_json(path, dict[str, Pilot]) if path.exists() else {}
 
 
-def summary(completions: Sequence[Completion]) -> Pilot | None:
-    """Mean and spread of what was asked; None where too little was answered to say anything."""
+def summary(completions: Sequence[Completion], share: Decimal = Decimal(1)) -> Pilot | None:
+    """Mean and spread of what was asked; None where too little was answered to say anything.
+
+    The pilot is asked at once; `share` is that of its price which the rest costs, in batches.
+    """
     asked = [completion for completion in completions if completion.outcome in _ASKED]
     if len(asked) < 2:
         return None
-    costs = [float(completion.cost) for completion in asked]
+    costs = [float(completion.cost * share) for completion in asked]
     outcomes = [completion.outcome for completion in asked]
     return Pilot(
         rows=len(asked),

@@ -39,14 +39,16 @@ class Cost:
 
 
 def price(recipe: Recipe, name: str) -> Price | None:
-    """What a teacher costs: its price, nothing for one that is here or is the operator's own server, else unknown."""
+    """What a teacher costs: its price, nothing for one that is here or is the operator's own server, else unknown.
+    Where it is asked in batches, what it costs there."""
     block = recipe.teachers[name]
     teacher = None if block.use in HERE else served_teacher(name, block, recipe)
     if teacher is None:
         return FREE
     if teacher.price is None and runs_here(load_operator(recipe.base), teacher):
         return FREE
-    return teacher.price
+    batched = teacher.price is not None and getattr(teacher, "batch", None) is not None
+    return teacher.price.in_batches() if teacher.price and batched else teacher.price
 
 
 def refuse_unpriced(recipe: Recipe) -> None:

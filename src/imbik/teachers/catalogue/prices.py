@@ -55,6 +55,13 @@ class Price(PluginSettings):
         read = max(rate for rate in (read, self.input, self.cached, self.cache_write) if rate is not None)
         return self._share(batch) * (tokens * read + question.sampling.max_tokens * max(wrote, self.output)) / _MILLION
 
+    def in_batches(self) -> Price:
+        """The same in a batch API; itself where nothing is known of that."""
+        share = self._share(True)
+        amounts = ("input", "output", "cached", "cache_write", "input_over", "output_over")
+        cheaper = {name: value * share for name in amounts if (value := getattr(self, name)) is not None}
+        return self.model_copy(update=cheaper)
+
     def _rates(self, input_tokens: int) -> tuple[Decimal, Decimal]:
         """USD per million tokens read and written, for a prompt of this length."""
         if self.over and input_tokens > self.over:
