@@ -130,3 +130,27 @@ def test_the_pilot_forecasts_what_a_batch_will_cost(tmp_path: Path) -> None:
         assert found.mean == pytest.approx(float(sum(item.cost for item in asked)) / 20 / 2)
         price = Price(input=Decimal(2), output=Decimal(10), cached=Decimal(1), batch=Decimal("0.5")).in_batches()
         assert (price.input, price.output, price.cached, price.cache_write) == (1, 5, Decimal("0.5"), None)
+
+
+def test_a_provider_that_takes_no_batch_ends_the_teacher_and_no_money_stays_held(tmp_path: Path, form: str) -> None:
+    with FakeTeacher(batch=BatchPlan(most=5)) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, form, budget="1 USD") as engine:
+            found = ask(engine, questions(20))
+            stopped = engine.stopped()
+            assert engine.spending() == []
+        assert set(outcomes(found)) == {Outcome.PENDING}
+        assert "does not take a batch of 20 questions" in str(stopped)
+        assert "batch_requests" in str(stopped)
+        with batch_engine(tmp_path, teacher.base_url, form, batch_requests=5) as engine:
+            assert set(outcomes(ask(engine, questions(20)))) == {Outcome.ANSWERED}
+
+
+def test_a_refused_key_and_a_server_that_is_gone_are_said(tmp_path: Path, form: str) -> None:
+    with FakeTeacher(key="gizli-anahtar") as teacher:
+        with batch_engine(tmp_path, teacher.base_url, form) as engine:
+            assert set(outcomes(ask(engine, questions(3)))) == {Outcome.PENDING}
+            assert "Incorrect API key" in str(engine.stopped())
+        url = teacher.base_url
+    with batch_engine(tmp_path, url, form) as engine:
+        assert set(outcomes(ask(engine, questions(3)))) == {Outcome.PENDING}
+        assert "cannot be reached" in str(engine.stopped())

@@ -11,6 +11,8 @@ import pytest
 
 from asking import outcomes, question, questions
 from batchkit import ask, batch_engine
+from imbik.advise.forget.databases import count_stored, erase_answers_stored
+from imbik.ask.key import question_key
 from imbik.core.errors import WaitingError
 from imbik.core.types import Outcome
 from imbik.testing import BatchPlan, FakeTeacher
@@ -122,3 +124,17 @@ def test_a_budget_that_is_held_by_a_batch_nobody_waits_for_is_no_spent_budget(tm
         with batch_engine(tmp_path, teacher.base_url, budget="0.02 USD") as engine:
             assert set(outcomes(ask(engine, questions(20)))) == {Outcome.ANSWERED}
         assert set(teacher.asked.values()) == {1}
+
+
+def test_what_a_batch_brings_for_an_erased_row_is_not_stored(tmp_path: Path) -> None:
+    store, asked = tmp_path / "answers.sqlite", questions(5)
+    with FakeTeacher(batch=BatchPlan(seconds=60)) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, wait=False) as engine:
+            ask(engine, asked)
+            keys = [question_key(engine.identity("buyuk"), item, local=False) for item in asked]
+        erase_answers_stored(store, {keys[2]})
+        teacher.batches.plan = BatchPlan()
+        with batch_engine(tmp_path, teacher.base_url) as engine:
+            assert set(outcomes(ask(engine, [*asked[:2], *asked[3:]]))) == {Outcome.ANSWERED}
+        assert teacher.count == 5
+    assert [count_stored(store, {key}) for key in keys] == [1, 1, 0, 1, 1]
