@@ -127,7 +127,7 @@ def test_wrong_settings_name_the_line_and_the_key(group: str, raw: dict[str, obj
 
 def test_other_packages_join_by_entry_point(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("theirs", "imbik_probe.checks.even:Even", "imbik_probe.checks")
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == point.group else [])
+    monkeypatch.setattr(plugins, "_outside", lambda: (point,))
     available.cache_clear()
     assert available(group)["theirs"].summary == "from imbik_probe.checks.even:Even"
     assert load_plugin(group, "theirs").__name__ == "Even"

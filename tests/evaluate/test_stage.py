@@ -14,10 +14,11 @@ from imbik.core.files import read_lines, write_json, write_lines
 from imbik.core.plugins import PluginBlock
 from imbik.core.types import Sensitivity
 from imbik.evaluate.answers import Answer
+from imbik.evaluate.measure import _about_sets
 from imbik.evaluate.pages import hold_against
 from imbik.evaluate.require import check
 from imbik.evaluate.scores import Scores, read_scores
-from imbik.evaluate.stage import EvaluateStage, _about_sets
+from imbik.evaluate.stage import EvaluateStage
 from imbik.evaluate.timing import cache_bytes
 from imbik.export.stage import ExportStage
 from imbik.models.load import load
@@ -128,7 +129,7 @@ def test_another_bar_is_held_against_the_same_figures_and_shown(
 
     low, high = with_bar(accuracy=">= 0"), with_bar(accuracy="> 1", retention=">= 0")
     assert stage.settings(low, finished.teacher) == stage.settings(finished.recipe, finished.teacher)
-    monkeypatch.setattr("imbik.evaluate.pages.draw", lambda _: pytest.fail("drawn again"))
+    monkeypatch.setattr("imbik.evaluate.report.draw", lambda _: pytest.fail("drawn again"))
     scores, asked = scores_of(finished), len(finished.teacher.asked)
     stage.conclude(low, finished.run)
     assert "accuracy >= 0" in page_of(finished)

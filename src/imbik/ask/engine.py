@@ -33,19 +33,18 @@ from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Completion, Outcome, Question, Sensitivity, Task
 from imbik.privacy.audit import Audit, Entry
-from imbik.privacy.cleaning import Cleaner, Pseudonymiser, Redactor
 from imbik.privacy.declassify import Lowered, agreed_in, for_the_door
 from imbik.privacy.gate import Gate
 from imbik.privacy.operator import Operator
-from imbik.privacy.vault import FILE_NAME as VAULT_NAME
-from imbik.privacy.vault import Vault
 from imbik.recipe import Recipe
 from imbik.teachers import CompositeTeacher, LocalTeacher, ServedTeacher, TeacherContext
 from imbik.teachers.catalogue.terms import Terms, terms_of_teacher
 
 if TYPE_CHECKING:
     from imbik.ask.served import ServedAsker, UnderWay
+    from imbik.privacy.cleaning import Cleaner
     from imbik.privacy.transport import Transport
+    from imbik.privacy.vault import Vault
 
 _BATCHED = {"generation", "evaluation"}  # purposes for which an answer may take a day
 _LOOK_UP = 500  # keys looked up in the store at a time
@@ -346,14 +345,16 @@ class AskEngine:
 
     def _cleaner(self, gate: Gate) -> Cleaner | None:
         """The recipe's way to clean; the vault of this folder is opened at the first row that needs it."""
-        match self._recipe.privacy.clean:
-            case "redact":
-                return Redactor(gate.inspector)
-            case "pseudonymise":
-                if self._vault is None:
-                    self._vault = Vault(self._run.store.with_name(VAULT_NAME))
-                return Pseudonymiser(gate.inspector, self._vault)
-        return None
+        if self._recipe.privacy.clean == "none":
+            return None
+        from imbik.privacy.cleaning import Pseudonymiser, Redactor
+        from imbik.privacy.vault import FILE_NAME, Vault
+
+        if self._recipe.privacy.clean == "redact":
+            return Redactor(gate.inspector)
+        if self._vault is None:
+            self._vault = Vault(self._run.store.with_name(FILE_NAME))
+        return Pseudonymiser(gate.inspector, self._vault)
 
     def _answers(self) -> AnswerStore:
         if self._store is None:

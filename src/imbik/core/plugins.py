@@ -14,9 +14,10 @@ import importlib
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
+from functools import cache, cached_property
+from importlib.metadata import EntryPoint, distributions
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Annotated, Any, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -73,10 +74,11 @@ Whatever copies a recipe to another folder finds these settings by their type an
 """
 
 
-def path_keys(settings: type[BaseModel]) -> set[str]:
+@cache
+def path_keys(settings: type[BaseModel]) -> frozenset[str]:
     """Names of the fields that hold paths: one, a list of them, or a mapping to them."""
     fields = settings.model_fields.items()
-    return {name for name, field in fields if _marked([*field.metadata, field.annotation])}
+    return frozenset(name for name, field in fields if _marked([*field.metadata, field.annotation]))
 
 
 def _marked(parts: Iterable[Any]) -> bool:
@@ -103,8 +105,15 @@ class PluginInfo:
 
     group: str
     name: str
-    summary: str
+    said: str | Traversable  # the summary, or the file whose first docstring line it is
     module: str
+
+    @cached_property
+    def summary(self) -> str:
+        """What it is, in a line; a file is read when somebody asks."""
+        if isinstance(self.said, str):
+            return self.said
+        return (ast.get_docstring(ast.parse(self.said.read_text(encoding="utf-8"))) or "").split("\n")[0]
 
 
 def _package(group: str) -> str:
@@ -119,6 +128,12 @@ def presets(group: str) -> dict[str, Preset]:
 
 
 @cache
+def _outside() -> tuple[EntryPoint, ...]:
+    """What other packages offer; finding out reads about all that is installed, so it is done once."""
+    return tuple(point for package in distributions() for point in package.entry_points)
+
+
+@cache
 def available(group: str) -> dict[str, PluginInfo]:
     """All plug-ins of a group by name, found by listing files; nothing is imported."""
     found: dict[str, PluginInfo] = {}
@@ -129,11 +144,10 @@ def available(group: str) -> dict[str, PluginInfo]:
         if entry.name.startswith("_") or not entry.name.endswith(".py"):
             continue
         name = entry.name.removesuffix(".py")
-        doc = ast.get_docstring(ast.parse(entry.read_text(encoding="utf-8"))) or ""
-        found[name] = PluginInfo(group, name, doc.split("\n")[0], f"{_package(group)}.{name}")
+        found[name] = PluginInfo(group, name, entry, f"{_package(group)}.{name}")
     for preset in presets(group).values():
         found[preset.name] = PluginInfo(group, preset.name, preset.summary, f"{_package(group)}.{preset.use}")
-    for point in entry_points(group=_package(group)):
+    for point in (point for point in _outside() if point.group == _package(group)):
         found.setdefault(point.name, PluginInfo(group, point.name, f"from {point.value}", point.value))
     return found
 

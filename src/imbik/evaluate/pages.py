@@ -16,7 +16,6 @@ from imbik.core.errors import RunFolderError
 from imbik.core.files import read_json, write_json, write_text
 from imbik.evaluate.findings import Bar, Findings, SampleRow
 from imbik.evaluate.plots import Plot
-from imbik.evaluate.report import draw, html_page, markdown_page
 from imbik.evaluate.require import judge
 from imbik.evaluate.scores import write_scores
 
@@ -33,6 +32,8 @@ class _Pages(msgspec.Struct, frozen=True):
 
 def write_report(folder: Path, found: Findings) -> None:
     """Write every file of the report; findings.json is the last, so its presence means that the others are whole."""
+    from imbik.evaluate.report import draw  # what writes reports is loaded where one is written
+
     write_scores(folder / "scores.json", found.scores)
     _write_pages(folder, _Pages(found, draw(found)))
 
@@ -74,6 +75,8 @@ def without_rows(
 
 
 def _write_pages(folder: Path, pages: _Pages) -> None:
+    from imbik.evaluate.report import html_page, markdown_page
+
     write_text(folder / "report.md", markdown_page(pages.found))
     write_text(folder / HTML, html_page(pages.found, pages.drawn))
     write_json(folder / _FINDINGS, pages)

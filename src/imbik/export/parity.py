@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imbik.core.errors import ImbikError, ModelError
 from imbik.core.types import Record, Task
 from imbik.export.formats import Format
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from imbik.models.model import LanguageModel
@@ -52,6 +51,8 @@ def student_logits(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> li
 
 def compare(expected: Sequence[NDArray[np.float32]], found: Sequence[NDArray[np.float32]], tolerance: float) -> Parity:
     """The deviation over all positions; vocabularies of another width are compared where both have rows."""
+    import numpy as np
+
     worst, largest, same, positions = 0.0, 1e-9, 0, 0
     for left, right in zip(expected, found, strict=True):
         width = min(left.shape[1], right.shape[1])

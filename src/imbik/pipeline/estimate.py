@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from imbik.pipeline.money import Cost, cost
@@ -46,7 +46,7 @@ class Estimate:
     input_tokens: int = 0
     output_tokens: int = 0
     money: Cost | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    forecast: Callable[[], Mapping[str, float]] = field(default=dict, compare=False, repr=False)
     memory_bytes: int = 0
     disk_bytes: int = 0
     evaluation_calls: int = 0  # those of teacher_calls that only the report needs
@@ -70,8 +70,13 @@ class Estimate:
             input_tokens=round(self.input_tokens * share),
             output_tokens=round(self.output_tokens * share),
             money=money,
-            seconds={name: seconds for name, seconds in self.seconds.items() if name in stages},
+            forecast=lambda: {name: seconds for name, seconds in self.seconds.items() if name in stages},
         )
+
+    @cached_property
+    def seconds(self) -> Mapping[str, float]:
+        """By stage; worked out when somebody asks, for it measures this machine, which a current run does without."""
+        return self.forecast()
 
     @property
     def total_seconds(self) -> float:
@@ -92,7 +97,7 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
         input_tokens=inputs,
         output_tokens=outputs,
         money=money,
-        seconds=_seconds(recipe, rows, student, teachers),
+        forecast=lambda: _seconds(recipe, rows, student, teachers),
         memory_bytes=memory_bytes(recipe, student, rows),
         disk_bytes=disk_bytes(recipe, student, rows),
         evaluation_calls=_evaluation_calls(recipe, rows),

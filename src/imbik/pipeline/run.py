@@ -204,7 +204,8 @@ class _Work:
 
     def _outcome(self, stage: Stage, status: Status, manifest: Manifest | None) -> StageOutcome:
         seconds, rows = (manifest.seconds, manifest.books.rows_out) if manifest else (0.0, 0)
-        return StageOutcome(stage.name, status, seconds, self.checked.estimate.seconds.get(stage.name, 0.0), rows)
+        forecast = 0.0 if status == "current" else self.checked.estimate.seconds.get(stage.name, 0.0)
+        return StageOutcome(stage.name, status, seconds, forecast, rows)
 
 
 def _run_one(plan: Plan, context: StageContext) -> Manifest:

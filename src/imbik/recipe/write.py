@@ -54,7 +54,7 @@ def _plain(value: Any, base: Path, group: str) -> Any:
         if value.use == "auto":
             return _absolute(str(value.raw["path"]), base)
         known = group and value.use in available(group)
-        paths = path_keys(load_plugin(group, value.use).Settings) if known else set()
+        paths = path_keys(load_plugin(group, value.use).Settings) if known else frozenset[str]()
         return {"use": value.use, **{k: _absolute(item, base) if k in paths else item for k, item in value.raw.items()}}
     if isinstance(value, BaseModel):
         return {

@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import blake2b
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from imbik.core.types import Task
 from imbik.tasks.normal import fold
 
-Grams = NDArray[np.uint64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Grams = NDArray[np.uint64]
+
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|\w+|[-+*/=<>^%×÷]")
 
 
@@ -40,11 +43,15 @@ def grams(words: list[str], size: int) -> Grams:
     """Sorted, unique hashes of all runs of `size` tokens; a shorter text is one gram, an empty one none."""
     count = max(len(words) - size + 1, 1) if words else 0
     hashes = {_hash(" ".join(words[start : start + size])) for start in range(count)}
+    import numpy as np
+
     return np.array(sorted(hashes), dtype=np.uint64)
 
 
 def jaccard(left: Grams, right: Grams) -> float:
     """Size of the intersection over size of the union, exactly; 0.0 where both are empty."""
+    import numpy as np
+
     common = np.intersect1d(left, right, assume_unique=True).size
     union = left.size + right.size - common
     return common / union if union else 0.0

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-from imbik.refine.grams import Grams
+    from imbik.refine.grams import Grams
 
 PERMUTATIONS = 128
 SEED = 20_240_601
@@ -28,6 +30,7 @@ def rows_per_band(threshold: float) -> int:
 
 def band_keys(sets: Sequence[Grams], threshold: float) -> list[tuple[bytes, ...]]:
     """Band keys of every set, in order; an empty set has none."""
+    import numpy as np
     from rensa import RMinHash
 
     if not sets:

@@ -12,15 +12,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sample, Verdict
 from imbik.refine.checks import CheckContext
-from imbik.refine.grams import Grams, grams, jaccard, task_text, text_key, tokens
+from imbik.refine.grams import grams, jaccard, task_text, text_key, tokens
 from imbik.refine.minhash import band_keys
+
+if TYPE_CHECKING:
+    from imbik.refine.grams import Grams
 
 
 class Row(NamedTuple):

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sample, Task, Verdict
 from imbik.refine.checks import CheckContext
-from imbik.refine.grams import Grams, grams, task_text, text_key, tokens
+from imbik.refine.grams import grams, task_text, text_key, tokens
+
+if TYPE_CHECKING:
+    from imbik.refine.grams import Grams
 
 _BOILERPLATE_ROWS = 10
 _FEWEST_GRAMS = 3

@@ -1,0 +1,216 @@
+"""What the train stage does: every variant and seed, each going on by itself after an interruption.
+
+Enters: the stage's context, and what decides the students. Leaves: trained students and the stage's books. Apart from
+the stage, for what it needs (numpy above all) is not loaded where the students are current.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imbik.core.errors import TrainingError
+from imbik.core.files import digest_value, file_digest, write_json, write_lines
+from imbik.core.lineage import leaf
+from imbik.core.plugins import make
+from imbik.core.types import Artifact, Books, Sample, Sensitivity
+from imbik.models.logits import LogitStore
+from imbik.models.model import LanguageModel
+from imbik.models.student import initial_student
+from imbik.stage import StageContext, StageResult
+from imbik.tasks.kinds import Kind
+from imbik.tasks.read import kind_of, read_samples
+from imbik.train.course import TrainingRecord
+from imbik.train.lesson import Hooks
+from imbik.train.losses import Loss
+from imbik.train.methods import Method
+from imbik.train.reuse import mark, take
+from imbik.train.rows import Encoding, Rejected, Row, encode, with_teacher
+from imbik.train.teaching import VALIDATION_ROWS, Assignment, Sets, copy_student, make_pupil, teach
+from imbik.train.variants import Variant, cross_entropy, plan
+
+LOGITS = "5_logits"
+
+
+@dataclass
+class Work:
+    """Everything the variants share, read once."""
+
+    context: StageContext
+    kind: Kind
+    method: Method
+    samples: list[tuple[Sample, str]]
+    variants: list[Variant]
+    rejected: list[Rejected]
+    encoding: Encoding
+    sets: dict[str, Sets]
+    warnings: list[str]
+    sensitivity: Sensitivity
+    decisive: object
+
+    @classmethod
+    def of(cls, context: StageContext, decisive: object) -> Work:
+        """Read samples, decide variants, encode rows; `decisive` is what all variants and seeds depend on.
+
+        Raises: TrainingError when no row is left to learn from.
+        """
+        recipe, run = context.recipe, context.run
+        kind = kind_of(recipe, run)
+        everything = list(read_samples(run, recipe))
+        variants, warnings = plan(recipe, [sample for sample, _ in everything], kind)
+        model = initial_student(recipe, run, context.asker, recipe.train.seeds[0])
+        method: Method = make("train/methods", recipe.train.method)
+        level = _level(context, model, [sample for sample, _ in everything], variants)
+        encoding = Encoding(
+            model.tokenizer,
+            model.tokenizer_hash,
+            model.class_tokens,
+            recipe.tasks.turns,
+            recipe.tasks.loss_on,
+            min(recipe.train.max_length or model.context, model.context),
+            recipe.tasks.prompt_weight,
+        )
+        work = cls(
+            context, kind, method, everything, variants, [], encoding, {}, [*warnings, *model.notes], level, decisive
+        )
+        work._encode()
+        write_lines(context.folder / "rejected.jsonl", work.rejected)
+        return work
+
+    def _encode(self) -> None:
+        """Rows of every variant; a sample the student cannot learn is left out of the controls too."""
+        student = self.variants[0]
+        first, self.rejected = self._rows(student, self.samples)
+        refused = {item.id for item in self.rejected}
+        kept = [(sample, name) for sample, name in self.samples if sample.id not in refused]
+        for variant in self.variants:
+            rows, lost = (first, []) if variant.reasoning else self._rows(variant, kept)
+            if lost:
+                self.warnings.append(f"{variant.name} learns {len(lost)} rows less: {lost[0].reason}")
+            self.sets[variant.name] = self._divide(rows, variant)
+        if not self.sets["student"].train:
+            raise TrainingError(
+                f"no row is left to train on ({len(self.samples)} kept samples, {len(refused)} of them rejected)",
+                where=str(self.context.folder / "rejected.jsonl"),
+                next="imbik show RUN refine says where the rows went; train.max_length decides how long one may be",
+            )
+
+    def _rows(self, variant: Variant, samples: Sequence[tuple[Sample, str]]) -> tuple[list[Row], list[Rejected]]:
+        outside = [
+            Rejected(id=sample.id, reason=f"in set '{name}'")
+            for sample, name in samples
+            if name not in ("train", "validation")
+        ]
+        inside = [
+            (sample, variant.text(sample, self.kind)) for sample, name in samples if name in ("train", "validation")
+        ]
+        rows, rejected = encode(inside, self.encoding)
+        return rows, [*outside, *rejected]
+
+    def _divide(self, rows: Sequence[Row], variant: Variant) -> Sets:
+        """Training and validation rows, with the teacher's distributions where the variant's losses want them."""
+        validating = {sample.id for sample, name in self.samples if name == "validation"}
+        if variant.needs_teacher:
+            store = LogitStore.open(self.context.run.stage(LOGITS))
+            store.check_tokenizer(self.encoding.tokenizer_hash)
+            rows = with_teacher(rows, store)
+            silent = sum(not row.taught for row in rows)
+            if silent:
+                self.warnings.append(f"{silent} of {len(rows)} rows have no captured logits: they teach by their text")
+        training = [row for row in rows if row.id not in validating]
+        # Loss on a thousand rows is known to a hundredth of a nat; more would only slow training down.
+        return Sets(training, [row for row in rows if row.id in validating][:VALIDATION_ROWS])
+
+    def train(self, variant: Variant, seed: int, budget: int) -> TrainingRecord:
+        """Train one variant with one seed, unless that is done already."""
+        task = self._assignment(variant, seed, budget)
+        found = task.finished()
+        if found is not None:
+            return found
+        if variant.copy:
+            return copy_student(task, self.context.folder / "student" / f"seed-{seed}")
+        key = digest_value([self.decisive, variant.name, seed, budget])
+        if take(self.context.run, task.folder, key) and (found := task.finished()) is not None:
+            self.context.progress.say(f"{task.name} was trained before, under the same settings")
+            return found
+        mark(task.folder, key)
+        recipe, progress = self.context.recipe, self.context.progress
+        pupil = make_pupil(recipe, self.method, seed, lambda: self._fresh(seed), self.context.folder)
+        pupil.model.sensitivity = self.sensitivity
+
+        def begin(steps: int, done: int) -> None:
+            progress.begin(task.name, steps)
+            progress.advance(task.name, done)
+
+        hooks = Hooks(
+            begin=begin,
+            advance=lambda steps, note: progress.advance(task.name, steps, note),
+            say=progress.say,
+            adjust=lambda measured: write_json(self.context.folder / "measured.json", measured),
+        )
+        record = teach(task, recipe, pupil, self.context.folder, hooks)
+        progress.end(task.name)
+        return record
+
+    def _assignment(self, variant: Variant, seed: int, budget: int) -> Assignment:
+        sets = self.sets[variant.name]
+        losses: Sequence[Loss] = variant.losses
+        if variant.needs_teacher and not all(row.taught for row in sets.validation):
+            losses = [cross_entropy()]
+        return Assignment(
+            variant=variant,
+            seed=seed,
+            sets=sets,
+            validation_losses=losses,
+            budget=budget,
+            folder=self.context.folder / variant.name / f"seed-{seed}",
+        )
+
+    def _fresh(self, seed: int) -> LanguageModel:
+        """The student before training, its own weights for each training."""
+        return initial_student(self.context.recipe, self.context.run, self.context.asker, seed)
+
+    def result(self, records: Sequence[TrainingRecord]) -> StageResult:
+        """Books over samples, one leaf and one artifact for each trained student."""
+        context = self.context
+        reasons = Counter(item.reason for item in self.rejected)
+        total, lost = len(self.samples), len(self.rejected)
+        warnings = [*self.warnings, *(text for record in records for text in record.warnings)]
+        return StageResult(
+            books=Books(rows_in=total, rows_out=total - lost, rejected=lost, reasons=dict(reasons)),
+            leaves=[leaf(f"{record.variant}/{record.seed}", record.sha256) for record in records],
+            sensitivity=self.sensitivity,
+            artifacts=[self._artifact(record) for record in records],
+            measured=_measured_text(context.folder),
+            warnings=list(dict.fromkeys(warnings)),
+        )
+
+    def _artifact(self, record: TrainingRecord) -> Artifact:
+        path = self.context.folder / record.variant / f"seed-{record.seed}" / "weights"
+        return Artifact(
+            path=str(path.relative_to(self.context.run.path)),
+            sha256=file_digest(path),
+            format="transformers",
+            sensitivity=self.sensitivity,
+        )
+
+
+def _level(
+    context: StageContext, model: LanguageModel, samples: Sequence[Sample], variants: Sequence[Variant]
+) -> Sensitivity:
+    """What students learn from: the model they begin as, their rows, and the teacher whose logits they are taught."""
+    levels = [model.sensitivity, *(sample.sensitivity for sample in samples)]
+    captured = context.run.manifest(LOGITS) if any(variant.needs_teacher for variant in variants) else None
+    if captured is not None:
+        levels.append(captured.sensitivity)
+    return max(levels, key=lambda level: level.rank)
+
+
+def _measured_text(folder: Path) -> dict[str, str]:
+    from imbik.core.files import read_json
+    from imbik.train.precision import Measured
+
+    path = folder / "measured.json"
+    return read_json(path, Measured).as_text() if path.exists() else {}
