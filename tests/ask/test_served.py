@@ -25,7 +25,8 @@ from imbik.core.types import Completion, Outcome, Question, Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, endpoint
 from imbik.privacy.audit import read_audit, verify
 from imbik.privacy.operator import LocalEndpoint, Operator
-from imbik.privacy.transport import Transport, UnreachableError
+from imbik.privacy.routes import Routes
+from imbik.privacy.transport import UnreachableError
 from imbik.recipe import build
 from imbik.testing import FakeTeacher, Rule
 
@@ -91,9 +92,9 @@ def test_identical_questions_to_a_host_by_name_all_stand_in_the_audit(tmp_path: 
 def test_a_row_that_joined_before_the_host_had_an_address_is_still_gated_and_audited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, looked_up = Transport._addresses, 0
+    real, looked_up = Routes._addresses, 0
 
-    async def late(self: Transport, target: Endpoint) -> list[Address]:
+    async def late(self: Routes, target: Endpoint) -> list[Address]:
         nonlocal looked_up
         looked_up += 1
         await asyncio.sleep(0.01)
@@ -101,7 +102,7 @@ def test_a_row_that_joined_before_the_host_had_an_address_is_still_gated_and_aud
             raise UnreachableError("no address")
         return await real(self, target)
 
-    monkeypatch.setattr(Transport, "_addresses", late)
+    monkeypatch.setattr(Routes, "_addresses", late)
     asked = [question("aynı", row=f"satır {number}") for number in range(3)]
     asked.append(question("aynı", row="gizli", sensitivity=Sensitivity.CONFIDENTIAL))
     with FakeTeacher(latency=0.1) as teacher, make_engine(tmp_path, teacher.base_url) as engine:

@@ -211,7 +211,7 @@ async def test_an_external_endpoint_gets_what_its_contract_covers(tmp_path: Path
     found: Network | None = network("93.184.216.34")
     assert found is not None
     transport = Transport(gate)
-    transport._pins[("api.example.com", 443)] = [found.network_address]
+    transport._routes.pins[("api.example.com", 443)] = [found.network_address]
     asked = Asked(Sensitivity.PUBLIC, ("r1",))
     weighed, decision = await transport.foresee("https://api.example.com/v1", asked, [f"TCKN {TCKN}"])
     assert decision is not None

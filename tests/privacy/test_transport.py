@@ -120,7 +120,7 @@ async def test_of_several_addresses_only_the_listed_one_is_used(tmp_path: Path) 
     with FakeTeacher() as teacher:
         local = Operator(local=(LocalEndpoint(host="127.0.0.1", ports=(teacher.port,), attestation="test"),))
         async with door(tmp_path, local) as transport:
-            transport._pins[("ogretmen.test", teacher.port)] = [normal("::1"), normal("127.0.0.1")]
+            transport._routes.pins[("ogretmen.test", teacher.port)] = [normal("::1"), normal("127.0.0.1")]
             url = f"http://ogretmen.test:{teacher.port}/v1/chat/completions"
             await send(transport, request(url), Sensitivity.CONFIDENTIAL)
     assert teacher.headers[0]["Host"] == f"ogretmen.test:{teacher.port}"
@@ -242,7 +242,7 @@ async def test_two_names_of_one_address_do_not_share_a_connection(
     with FakeTeacher() as teacher, tls_front(tmp_path / "tls", teacher.port) as port:
         async with door(tmp_path) as transport:
             for name in ("bir.test", "iki.test"):
-                transport._pins[name, port] = [normal("127.0.0.1")]
+                transport._routes.pins[name, port] = [normal("127.0.0.1")]
             url = "https://{}:" + f"{port}/v1/chat/completions"
             assert (await send(transport, request(url.format("bir.test")))).status == 200
             with pytest.raises(UnreachableError, match="certificate"):

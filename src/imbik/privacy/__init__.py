@@ -10,7 +10,8 @@ recipe, so that a cloned folder cannot grant itself anything.
 - `chain` reads the audit again and finds every change; `anchor` and `signing` hold it against heads signed elsewhere;
 `verifier` does both without imbik. `account` says in one sentence what left, `certificate` on one page.
 - `transport`: the only door. It opens every client connection to a teacher and asks the gate itself, after `contents`
-read what is about to leave from its bytes (`wire`) and `inspection` had the detectors (`detect`) look at it.
+read what is about to leave from its bytes (`wire`) and `inspection` had the detectors (`detect`) look at it. Its
+`doorkeeper` asks the gate and shares audit lines; its `routes` pin addresses and show keys.
 - `cleaning` takes identifiers out and, with the `vault`, puts them back; `declassify` is two people's signed word.
 - `quiet`: what a server says without the words of the row.
 - `person`: whether a person stands in a text. `suppression`: keyed fingerprints of what was erased and must not come
