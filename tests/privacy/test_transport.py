@@ -407,3 +407,14 @@ def test_tls_is_checked_against_the_name_though_the_address_is_pinned(
         [sys.executable, "-c", _TLS, str(tmp_path), "localhost"], capture_output=True, text=True, check=False
     )
     assert done.stdout.startswith(expected), done.stderr
+
+
+async def test_a_reply_that_nobody_asked_for_is_not_the_answer_to_the_next_question(tmp_path: Path) -> None:
+    """The server sends a second, wrong reply a moment after each good one, over the connection that is kept."""
+    with FakeTeacher(lambda messages: "doğru", rules=[Rule("late_reply")]) as teacher:
+        async with door(tmp_path) as transport:
+            bodies = []
+            for _ in range(5):
+                bodies.append((await send(transport, request(f"{teacher.base_url}/chat/completions"))).body.decode())
+                await asyncio.sleep(0.03)
+    assert ["doğru" in body for body in bodies] == [True] * 5

@@ -21,8 +21,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import aiohttp
+from yarl import URL
 
 from imbik.core.types import Inspected, Sensitivity
 from imbik.privacy.addresses import normal
@@ -67,18 +69,47 @@ NOT_INSPECTED = Inspected()
 class _PinnedConnector(aiohttp.TCPConnector):
     """Connects to addresses only, and compares the peer with the address asked for before anything is written."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._spoken: WeakSet[Any] = WeakSet()  # connections that were used before
+        self._strayed: set[URL] = set()  # servers that once sent what nobody had asked for
+
     async def connect(
         self,
         req: ClientRequest,
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
     ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
+        connection = await self._unspoken(req, traces, timeout)
         peer = connection.transport.get_extra_info("peername") if connection.transport else None
         if peer is None or str(normal(str(peer[0]))) != req.url.raw_host:
             connection.close()
             raise aiohttp.ClientConnectionError("the connection does not end at the pinned address")
         return connection
+
+    async def _unspoken(
+        self,
+        req: ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
+    ) -> Connection:
+        """A connection on which nothing lies that nobody asked for: the next question would be given it as its answer.
+
+        A server that has said such a thing once gets a new connection for each question.
+        """
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol, place = connection.protocol, req.url.origin()
+            known = protocol in self._spoken
+            if protocol is None or not known:
+                if protocol is not None:
+                    self._spoken.add(protocol)
+                return connection
+            if protocol.should_close:
+                self._strayed.add(place)
+            elif place not in self._strayed:
+                return connection
+            connection.close()
 
 
 class Transport:
