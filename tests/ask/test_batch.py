@@ -9,7 +9,9 @@ import pytest
 
 from asking import outcomes, question, questions
 from batchkit import FORMATS, ask, batch_engine
-from imbik.core.errors import PluginError
+from imbik.ask.batch import BatchSender
+from imbik.ask.budget import Held, Purse
+from imbik.core.errors import PluginError, TeacherUnreachableError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.types import Outcome, Sensitivity
 from imbik.generate.pilot import summary
@@ -154,3 +156,28 @@ def test_a_refused_key_and_a_server_that_is_gone_are_said(tmp_path: Path, form: 
     with batch_engine(tmp_path, url, form) as engine:
         assert set(outcomes(ask(engine, questions(3)))) == {Outcome.PENDING}
         assert "cannot be reached" in str(engine.stopped())
+
+
+def test_a_teacher_that_ends_while_a_question_waits_for_money_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody hands that question over any more: it must not wait for ever, and its money is given back."""
+    senders: list[BatchSender] = []
+    begin, hold = BatchSender.__init__, Purse.hold
+
+    def begun(sender: BatchSender, *given: object, **named: object) -> None:
+        begin(sender, *given, **named)  # type: ignore[arg-type]
+        senders.append(sender)
+
+    async def held(purse: Purse, *given: object) -> Held:
+        found = await hold(purse, *given)  # type: ignore[arg-type]
+        senders[0]._end(TeacherUnreachableError("the key was revoked"))
+        return found
+
+    monkeypatch.setattr(BatchSender, "__init__", begun)
+    monkeypatch.setattr(Purse, "hold", held)
+    with FakeTeacher(batch=BatchPlan(seconds=0.1), price=("2", "10")) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, "openai", budget="5 USD") as engine:
+            assert outcomes(ask(engine, questions(3))) == [Outcome.PENDING] * 3
+            assert not engine.spending()
+        assert not teacher.batches.made

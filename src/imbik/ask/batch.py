@@ -234,6 +234,9 @@ class BatchSender:
                 held = await self._purse.hold(self.name, self.teacher, question, flight.purpose, share)
         except BudgetSpentError:
             raise self.waits or self._purse_error(flight.purpose) from None
+        if self.ended is not None:  # while this question waited for money: nobody would hand it over any more
+            self._free(held.number)
+            raise self.ended
         most = units((self.teacher.cost_at_most(question) or Decimal(0)) * share)
         row = self._rows[flight.key] = _Row(flight, done, body, most, held.number)
         self._gathering[flight.key] = row
