@@ -28,6 +28,7 @@ from imbik.core.types import Record, Sensitivity, Task
 from imbik.privacy.audit import Audit, Entry
 from imbik.privacy.inspection import Hit, InspectionError, Inspector, level_of
 from imbik.privacy.operator import Operator
+from imbik.privacy.sensitivity import inherited
 from imbik.privacy.signing import fingerprint, public_bytes, sign_bytes, signed_by
 
 FILE_NAME = "declassified.jsonl"
@@ -216,7 +217,7 @@ def _see(task: Task, to: Sensitivity, inspector: Inspector, keyed: Keyed) -> See
         raise BlockedError(
             f"{error}, and nobody can agree to what was not looked into", where=f"row {task.id}"
         ) from None
-    level = max(task.sensitivity, level_of(hits), key=lambda item: item.rank)
+    level = inherited(task.sensitivity, level_of(hits))
     if to.rank >= level.rank:
         raise UsageError(
             f"row '{task.id}' is {level.value}, and {to.value} is not lower", where="--to", next="name a lower level"

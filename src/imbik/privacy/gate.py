@@ -19,6 +19,7 @@ from imbik.privacy.audit import Audit, Entry
 from imbik.privacy.declassify import Lowered
 from imbik.privacy.inspection import Hit, InspectionError, Inspector, level_of
 from imbik.privacy.operator import Operator
+from imbik.privacy.sensitivity import inherited
 
 KEY = "tasks.sensitivity"
 
@@ -186,7 +187,7 @@ class Gate:
         """Rows rise, and never fall."""
         if level.rank <= asked.mark.rank:
             return asked
-        return asked._replace(level=max(asked.level, level, key=lambda item: item.rank), marked=asked.mark, found=by)
+        return asked._replace(level=inherited(asked.level, level), marked=asked.mark, found=by)
 
     def _append(self, entries: list[Entry]) -> None:
         """Write a group of lines; before the first that follows a look, one names the detectors with their versions."""
@@ -284,7 +285,7 @@ def _external(operator: Operator, level: Sensitivity, endpoint: Endpoint, cleane
         return Decision(False, f"the operator's file does not list {endpoint}, and lets nothing go elsewhere")
     accepts = listed.accepts if listed else Sensitivity.PUBLIC
     if cleaned and listed:
-        accepts = max(accepts, listed.accepts_cleaned, key=lambda item: item.rank)
+        accepts = inherited(accepts, listed.accepts_cleaned)
     if level is Sensitivity.SPECIAL or level.rank > accepts.rank:
         return Decision(False, _why_blocked(operator, level, endpoint, accepts, owner), KEY)
     if level is not Sensitivity.PUBLIC and endpoint.scheme != "https":

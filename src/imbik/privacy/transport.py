@@ -100,10 +100,9 @@ class _PinnedConnector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol, place = connection.protocol, req.url.origin()
-            known = protocol in self._spoken
-            if protocol is None or not known:
-                if protocol is not None:
-                    self._spoken.add(protocol)
+            assert protocol is not None  # only a connection that was given back has none
+            if protocol not in self._spoken:
+                self._spoken.add(protocol)
                 return connection
             if protocol.should_close:
                 self._strayed.add(place)

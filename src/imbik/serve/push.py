@@ -21,6 +21,7 @@ from imbik.privacy.audit import Audit
 from imbik.privacy.destinations import HUB, Destination, destination
 from imbik.privacy.gate import FOLDER, Gate
 from imbik.privacy.operator import load_operator
+from imbik.privacy.sensitivity import inherited
 from imbik.recipe import load_recipe
 
 _EXPORT = "7_export"
@@ -51,7 +52,7 @@ def push(run: RunFolder, where: str, *, form: str = "", hub: str = HUB, public: 
             "this export is not what was proved when it was made", where=str(folder), next="imbik run it --from export"
         )
     about = read_about(folder)
-    level = max(artifact.sensitivity, about.sensitivity if about else artifact.sensitivity, key=lambda item: item.rank)
+    level = inherited(artifact.sensitivity, about.sensitivity if about else artifact.sensitivity)
     if public and level is not Sensitivity.PUBLIC:
         raise BlockedError(f"{level.value} weights go to no public repository", where="--public", next="leave it out")
     audit = Audit(run.path)

@@ -29,6 +29,7 @@ from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.tombstones import PENDING
 from imbik.core.types import Record, Sensitivity, Task
 from imbik.privacy.operator import Operator
+from imbik.privacy.sensitivity import inherited
 
 AGES = "ages.jsonl"
 _DAY = 86_400.0
@@ -123,7 +124,7 @@ def _ages(run: RunFolder) -> dict[str, Age]:
         made = _made(folder)
         for task in read_parts(folder, Task) if folder.exists() else ():
             before = found.get(task.id) or kept.get(task.id) or Age(id=task.id, since=made, level=task.sensitivity)
-            level = max(task.sensitivity, before.level, key=lambda item: item.rank)
+            level = inherited(task.sensitivity, before.level)
             found[task.id] = Age(id=task.id, since=min(made, before.since), level=level)
     return found
 
