@@ -14,12 +14,15 @@ import numpy as np
 import pytest
 
 from imbik.advise.audition import SETS, audition
-from imbik.advise.choosing import Candidate, recommend
+from imbik.advise.candidates import told_before, with_candidates
+from imbik.advise.choosing import Candidate, recommend, rows_to_show
 from imbik.cli.main import run_command
 from imbik.core.errors import InputError, TeacherUnreachableError, UsageError
+from imbik.core.progress import SilentReporter
 from imbik.core.runfolder import RunFolder
 from imbik.evaluate.bootstrap import Bootstrap
 from imbik.pipeline import run
+from imbik.recipe import build, load_recipe
 from imbik.tasks.read import read_tasks
 from imbik.testing import FakeTeacher, Rule
 
@@ -104,7 +107,9 @@ def test_equal_teachers_are_told_apart_by_price_and_it_is_said(
     recipe = written(tmp_path, strong, strong)
     found, _ = audition(recipe, ["usta", "çırak"], rows=20, runs=tmp_path / "runs")
     assert found.recommended == "çırak"
-    assert "20 rows cannot tell çırak and usta apart; it is the cheapest of them" in found.why
+    assert "20 rows cannot tell çırak and usta apart (the 95% interval of their difference holds 0)" in found.why
+    assert "; it is the cheapest of them" in found.why
+    assert "more rows would help: about 190 (--rows 190) show a difference of 2 points" in found.why
 
 
 def test_refusals_and_what_is_held_back_are_counted(tmp_path: Path, pair: tuple[FakeTeacher, FakeTeacher]) -> None:
@@ -140,6 +145,84 @@ def test_inline_candidates_and_unknown_ones(tmp_path: Path, pair: tuple[FakeTeac
     with pytest.raises(UsageError, match="two teachers"):
         audition(recipe, ["usta"], runs=tmp_path / "runs")
     assert not pair[0].count
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ensemble:gpt-4o", "needs more than a model"),
+        ("azure:gpt-4o", "needs more than a model"),
+        ("run:usta", "needs more than a model"),
+        ("deepsek:deepseek-chat", "did you mean 'deepseek:deepseek-chat'?"),
+        ("zzzz", "deepseek:MODEL"),
+    ],
+)
+def test_only_what_can_be_typed_is_suggested(tmp_path: Path, name: str, said: str) -> None:
+    made = build(
+        {
+            "name": "x",
+            "tasks": {"source": "x.jsonl", "kind": "qa"},
+            "teachers": {"usta": {"use": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"}},
+            "student": {"architecture": "llama"},
+        },
+        base=tmp_path,
+    )
+    with pytest.raises(UsageError) as caught:
+        with_candidates(made, ["usta", name])
+    assert said in str(caught.value)
+    for never in ("ensemble:MODEL", "run:MODEL", "recorded:MODEL", "azure:MODEL"):
+        assert never not in str(caught.value)
+    assert list(with_candidates(made, ["usta", "deepseek:deepseek-chat"]).teachers) == [
+        "usta",
+        "deepseek:deepseek-chat",
+    ]
+
+
+class Heard(SilentReporter):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_a_missing_key_and_limited_terms_are_said_before_anybody_is_asked(
+    tmp_path: Path, pair: tuple[FakeTeacher, FakeTeacher], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    recipe, heard = written(tmp_path, *pair), Heard()
+    recipe.write_text(recipe.read_text().replace("model: cirak,", "model: cirak, key: IMBIK_YOK_KEY,"))
+    with pytest.raises(UsageError, match="IMBIK_YOK_KEY is not set"):
+        audition(recipe, ["çırak", "usta"], rows=5, runs=tmp_path / "runs", reporter=heard)
+    assert any("teachers.çırak: the key IMBIK_YOK_KEY is not set" in line for line in heard.lines)
+    assert len(set(heard.lines)) == len(heard.lines)
+    assert (pair[0].count, pair[1].count) == (0, 0)
+    named = ["usta", "openai:gpt-4o"]
+    told = list(told_before(with_candidates(load_recipe(recipe), named), named))
+    assert any("teachers.openai:gpt-4o: the key OPENAI_API_KEY is not set" in line for line in told)
+    assert any("teachers.openai:gpt-4o" in line and "accept_terms: [openai]" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("difference", "deviation", "rows"), [(0.05, 0.5, 385), (0.1, 0.5, 97), (0.02, 0.0, 183), (0.5, 0.0, 6)]
+)
+def test_how_many_rows_show_a_difference(difference: float, deviation: float, rows: int) -> None:
+    """n = (1.96 s / d)^2, and the exact bound where there is no spread: at most d of n rows that never differed."""
+    assert rows_to_show(difference, deviation) == rows
+
+
+def test_the_rows_that_were_advised_do_show_the_difference() -> None:
+    draws = np.random.default_rng(0)
+    wanted = rows_to_show(0.1, 0.5)
+    shown = 0
+    for _ in range(40):
+        apart = draws.choice([-1.0, 0.0, 1.0], size=(1, 4 * wanted), p=[0.075, 0.75, 0.175])
+        score = Bootstrap(resamples=400).difference(apart, np.zeros_like(apart))
+        assert score is not None
+        shown += score.low > 0
+    assert shown >= 36, "four times as many show it nearly always"
 
 
 def test_rows_without_answers_cannot_be_compared(tmp_path: Path, pair: tuple[FakeTeacher, FakeTeacher]) -> None:

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from imbik.advise.candidates import told_before, with_candidates
 from imbik.advise.choosing import Candidate, recommend
 from imbik.ask.engine import AskEngine
 from imbik.core.errors import ImbikError, InputError, UsageError
 from imbik.core.executor import LocalExecutor
 from imbik.core.files import digest, write_json
 from imbik.core.locks import writer_lock
-from imbik.core.plugins import PluginBlock, available, closest, make
+from imbik.core.plugins import make
 from imbik.core.progress import Progress, Reporter, SilentReporter
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Completion, Outcome, Task
@@ -81,30 +82,16 @@ def audition(
     loaded, folder = located(recipe, runs, overrides)
     loaded = with_candidates(loaded, teachers)
     told = reporter or SilentReporter()
-    run(recipe, runs=runs, overrides=overrides, until="tasks", reporter=told)
+    begun = run(recipe, runs=runs, overrides=overrides, until="tasks", reporter=told)
+    for text in told_before(loaded, list(dict.fromkeys(teachers))):
+        if text not in begun.warnings:
+            told.say(f"! {text}")
     with writer_lock(folder.path):
         progress = Progress(told, folder.path / "events.jsonl")
         try:
             return _hold(loaded, folder, list(dict.fromkeys(teachers)), rows, progress)
         finally:
             progress.close()
-
-
-def with_candidates(recipe: Recipe, teachers: Sequence[str]) -> Recipe:
-    """The recipe with inline candidates (`deepseek:deepseek-chat`) among its teachers.
-
-    Raises: UsageError naming the teachers and presets that there are.
-    """
-    added: dict[str, PluginBlock] = {}
-    for name in teachers:
-        use, sign, model = name.partition(":")
-        if name in recipe.teachers:
-            continue
-        if not sign or not model or use not in available("teachers"):
-            known = [*recipe.teachers, *(f"{preset}:MODEL" for preset in available("teachers"))]
-            raise UsageError(f"there is no teacher '{name}'; {closest(name, known)}", where="--teachers")
-        added[name] = PluginBlock(use=use, raw={"model": model}, where="--teachers")
-    return recipe.model_copy(update={"teachers": {**recipe.teachers, **added}})
 
 
 def _hold(

@@ -6,7 +6,7 @@ decides for every question, with the address it really connects to; this only re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from imbik.core.errors import BlockedError, RecipeError
@@ -71,9 +71,9 @@ def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint |
     return endpoint(teacher.url) if teacher else None
 
 
-def keys_missing(recipe: Recipe) -> Iterator[str]:
-    """Teachers that will be asked with a key which is not set, in words that say how to set it."""
-    for name in recipe.asked_teachers():
+def keys_missing(recipe: Recipe, names: Sequence[str] | None = None) -> Iterator[str]:
+    """Teachers that will be asked (or `names`) with a key which is not set, in words that say how to set it."""
+    for name in recipe.asked_teachers() if names is None else names:
         block = recipe.teachers[name]
         teacher = None if block.use in HERE else served_teacher(name, block, recipe)
         key = teacher.request(_NOTHING).key_name if teacher else ""

@@ -7,12 +7,12 @@ engine writes it into the audit chain before the teacher is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import closest
 from imbik.recipe import Recipe
-from imbik.teachers.catalogue.terms import all_terms, terms_of_recipe
+from imbik.teachers.catalogue.terms import all_terms, terms_of_recipe, terms_of_teachers
 
 
 def refuse_terms(recipe: Recipe) -> None:
@@ -37,9 +37,10 @@ def refuse_terms(recipe: Recipe) -> None:
                 )
 
 
-def unknown_terms(recipe: Recipe) -> Iterator[str]:
-    """What no terms are known of, or nothing definite, in words."""
-    for teacher, found in terms_of_recipe(recipe):
+def unknown_terms(recipe: Recipe, teachers: Sequence[str] | None = None) -> Iterator[str]:
+    """What no terms are known of, or nothing definite, in words; of `teachers` where some are named."""
+    named = terms_of_recipe(recipe) if teachers is None else terms_of_teachers(recipe, teachers)
+    for teacher, found in named:
         for what in found.unknown:
             yield (
                 f"teachers.{teacher}: no terms are known of {what}: whether its answers may train another model is for "

@@ -7,7 +7,7 @@ holds wherever the model runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -100,7 +100,12 @@ def terms_of_recipe(recipe: Recipe) -> Iterator[tuple[str, Found]]:
     """Terms of every teacher whose answers or probabilities the recipe's student learns from, by name."""
     names = recipe.asked_teachers()
     names += [recipe.capture.teacher] if recipe.capture and recipe.capture.teacher else []
-    for name in dict.fromkeys(names):
+    yield from terms_of_teachers(recipe, list(dict.fromkeys(names)))
+
+
+def terms_of_teachers(recipe: Recipe, names: Sequence[str]) -> Iterator[tuple[str, Found]]:
+    """Terms of these teachers of a recipe."""
+    for name in names:
         block = recipe.teachers[name]
         context = TeacherContext(name=name, base=recipe.base, runs=Path("runs"))
         yield name, terms_of_teacher(load_plugin("teachers", block.use)(typed_settings("teachers", block), context))
