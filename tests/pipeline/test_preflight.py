@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from imbik.advise.summary import estimate_lines
-from imbik.core.errors import BlockedError, ExitCode, ImbikError, ModelError, PluginError, RecipeError
+from imbik.core.errors import BlockedError, ExitCode, ImbikError, InputError, ModelError, PluginError, RecipeError
 from imbik.core.plugins import PluginBlock
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline.estimate import estimate
@@ -51,6 +51,29 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Re
 def check(recipe: Recipe) -> Preflight:
     """Run preflight for a run that is not there yet."""
     return preflight(recipe, RunFolder(recipe.base / "runs" / recipe.name))
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said"),
+    [
+        (None, "recipe.yaml:6 tasks.answer_schema", "there is no file il.json"),
+        ('{\n  "type": "object",\n}', "il.json:3", "no JSON schema"),
+        ('{"type": "nesne"}', "il.json", "no JSON schema at $.type"),
+    ],
+)
+def test_a_schema_that_is_none_is_refused_before_any_row_is_read(
+    written: Callable[..., Recipe], text: str | None, where: str, said: str
+) -> None:
+    recipe = written(API.replace("  sensitivity: public\n", "  sensitivity: public\n  answer_schema: il.json\n"))
+    if text is not None:
+        (recipe.base / "il.json").write_text(text)
+    (recipe.base / "rows.csv").write_text("")
+    with pytest.raises(InputError) as caught:
+        check(recipe)
+    assert caught.value.where.endswith(where)
+    assert said in caught.value.what
+    assert text is None or "recipe.yaml:6 tasks.answer_schema" in caught.value.next
+    assert caught.value.next
 
 
 def test_a_good_recipe_passes_and_is_forecast(written: Callable[..., Recipe]) -> None:

@@ -66,6 +66,14 @@ def test_a_byte_order_mark_and_crlf_are_accepted(tmp_path: Path) -> None:
     assert load_recipe(path).name == "destek"
 
 
+ENSEMBLE = """teachers:
+  a: {{use: openai, model: m}}
+  hep:
+    use: ensemble
+    teachers:
+      - a
+      - {}
+"""
 BAD = [
     (GOOD.replace("  kind:", "  knd:"), 4, "did you mean 'kind'"),
     (GOOD.replace("train:", "trian:"), 7, "did you mean 'train'"),
@@ -75,7 +83,9 @@ BAD = [
     (GOOD.replace("{from: reference}", "{from: reference"), 6, "not valid YAML"),
     (GOOD.replace("name: destek", "name: ../destek"), 1, "name"),
     (GOOD.replace("{architecture: llama}", "{architecture: llama, model: x}"), 6, "either `model`"),
-    (GOOD.replace("{from: reference}", "{teacher: big}"), None, "teacher 'big' is not under"),
+    (GOOD.replace("{from: reference}", "{teacher: big}"), 5, "teacher 'big' is not under"),
+    (GOOD + ENSEMBLE.format("z"), 18, "teacher 'z' is not under"),
+    (GOOD + ENSEMBLE.format("hep"), 18, "which is itself made of several"),
     (GOOD.replace("{from: reference}", "{}"), None, "from: reference"),
     (GOOD.replace("train:", "train:\n  epochs: -1"), 8, "epochs"),
     (GOOD.replace("name: destek", "name: 2026-13-45"), 1, "'2026-13-45' is written as a timestamp"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
-from imbik.core.types import Completion, Message, Outcome, Question, Sampling, Sensitivity
+from imbik.core.types import Completion, Message, Outcome, Question, Sampling, Sensitivity, Task
 from imbik.teachers import ServedTeacher, TeacherContext, WireResponse
 from imbik.teachers.anthropic import AnthropicTeacher
 
@@ -106,7 +106,24 @@ def test_a_schema_is_a_format_a_tool_or_words() -> None:
     told = body(asked, structured="none")
     assert told["messages"][-1]["content"].endswith(SCHEMA)
     assert not {"tools", "output_config"} & set(told)
+    assert "Answer with JSON that fits" in told["messages"][-1]["content"]
     assert "tools" not in body(asked, model="claude-3-7-sonnet-20250219", thinking=1024)
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "tool"),
+    [
+        ("tr", "Yalnızca şu JSON şemasına", "Yanıtı verir."),
+        ("tr-TR", "Yalnızca şu JSON şemasına", "Yanıtı verir."),
+        ("en", "Answer with JSON that fits", "Gives the answer."),
+        ("sl", "Answer with JSON that fits", "Gives the answer."),
+    ],
+)
+def test_a_schema_is_told_in_the_language_of_the_task(language: str, words: str, tool: str) -> None:
+    task = Task(id="r", kind="qa", messages=QUESTION.messages, language=language)
+    asked = msgspec.structs.replace(QUESTION, schema=SCHEMA, task=task)
+    assert words in body(asked, structured="none")["messages"][-1]["content"]
+    assert body(asked, model="claude-3-5-sonnet-20241022")["tools"][0]["description"] == tool
 
 
 def test_a_tool_that_holds_the_answer_is_read_as_the_answer() -> None:

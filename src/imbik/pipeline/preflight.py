@@ -30,6 +30,7 @@ from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
 from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.write import to_data
+from imbik.tasks.answer_schema import schema_text
 
 MODELS_HERE = ("in_process", "run")
 
@@ -76,6 +77,7 @@ def refuse(recipe: Recipe) -> None:
     refuse_secrets(to_data(recipe))  # again: a Recipe object never was a file
     check_plugins(recipe)
     require.check(recipe)
+    schema_text(recipe)  # what is no schema is found before any row is read
     refuse_contradictions(recipe)
     refuse_terms(recipe)
     refuse_unreachable(recipe)

@@ -30,6 +30,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class MisplacedError(ValueError):
+    """What a recipe says at `path` does not go with what it says elsewhere; loading names the line of the path."""
+
+    def __init__(self, said: str, path: tuple[str, ...]) -> None:
+        super().__init__(said)
+        self.path = path
+
+
 def as_block(value: Any) -> Any:
     """`name`, `{use: name, key: …}` or a block already made, as a PluginBlock."""
     if isinstance(value, str):

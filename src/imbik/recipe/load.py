@@ -15,12 +15,13 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import explain_validation
 from imbik.core.secrets import is_secret_name
 from imbik.core.strict_yaml import YamlError, read_yaml
-from imbik.recipe.blocks import WHERE
+from imbik.recipe.blocks import WHERE, MisplacedError
 from imbik.recipe.meaning import default_at
 from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.sections import Recipe
@@ -95,15 +96,23 @@ def build(
     refuse_secrets(data, lambda path: _where(path, file, places))
     marked = _mark_blocks(data, (), file, places)
     try:
-        return Recipe.model_validate({**marked, "base": base})
+        made = Recipe.model_validate({**marked, "base": base})
     except ValidationError as error:
-        found = [tuple(str(part) for part in item["loc"]) for item in error.errors()]
+        found = [_location(item) for item in error.errors()]
         location = next((path for path in found if path in places), found[0])
         raise RecipeError(
             explain_validation(error, Recipe),
             where=_where(location, file, places),
             next="imbik explain KEY says what a key does",
         ) from None
+    made.note_places(places)
+    return made
+
+
+def _location(found: ErrorDetails) -> tuple[str, ...]:
+    """The path of the key that is meant: of two that do not go together, the one that the error itself names."""
+    cause = found.get("ctx", {}).get("error")
+    return cause.path if isinstance(cause, MisplacedError) else tuple(str(part) for part in found["loc"])
 
 
 def scalar(text: str, where: str) -> Any:

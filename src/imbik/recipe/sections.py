@@ -6,18 +6,20 @@ preflight types it. The description of a field is what `imbik explain KEY` and e
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import (
     Field,
+    PrivateAttr,
     model_validator,
 )
 
 from imbik.core.plugins import PluginBlock, RecipePath
 from imbik.core.types import Sensitivity
 from imbik.recipe.asking import Budget, Generate, Privacy
-from imbik.recipe.blocks import Block, Section, Share, SourceBlock
+from imbik.recipe.blocks import Block, MisplacedError, Section, Share, SourceBlock
 
 
 class Split(Section):
@@ -199,26 +201,43 @@ class Recipe(Section):
     export: list[Block] = Field([PluginBlock(use="safetensors")], description="formats handed over")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="what is compared")
     base: Path = Field(Path(), exclude=True, description="folder that relative paths start from (set by loading)")
+    _places: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _teachers_exist(self) -> Recipe:
-        named = self.generate.teacher
-        wanted = list(named.values()) if isinstance(named, dict) else [named] if named else []
-        wanted += [self.capture.teacher] if self.capture and self.capture.teacher else []
-        several = [name for name, block in self.teachers.items() if block.use == "ensemble"]
-        for made in several:
-            if nested := [name for name in self.members(made) if name in several]:
-                raise ValueError(f"teacher '{made}' is made of '{nested[0]}', which is itself made of several")
-            wanted += self.members(made)
-        for name in wanted:
+        for path, name in self._named_teachers():
             if name not in self.teachers:
                 have = ", ".join(self.teachers) or "none"
-                raise ValueError(f"teacher '{name}' is not under `teachers:` (there: {have})")
+                raise MisplacedError(f"teacher '{name}' is not under `teachers:` (there: {have})", path)
+            if path[0] == "teachers" and self.teachers[name].use == "ensemble":
+                said = f"teacher '{path[1]}' is made of '{name}', which is itself made of several"
+                raise MisplacedError(said, path)
         if self.generate.source == "teacher" and not self.teachers:
             raise ValueError(
                 "no `teachers:`; for plain fine-tuning on the rows' own answers: generate: {from: reference}"
             )
         return self
+
+    def _named_teachers(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Every key that names a teacher, with the name."""
+        named = self.generate.teacher
+        for level, name in named.items() if isinstance(named, dict) else [("", named)] if named else []:
+            yield ("generate", "teacher", level), name
+        if self.capture and self.capture.teacher:
+            yield ("capture", "teacher"), self.capture.teacher
+        for made, block in self.teachers.items():
+            if block.use == "ensemble":
+                for number, name in enumerate(self.members(made)):
+                    yield ("teachers", made, "teachers", str(number)), name
+
+    def note_places(self, places: Mapping[tuple[str, ...], str]) -> None:
+        """Loading says where each key was written."""
+        self._places.update({".".join(path): place for path, place in places.items()})
+
+    def place(self, key: str) -> str:
+        """Where a dotted key is written, as errors name it: `recipe.yaml:3 tasks.answer_schema`."""
+        found = self._places.get(key, "")
+        return found if found.startswith("--set ") else f"{found} {key}".strip()
 
     @property
     def longest_answer(self) -> int:

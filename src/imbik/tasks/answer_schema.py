@@ -1,7 +1,8 @@
 """The JSON schema that answers have to fit, where the recipe names a file of one.
 
 Enters: the recipe. Leaves: the schema's text in one line, checked to be a schema, or '' where none is named. Every task
-carries it, so that each question is asked and each answer checked by it (`imbik.ask.shape`).
+carries it, so that each question is asked and each answer checked by it (`imbik.ask.shape`). It is checked before a run
+starts, and its errors name the line of the schema's file where it has one, and the recipe's key.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from imbik.ask.shape import validator
 from imbik.core.errors import InputError
 from imbik.recipe import Recipe
 
-_WHERE = "tasks.answer_schema"
+_KEY = "tasks.answer_schema"
 
 
 def schema_file(recipe: Recipe) -> list[Path]:
@@ -26,7 +27,9 @@ def schema_file(recipe: Recipe) -> list[Path]:
         return []
     path = recipe.path(named)
     if not path.is_file():
-        raise InputError(f"there is no file {named}", where=_WHERE, next="name a file that holds a JSON schema")
+        raise InputError(
+            f"there is no file {named}", where=recipe.place(_KEY), next="name a file that holds a JSON schema"
+        )
     return [path]
 
 
@@ -41,6 +44,12 @@ def schema_text(recipe: Recipe) -> str:
             validator(text)
         except Exception as error:  # not UTF-8, no JSON, no schema: all the same to a person
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"this is no JSON schema: {why:.200}", where=str(path)) from None
+            line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+            at = getattr(error, "json_path", "")
+            raise InputError(
+                f"this is no JSON schema{f' at {at}' if at else ''}: {why:.200}",
+                where=f"{path}{line}",
+                next=f"mend the file, or name another at {recipe.place(_KEY)}",
+            ) from None
         return text
     return ""

@@ -28,7 +28,10 @@ JSON_HEADERS = {"Content-Type": "application/json"}
 _KEY_LIKE = re.compile(r"(sk-|Bearer\s+)\S+")
 _MOST_TOKENS = 1 << 40
 _TELLING = (b'"choices"', b'"message"', b'"content"', b'"text"', b'"finish_reason"', b'"stop_reason"', b'"refusal"')
-_SCHEMA_FIRST = "Answer with JSON that fits this JSON Schema, and with nothing else:"
+_SCHEMA_FIRST = {
+    "tr": "Yalnızca şu JSON şemasına (JSON Schema) uyan JSON ile yanıt ver, başka hiçbir şey yazma:",
+    "en": "Answer with JSON that fits this JSON Schema, and with nothing else:",
+}
 
 
 Version = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, date) else value)]
@@ -99,10 +102,19 @@ def served_name(settings: WireSettings, where: Endpoint, base_url: str) -> str:
 
 
 def with_schema_told(question: Question) -> tuple[Message, ...]:
-    """The messages with the schema below the last turn, for an endpoint that takes no schema as a field."""
+    """The messages with the schema below the last turn, for an endpoint that takes no schema as a field.
+
+    It is told in the task's language, as the rest of the question is; in English where there are no words in it.
+    """
     *before, last = question.messages
-    told = f"{last.content}\n\n{_SCHEMA_FIRST}\n{question.schema}"
+    told = f"{last.content}\n\n{worded(_SCHEMA_FIRST, question)}\n{question.schema}"
     return (*before, msgspec.structs.replace(last, content=told))
+
+
+def worded(wordings: Mapping[str, str], question: Question) -> str:
+    """The wording in the language of the question's task; English where there is none."""
+    language = question.task.language.partition("-")[0] if question.task else "en"
+    return wordings.get(language, wordings["en"])
 
 
 def schema_of(question: Question) -> object:

@@ -38,12 +38,14 @@ from imbik.teachers._wire import (
     served_name,
     text_of,
     with_schema_told,
+    worded,
 )
 from imbik.teachers.catalogue.quirks import refuses_sampling, refuses_schema
 
 _HOME = "https://api.anthropic.com"
 _OWN_FIELDS = ("model", "messages", "system", "max_tokens", "temperature", "top_p", "stream", "thinking")
 _TOOL = "answer"
+_GIVES = {"tr": "Yanıtı verir.", "en": "Gives the answer."}
 _CUT = {"max_tokens": "the length limit", "model_context_window_exceeded": "the model's context window"}
 
 
@@ -114,7 +116,7 @@ class AnthropicTeacher:
             body["temperature"] = sampling.temperature
             if sampling.top_p < 1:
                 body["top_p"] = sampling.top_p
-        self._shape(body, schema_of(question) if question.schema else None)
+        self._shape(body, schema_of(question) if question.schema else None, worded(_GIVES, question))
         return WireRequest(self.url, msgspec.json.encode(body), self._headers(), self._key, "x-api-key", "")
 
     def read(self, response: WireResponse) -> Completion:
@@ -138,7 +140,7 @@ class AnthropicTeacher:
         more = {"anthropic-beta": ",".join(betas)} if betas else {}
         return {**JSON_HEADERS, "anthropic-version": self.settings.version, **more}
 
-    def _shape(self, body: dict[str, Any], schema: object) -> None:
+    def _shape(self, body: dict[str, Any], schema: object, said: str) -> None:
         """How hard to work, and the schema to keep to."""
         config = dict(body.pop("output_config", {}))
         if self.settings.effort:
@@ -146,7 +148,6 @@ class AnthropicTeacher:
         if schema is not None and self._structured == "format":
             config["format"] = {"type": "json_schema", "schema": schema}
         if schema is not None and self._structured == "tool":
-            said = "Gives the answer."
             body["tools"] = [{"name": _TOOL, "description": said, "input_schema": schema}]
             body["tool_choice"] = {"type": "tool", "name": _TOOL}
         if config:
