@@ -19,7 +19,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar, cast
 
-from imbik.ask import batches
+from imbik.ask.batch import records
 from imbik.ask.claims import HEARTBEAT_SECONDS, Claims
 from imbik.ask.schema import connect, explain
 from imbik.core.types import Sensitivity
@@ -160,7 +160,7 @@ class AnswerStore:
             return Stored(*row[:7])
         if self._claims.take(connection, key, ours):
             return Claim.MINE
-        return Claim.BATCHED if batches.holder(connection, key) else Claim.BUSY
+        return Claim.BATCHED if records.holder(connection, key) else Claim.BUSY
 
     def _work(self) -> None:
         """The writing thread: collect a group, commit it, tell everybody; show signs of life in between."""

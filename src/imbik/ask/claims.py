@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from imbik.ask import batches
+from imbik.ask.batch import records
 
 HEARTBEAT_SECONDS = 5.0
 LEASE_SECONDS = 60.0
@@ -72,8 +72,8 @@ class Claims:
 
     def alive(self, connection: sqlite3.Connection, owner: str) -> bool:
         """Whether an owner can still do anything: see the module's docstring. A batch outlives every process."""
-        if batches.is_batch(owner):
-            return batches.alive(connection, owner)
+        if records.is_batch(owner):
+            return records.alive(connection, owner)
         row = connection.execute("SELECT host, pid, started, beat FROM owners WHERE id = ?", (owner,)).fetchone()
         if row is None:
             return False

@@ -289,7 +289,7 @@ class AskEngine:
 
     def _served(self, name: str, teacher: ServedTeacher, batched: bool) -> ServedAsker:
         """An asker that asks at once, or in batches: then what an earlier process handed over is taken up."""
-        from imbik.ask.batch import BatchSender  # these bring aiohttp, which a run that asks nobody does without
+        from imbik.ask.batch.sender import BatchSender  # these bring aiohttp, which a run that asks nobody does without
         from imbik.ask.sending import Sender
         from imbik.ask.served import ServedAsker
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from imbik.ask.batches import is_batch
+from imbik.ask.batch.records import is_batch
 from imbik.core.money import SpendLine, dollars
 
 EVALUATION = "evaluation"

@@ -10,7 +10,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from imbik.ask.batches import TABLES as BATCHES
+from imbik.ask.batch.records import TABLES as BATCHES
 from imbik.ask.ledger import TABLES as LEDGER
 from imbik.core.databases import transaction
 from imbik.core.errors import DiskFullError, ImbikError, LockedError, RunFolderError

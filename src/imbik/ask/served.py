@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from imbik.ask import batches
 from imbik.ask.answers import AnswerStore, Claim
-from imbik.ask.batch import BatchSender
+from imbik.ask.batch import records
+from imbik.ask.batch.sender import BatchSender
 from imbik.ask.flight import Flight, Settled
 from imbik.ask.key import NO_TEXT, question_key
 from imbik.ask.local import KEPT, with_limit
@@ -199,7 +199,7 @@ class ServedAsker:
 
     async def _elsewhere(self, key: bytes) -> WaitingError:
         """The error for a question that is in a batch which somebody else collects."""
-        run = await self._store.run(lambda connection: batches.holder(connection, key))
+        run = await self._store.run(lambda connection: records.holder(connection, key))
         return WaitingError(
             f"questions to teacher '{self.name}' are in a batch of run '{run}' that is under way",
             where=f"teachers.{self.name}",

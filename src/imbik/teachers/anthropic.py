@@ -18,7 +18,8 @@ from imbik.core.files import digest_value
 from imbik.core.types import Completion, Message, Outcome, Question, Usage
 from imbik.privacy.addresses import endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
-from imbik.teachers._batch import AnthropicBatch, refuse_batches
+from imbik.teachers._batch import refuse_batches
+from imbik.teachers._batch_anthropic import AnthropicBatch
 from imbik.teachers._thinking import split_thinking
 from imbik.teachers._wire import (
     JSON_HEADERS,

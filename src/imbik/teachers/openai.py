@@ -19,7 +19,8 @@ from imbik.core.files import digest_value
 from imbik.core.types import Completion, Question
 from imbik.privacy.addresses import Endpoint, endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
-from imbik.teachers._batch import BatchWire, OpenAIBatch, refuse_batches
+from imbik.teachers._batch import BatchWire, refuse_batches
+from imbik.teachers._batch_openai import OpenAIBatch
 from imbik.teachers._chat import read_chat
 from imbik.teachers._wire import (
     JSON_HEADERS,

@@ -9,7 +9,7 @@ import pytest
 
 from asking import outcomes, question, questions
 from batchkit import FORMATS, ask, batch_engine
-from imbik.ask.batch import BatchSender
+from imbik.ask.batch.sender import BatchSender
 from imbik.ask.budget import Held, Purse
 from imbik.core.errors import PluginError, TeacherUnreachableError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings

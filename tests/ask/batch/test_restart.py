@@ -18,12 +18,12 @@ from imbik.core.types import Outcome
 from imbik.testing import BatchPlan, FakeTeacher
 
 _POINTS = {
-    "written down": ("imbik.ask.batches", "write", True),
+    "written down": ("imbik.ask.batch.records", "write", True),
     "sent": ("imbik.privacy.transport.Transport", "send_parcel", True),
-    "made": ("imbik.ask.batch.BatchSender", "_named", False),
-    "named": ("imbik.ask.batch.BatchSender", "_collected", False),
-    "half collected": ("imbik.ask.batch.BatchSender", "_keep", True),
-    "collected": ("imbik.ask.batches", "finish", False),
+    "made": ("imbik.ask.batch.leading.Leader", "_named", False),
+    "named": ("imbik.ask.batch.leading.Leader", "_collected", False),
+    "half collected": ("imbik.ask.batch.results.Results", "_keep", True),
+    "collected": ("imbik.ask.batch.records", "finish", False),
 }
 _KILLED = """
 import importlib, inspect, os, signal, sys
@@ -52,8 +52,8 @@ def now(connection, *given):
     die()
 
 setattr(target, name, later if inspect.iscoroutinefunction(real) else now)
-import imbik.ask.batch
-imbik.ask.batch._BLOCK = 7
+import imbik.ask.batch.results
+imbik.ask.batch.results._BLOCK = 7
 from asking import outcomes, question, questions
 from batchkit import ask, batch_engine
 with batch_engine(folder, url, form, budget="1 USD") as engine:
@@ -63,7 +63,7 @@ with batch_engine(folder, url, form, budget="1 USD") as engine:
 
 def run_until_killed(folder: Path, url: str, form: str, point: str) -> None:
     """A process that asks 20 questions and kills itself at a point of it."""
-    helpers = str(Path(__file__).resolve().parents[1])
+    helpers = str(Path(__file__).resolve().parents[2])
     words = [sys.executable, "-c", _KILLED, helpers, str(folder), url, form, *map(str, _POINTS[point])]
     worker = subprocess.run(words, timeout=60, check=False, capture_output=True)
     assert worker.returncode == -signal.SIGKILL, worker.stderr.decode()[-2000:]

@@ -1,0 +1,156 @@
+"""Leading one batch from its file to its end, whatever happens on the way.
+
+Enters: rows that make up a file, or a batch that an earlier process began. Leaves: every row settled, or the batch left
+under way where nobody waits for it. It stands in the store before it leaves, so the same command after a kill goes on:
+
+- a batch whose name at the provider is known is collected;
+- one that may or may not have arrived is looked for among the account's batches, by the token that it carries; only
+  when it is not there are its questions asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from imbik.ask.answers import AnswerStore
+from imbik.ask.batch import records
+from imbik.ask.batch.finding import Finder
+from imbik.ask.batch.provider import Provider
+from imbik.ask.batch.records import BatchLine
+from imbik.ask.batch.results import Results
+from imbik.ask.batch.rows import Batch, Ended, Row, Rows
+from imbik.ask.batch.settling import Settler
+from imbik.ask.batch.tended import Tended
+from imbik.ask.retry import RetryPolicy
+from imbik.core.errors import ImbikError
+from imbik.privacy.transport import BlockedAtDoorError, TransportError, UnreachableError
+from imbik.teachers import ServedTeacher
+from imbik.teachers._batch import BatchState
+
+
+@dataclass
+class Leader:
+    """Leads the batches of one teacher in one run.
+
+    `end` says that nothing is handed over any more, `all_handed_over` waits until nothing is gathered or on its way.
+    `requests` counts questions handed over, `failures` the times in a row that one did not arrive.
+    """
+
+    name: str
+    run: str
+    teacher: ServedTeacher
+    store: AnswerStore
+    policy: RetryPolicy
+    provider: Provider
+    finder: Finder
+    results: Results
+    settler: Settler
+    rows: Rows
+    tended: Tended
+    say: Callable[[str], None]
+    wait: bool
+    end: Callable[[ImbikError], ImbikError]
+    all_handed_over: Callable[[], Awaitable[None]]
+    requests: int = field(default=0, init=False)
+    failures: int = field(default=0, init=False)
+
+    async def carry(self, rows: Sequence[Row]) -> None:
+        """Write a file down, hand it over, and wait for it."""
+        lines = [row.line(number) for number, row in enumerate(rows)]
+        identity, url = self.teacher.identity, self.teacher.url
+        line = BatchLine(records.new_token(), self.run, self.name, identity, url, "", time.time())
+        batch = Batch(line, dict(enumerate(lines)))
+        await self.store.run(lambda connection: records.write(connection, line, lines, self.store.owner))
+        self.tended.add(batch)
+        try:
+            state = await self._handed_over(batch, rows)
+        except TransportError as error:
+            await self._uncertain(batch, str(error), sent=not isinstance(error, UnreachableError))
+            return
+        except ImbikError as error:
+            await self.settler.rest(batch, Ended(error=self.end(error)))
+            return
+        if state is not None:
+            await self._named(batch, state.id)
+
+    async def _handed_over(self, batch: Batch, rows: Sequence[Row]) -> BatchState | None:
+        """Send it: how it stands then; None where no row of it is left to wait for.
+
+        Raises: TransportError where it is not known; what ends the teacher.
+        """
+        try:
+            reply, held_back = await self.provider.hand_over(batch, [row.asked.question for row in rows])
+        except BlockedAtDoorError as error:
+            await self.settler.rest(batch, Ended(reason=error.decision.reason, blocked=True))
+            return None
+        blocked = [(batch.rows[n], Ended(reason=made.reason, blocked=True)) for n, made in held_back]
+        await self.settler.settle(batch, blocked)
+        if reply is None:
+            await self.settler.finish(batch)
+            return None
+        self.requests += len(batch.rows)
+        return await self.provider.made_of(batch, reply)
+
+    async def _uncertain(self, batch: Batch, reason: str, *, sent: bool) -> None:
+        """It may not have arrived: look for it, and where it is not there, gather its questions again."""
+        self.failures += 1
+        name = await self.finder.found(batch) if sent else ""
+        if name is None:
+            await self._leave(batch)
+        elif name:
+            await self._named(batch, name)
+        elif self.failures >= self.policy.first_attempts:
+            error = self.end(self.provider.gone(reason, ever=bool(self.requests)))
+            await self.settler.rest(batch, Ended(error=error))
+        else:
+            await asyncio.sleep(self.policy.wait(self.failures))
+            await self.settler.rest(batch, Ended(tried=False))
+
+    async def resumed(self, batch: Batch) -> None:
+        """Go on with what an earlier process began."""
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(batch.line.begun))
+        self.say(f"a batch of {batch.count:,} questions to '{self.name}' is under way since {since}")
+        if not records.is_kept(batch.line.begun):
+            gone = Ended(reason="its batch was not collected within 30 days", tried=False)
+            await self.settler.rest(batch, gone, lost=True)
+        elif batch.name:
+            await self._collected(batch)
+        elif (name := await self.finder.found(batch)) is None:
+            await self._leave(batch)
+        elif name:
+            await self._named(batch, name)
+        else:
+            await self.settler.rest(batch, Ended(tried=False))
+
+    async def _named(self, batch: Batch, name: str) -> None:
+        """It is with the provider: write that down, and wait for it."""
+        batch.name, self.failures = name, 0
+        await self.store.run(lambda connection: records.named(connection, batch.line.token, name))
+        task = asyncio.current_task()
+        if task is not None:
+            task.set_name("waiting")
+        self.say(f"a batch of {batch.count:,} questions is with '{self.name}'; answers take up to a day")
+        await self._collected(batch)
+
+    async def _collected(self, batch: Batch) -> None:
+        """Wait until a batch has ended, and keep what it brought."""
+        state = await self.provider.ended(batch.name, wait=self.wait)
+        if state is None:
+            await self._leave(batch)
+        elif state.problem:
+            error = self.end(self.provider.not_taken(batch, state.problem))
+            await self.settler.rest(batch, Ended(error=error))
+        else:
+            await self.results.fetch(batch, state)
+            await self.settler.rest(batch, Ended(reason="it stands in no result of its batch"), lost=True)
+            self.say(f"a batch of {batch.count:,} questions has ended at '{self.name}'")
+
+    async def _leave(self, batch: Batch) -> None:
+        """Do not wait for it, once everything else is handed over too."""
+        self.tended.leave(batch)
+        await self.all_handed_over()
+        for row in self.rows.of(batch):  # they stay known: who asks for one later hears the same
+            row.done.set_result(Ended(error=self.tended.waits))

@@ -1,0 +1,166 @@
+"""What is said to a provider about batches, through the door: handing over, looking, listing, results.
+
+Enters: questions, and the provider's names of batches. Leaves: how batches stand, the lines of their results, and what
+went wrong: a TransportError where trying again makes sense, anything else ends the teacher. Nothing is stored here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from imbik.ask.batch.rows import Batch
+from imbik.ask.retry import RetryPolicy, refused, trouble_in, unreachable
+from imbik.core.errors import ImbikError, TeacherUnreachableError
+from imbik.core.types import Question
+from imbik.privacy.gate import Decision, asked_of
+from imbik.privacy.transport import BrokenReplyError, Reply, Transport, TransportError, UnreachableError
+from imbik.privacy.wire import Enclosed
+from imbik.teachers import ServedTeacher, WireRequest, WireResponse
+from imbik.teachers._batch import BatchRow, BatchState, BatchWire, custom_id, state_in, states_in
+
+T = TypeVar("T")
+_FIRST_LOOK = 5.0
+_BYTES_A_SECOND = 50_000  # the slowest upload that is waited for
+_DOWNLOAD_SECONDS = 3600.0
+_MOST_BYTES = 16 << 20
+_PAGES = 50  # of a listing that are looked through for a batch
+
+
+class Provider:
+    """One teacher's provider."""
+
+    def __init__(
+        self, name: str, teacher: ServedTeacher, wire: BatchWire, transport: Transport, policy: RetryPolicy
+    ) -> None:
+        self._name, self._teacher, self._wire = name, teacher, wire
+        self._transport, self._policy = transport, policy
+
+    async def hand_over(
+        self, batch: Batch, questions: Sequence[Question]
+    ) -> tuple[Reply | None, list[tuple[int, Decision]]]:
+        """Send those questions of a batch that the gate allows: the reply (None: there were none), and what was held
+        back, by number.
+
+        Raises: TransportError where it is not known whether it arrived, UnreachableError where it did not;
+        BlockedAtDoorError; what ends the teacher.
+        """
+        token = batch.line.token
+        enclosed = [
+            Enclosed(self._wire.row(custom_id(token, number), self._teacher.request(question)), asked_of(question))
+            for number, question in enumerate(questions)
+        ]
+        seconds = self._teacher.timeout + sum(len(item.body) for item in enclosed) / _BYTES_A_SECOND
+        reply, decisions = await self._transport.send_parcel(
+            self._wire.parcel(token), enclosed, purpose=batch.rows[0].purpose, seconds=seconds
+        )
+        return reply, [(number, made) for number, made in enumerate(decisions) if not made.allowed]
+
+    async def made_of(self, batch: Batch, reply: Reply) -> BatchState:
+        """The batch that the provider makes of what was sent. Raises: as `hand_over`."""
+        self._refuse(batch, reply)
+        token = batch.line.token
+        try:
+            if (begin := self._wire.begin(token, reply.body)) is not None:
+                reply = await self._transport.manage(begin, seconds=self._teacher.timeout, get=False)
+                self._refuse(batch, reply)
+            return state_in(reply.body, self._wire)
+        except ValueError as error:
+            raise TransportError(f"the reply describes no batch ({error})") from None
+
+    def _refuse(self, batch: Batch, reply: Reply) -> None:
+        """Raises where a reply is no good one."""
+        if 200 <= reply.status < 300:
+            return
+        trouble = trouble_in(reply, self._said(reply))
+        if trouble.hopeless:
+            key = self._wire.look(batch.line.token).key_name
+            raise refused(self._name, self._teacher.url, reply.status, trouble.reason, key)
+        if not trouble.again and not trouble.throttled:
+            raise self.not_taken(batch, trouble.reason)
+        if trouble.throttled:
+            raise UnreachableError(trouble.reason)  # it was not taken
+        raise TransportError(trouble.reason)
+
+    def not_taken(self, batch: Batch, reason: str) -> TeacherUnreachableError:
+        """The error for a batch that the provider refuses as it is."""
+        return TeacherUnreachableError(
+            f"teacher '{self._name}' does not take a batch of {batch.count:,} questions: {reason}",
+            where=self._teacher.url,
+            next=f"smaller batches: --set teachers.{self._name}.batch_requests=1000, or none at all: "
+            f"--set teachers.{self._name}.batch=false",
+        )
+
+    def gone(self, reason: str, *, ever: bool) -> ImbikError:
+        """The error for a provider that does not answer; `ever` is whether it has answered before."""
+        return unreachable(self._name, self._teacher.url, reason, ever=ever)
+
+    async def ended(self, name: str, *, wait: bool) -> BatchState | None:
+        """How a batch ended, looked at until it has; None where it is under way and there is no `wait`.
+
+        Raises: what ended the teacher.
+        """
+        pause, request = min(_FIRST_LOOK, self._wire.poll), self._wire.look(name)
+        while True:
+            state = await self._managed(request, lambda body: state_in(body, self._wire))
+            if state.ended:
+                return state
+            if not wait:
+                return None
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, self._wire.poll)
+
+    async def listed(self, since: float) -> list[BatchState]:
+        """The account's batches that were made since a moment, newest first. Raises: what ended the teacher."""
+        found: list[BatchState] = []
+        for _ in range(_PAGES):
+            request = self._wire.listing(found[-1].id if found else "")
+            page, more = await self._managed(request, lambda body: states_in(body, self._wire))
+            found += page
+            if not more or not page or 0 < page[-1].begun < since:
+                break
+        return [state for state in found if not state.begun or state.begun >= since]
+
+    async def results(self, request: WireRequest) -> AsyncGenerator[BatchRow]:
+        """How rows ended, from one document of results.
+
+        Raises: TransportError; BrokenReplyError for a line that cannot be read: its row is not taken for missing, and
+        bought again.
+        """
+        most = int(getattr(self._teacher, "reply_bytes", 0)) or _MOST_BYTES
+        lines = self._transport.lines(request, seconds=_DOWNLOAD_SECONDS, most=most)
+        try:
+            async for line in lines:
+                if line.strip():
+                    yield self._read(line)
+        finally:
+            await lines.aclose()
+
+    def _read(self, line: bytes) -> BatchRow:
+        try:
+            return self._wire.ended(line)
+        except (ValueError, msgspec.MsgspecError, RecursionError):
+            raise BrokenReplyError("a line of the results cannot be read") from None
+
+    async def _managed(self, request: WireRequest, read: Callable[[bytes], T]) -> T:
+        """What a reply about our batches says, tried a few times. Raises: what ended the teacher."""
+        reason = ""
+        for attempt in range(1, self._policy.attempts + 1):
+            try:
+                reply = await self._transport.manage(request, seconds=self._teacher.timeout)
+                if 200 <= reply.status < 300:
+                    return read(reply.body)
+                reason = self._said(reply)
+                if trouble_in(reply, reason).hopeless:
+                    raise refused(self._name, self._teacher.url, reply.status, reason, request.key_name)
+            except (TransportError, ValueError) as error:
+                reason = str(error)
+            await asyncio.sleep(self._policy.wait(attempt))
+        raise self.gone(reason, ever=True)
+
+    def _said(self, reply: Reply) -> str:
+        """What an error's body says."""
+        return self._teacher.read(WireResponse(reply.status, {}, reply.body)).reason or f"HTTP {reply.status}"

@@ -1,0 +1,111 @@
+"""The questions of one teacher that are in batches, or on their way into one, as this process knows them.
+
+Enters: flights, and what became of them. Leaves: who waits for which question, and why nobody need wait any more. The
+same is written down in the answer store (`records`), without the questions' words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from imbik.ask.answers import Stored
+from imbik.ask.batch.records import BatchLine, RowLine
+from imbik.ask.flight import Flight
+from imbik.core.errors import ImbikError
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What became of a row: a stored reply, or why there is none. `tried`: this counts as one of its batches."""
+
+    raw: Stored | None = None
+    reason: str = ""
+    again: bool = True
+    tried: bool = True
+    blocked: bool = False
+    error: ImbikError | None = None
+
+
+@dataclass(eq=False)
+class Row:
+    """A question in a batch, or on its way into one. One that an earlier process handed over has no flight yet."""
+
+    flight: Flight | None
+    done: asyncio.Future[Ended]
+    body: bytes = b""
+    most: int = 0
+    reservation: int = 0
+
+    @property
+    def asked(self) -> Flight:
+        """The flight of a row that was gathered here."""
+        assert self.flight is not None
+        return self.flight
+
+    def line(self, number: int) -> RowLine:
+        """What is written down of it."""
+        flight = self.asked
+        question, earlier = flight.question, str(flight.paid) if flight.paid else ""
+        return RowLine(
+            number,
+            flight.key,
+            question.sampling.max_tokens,
+            question.sensitivity.rank,
+            flight.purpose,
+            self.most,
+            self.reservation,
+            earlier,
+        )
+
+
+@dataclass
+class Batch:
+    """A batch under way, and those of its rows that are not settled, by number."""
+
+    line: BatchLine
+    rows: dict[int, RowLine]
+    name: str = ""
+    count: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name, self.count = self.line.name, len(self.rows)
+
+
+class Rows:
+    """Who waits for which question, by its key. `ended` is why nothing is handed over any more."""
+
+    def __init__(self) -> None:
+        self.ended: ImbikError | None = None
+        self._by_key: dict[bytes, Row] = {}
+
+    def find(self, key: bytes) -> Row | None:
+        """The row of a question, if it is in a batch or on its way."""
+        return self._by_key.get(key)
+
+    def add(self, key: bytes, row: Row) -> None:
+        """From here on who asks for this question waits for this row."""
+        self._by_key[key] = row
+
+    def remove(self, key: bytes) -> None:
+        """Nobody waits for it any more, and it is in no batch."""
+        del self._by_key[key]
+
+    def tell(self, key: bytes, found: Ended) -> None:
+        """Whoever waits for a question hears what became of it."""
+        row = self._by_key.pop(key, None)
+        if row is not None and not row.done.done():
+            row.done.set_result(found)
+
+    def tell_all(self, found: Ended) -> None:
+        """Everybody hears the same."""
+        for key in list(self._by_key):
+            self.tell(key, found)
+
+    def of(self, batch: Batch) -> Iterator[Row]:
+        """The rows of a batch for which somebody waits."""
+        for line in batch.rows.values():
+            row = self._by_key.get(line.key)
+            if row is not None and not row.done.done():
+                yield row
