@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import imbik
+from imbik.advise.unfinished import unfinished
 from imbik.core.errors import ExitCode, TeacherUnreachableError
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Outcome, Sample
@@ -82,10 +83,17 @@ def test_a_revoked_key_pauses_its_teacher_only_and_the_same_command_goes_on(fold
         (told,) = [event for event in events if event.get("status") == "pending"]
         assert told["pending"] == found["buyuk", Outcome.PENDING]
         assert told["rows_in"] == found.total()
+        stopped = unfinished(RunFolder(folder / "runs" / "bekleyen"))
+        assert stopped is not None
+        assert (stopped.stage, stopped.books.pending) == ("generate", found["buyuk", Outcome.PENDING])
+        assert (stopped.books.rows_out, stopped.books.rows_in) == (10 + local, found.total())
+        assert f"{10 + local} of {found.total()} are answered, {told['pending']} are pending" in stopped.said
+        assert "imbik run bekleyen" in stopped.said
         public.set_rules()
         public.reset()
         other.reset()
         run(folder)
+        assert unfinished(RunFolder(folder / "runs" / "bekleyen")) is None
         assert public.count == found["buyuk", Outcome.PENDING]
         assert other.count == 0
         assert set(outcomes(folder)) == {("buyuk", Outcome.ANSWERED), ("yerel", Outcome.ANSWERED)}
@@ -102,3 +110,20 @@ def test_a_key_that_never_worked_is_said_at_once_where_there_is_nobody_else(fold
             run(folder)
     assert teacher.count <= 8
     assert outcomes(folder).total() == 0
+
+
+def test_answers_behind_a_pending_row_are_counted_where_there_is_nobody_else(folder: Path) -> None:
+    """The key dies while the first row is still under way: later ones are stored, and 0 of N would be wrong."""
+    rules = [Rule("500", times=1), Rule("none", times=6), Rule("401")]
+    with FakeTeacher(seven, rules=rules) as teacher:
+        text = RECIPE.format(public=teacher.base_url, other=teacher.base_url, more="")
+        text = text.replace("{public: buyuk, otherwise: yerel}", "buyuk").replace(
+            "sensitivity: gizlilik", "sensitivity: public"
+        )
+        (folder / "recipe.yaml").write_text(text, encoding="utf-8")
+        with pytest.raises(TeacherUnreachableError, match="teacher 'buyuk' refuses"):
+            run(folder)
+        assert outcomes(folder)["buyuk", Outcome.ANSWERED] == 6
+        stopped = unfinished(RunFolder(folder / "runs" / "bekleyen"))
+        assert stopped is not None
+        assert (stopped.books.rows_out, stopped.books.pending) == (6, 66)

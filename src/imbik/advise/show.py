@@ -16,6 +16,7 @@ from typing import TypeVar
 from imbik.advise import results
 from imbik.advise.runs import FOLDERS, manifests
 from imbik.advise.shown import Shown, shown
+from imbik.advise.unfinished import Unfinished
 from imbik.core.errors import RunFolderError, UsageError
 from imbik.core.files import read_lines
 from imbik.core.plugins import closest
@@ -32,18 +33,24 @@ class FunnelLine:
 
     stage: str
     books: Books
-    seconds: float
+    seconds: float | None
     sensitivity: str
     warnings: tuple[str, ...]
     erased: int = 0
 
 
-def funnel(run: RunFolder) -> list[FunnelLine]:
-    """What became of the rows, by finished stage."""
-    return [
+def funnel(run: RunFolder, stopped: Unfinished | None = None) -> list[FunnelLine]:
+    """What became of the rows, by finished stage; `stopped` is the one at which the run stands still."""
+    lines = [
         FunnelLine(name, found.books, found.seconds, found.sensitivity.value, found.warnings, found.erased)
         for name, found in manifests(run).items()
     ]
+    place = [line.stage for line in lines]
+    if stopped is not None:
+        order = [*FOLDERS]
+        before = sum(order.index(name) < order.index(stopped.stage) for name in place)
+        lines.insert(before, FunnelLine(f"{stopped.stage} (not finished)", stopped.books, None, "", ()))
+    return lines
 
 
 def stage_folder(name: str) -> str:

@@ -6,10 +6,36 @@ ledger in the answer store. While the run works, requests under way count at the
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from imbik.advise.runs import FOLDERS
+from imbik.advise.summary import counted
 from imbik.ask import ledger
-from imbik.core.money import SpendLine, plain_usd, stage_of, totals, usd
-from imbik.core.runfolder import RunFolder
+from imbik.core.files import read_lines
+from imbik.core.money import ANSWERS, SpendLine, plain_usd, totals, usd
+from imbik.core.runfolder import RunFolder, read_parts
+from imbik.core.types import Record
+from imbik.evaluate.answers import file_of
+from imbik.pipeline.reach import HERE
 from imbik.recipe import load_recipe
+
+
+class _Usage(Record, frozen=True, kw_only=True):
+    output_tokens: int = 0
+
+
+class _Paid(Record, frozen=True, kw_only=True):
+    """The part of an answer that says what it cost; content is not decoded."""
+
+    usage: _Usage = _Usage()
+    cost: Decimal = Decimal(0)
+
+
+class _PaidSample(Record, frozen=True, kw_only=True):
+    teacher: str
+    completion: _Paid
+
 
 HEAD = ("stage", "purpose", "teacher", "answers", "paid USD", "possibly paid", "tokens in", "tokens out")
 
@@ -24,21 +50,53 @@ def spend_rows(run: RunFolder) -> list[tuple[str, ...]]:
 def spend_line(run: RunFolder) -> str:
     """All of it in a line, held against the budget that the run's recipe now has."""
     lines = ledger.read(run.store, run.name)
+    count, cost = reused(run, lines)
+    again = (
+        f"{counted(count, 'stored answer')} {'was' if count == 1 else 'were'} used again and not paid twice: "
+        f"{usd(cost)} when bought"
+        if count
+        else ""
+    )
     if not lines:
-        return f"{run.name}: no teacher was paid"
+        return f"{run.name}: no teacher was paid" + (f"; {again}" if again else "")
     paid, possible = totals(lines)
     file = run.path / "recipe.yaml"
     budget = load_recipe(file).budget if file.exists() else None
     also = f" (of that {usd(possible)} possibly: requests that broke off)" if possible else ""
     of = f" of {usd(budget.total)}" if budget else ""
-    return f"{run.name}: {usd(paid + possible)}{of} spent{also}"
+    return f"{run.name}: {usd(paid + possible)}{of} spent{also}{f'; {again}' if again else ''}"
+
+
+def reused(run: RunFolder, lines: Sequence[SpendLine]) -> tuple[int, Decimal]:
+    """How many answers of the run were in the store already, and what they had cost whoever bought them, in USD.
+
+    Counted are answers of served teachers (those that a provider counted tokens of) beyond what this run bought.
+    """
+    known = [*_completions(run)]
+    bought = [line for line in lines if line.purpose in ANSWERS]
+    count = len(known) - sum(line.answers for line in bought)
+    cost = sum((item.cost for item in known), Decimal(0)) - sum((line.paid for line in bought), Decimal(0))
+    return (count, max(cost, Decimal(0))) if count > 0 else (0, Decimal(0))
+
+
+def _completions(run: RunFolder) -> Iterator[_Paid]:
+    """What teachers that are asked over a wire answered: in training rows, and in the report."""
+    file = run.path / "recipe.yaml"
+    here = {name for name, block in load_recipe(file).teachers.items() if block.use in HERE} if file.exists() else set()
+    for sample in read_parts(run.stage(FOLDERS["generate"]), _PaidSample):
+        if sample.teacher not in here and sample.completion.usage.output_tokens:
+            yield sample.completion
+    path = file_of(run.stage(FOLDERS["evaluate"]), "teacher")
+    for answer in read_lines(path, _Paid) if path.exists() else ():
+        if answer.cost:
+            yield answer
 
 
 def _row(line: SpendLine, paid: str) -> tuple[str, ...]:
     lost = f"{plain_usd(line.possible)} ({line.lost} requests)" if line.lost else ""
     tokens = (f"{line.input_tokens:,}", f"{line.output_tokens:,}")
     return (
-        stage_of(line.purpose),
+        line.stage,
         line.purpose,
         line.teacher,
         f"{line.answers:,}",

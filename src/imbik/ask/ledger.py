@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imbik.ask.batch.records import is_batch
-from imbik.core.money import SpendLine, dollars
+from imbik.core.money import SpendLine, dollars, stage_of
 
 EVALUATION = "evaluation"
 TABLES = (
@@ -177,9 +177,12 @@ def lines(connection: sqlite3.Connection, run: str) -> list[Line]:
 
 def spending(connection: sqlite3.Connection, run: str) -> list[SpendLine]:
     """The same in USD."""
-    return [
-        SpendLine(*line[:2], dollars(line.paid), dollars(line.possible), *line[4:]) for line in lines(connection, run)
-    ]
+    return [_in_usd(line) for line in lines(connection, run)]
+
+
+def _in_usd(line: Line) -> SpendLine:
+    money = {"paid": dollars(line.paid), "possible": dollars(line.possible)}
+    return SpendLine(stage=stage_of(line.purpose), **{**line._asdict(), **money})
 
 
 def read(store: Path, run: str) -> list[SpendLine]:

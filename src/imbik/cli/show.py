@@ -21,6 +21,7 @@ def show(
     from imbik.advise.runs import find_run
     from imbik.advise.show import funnel, newest_rows, sample_rows
     from imbik.advise.summary import clock
+    from imbik.advise.unfinished import unfinished
     from imbik.cli.console import table
 
     found = find_run(run, runs)
@@ -34,7 +35,8 @@ def show(
     if not stage:
         head = ["stage", "in", "out", "rejected", "failed", "pending", "erased since", "took", "why"]
         lines = []
-        for line in funnel(found):
+        stopped = unfinished(found)
+        for line in funnel(found, stopped):
             books = line.books
             counts = [books.rejected, books.failed, books.pending, line.erased]
             why = ", ".join(
@@ -43,9 +45,11 @@ def show(
             lines.append(
                 [line.stage, f"{books.rows_in:,}", f"{books.rows_out:,}"]
                 + [f"{count:,}" if count else "" for count in counts]
-                + [clock(line.seconds), why]
+                + ["" if line.seconds is None else clock(line.seconds), why]
             )
         table(head, lines) if lines else print(f"{found.name}: no stage has finished yet")
+        if stopped:
+            print(stopped.said)
     for row in sample_rows(found, stage, rows) if stage else newest_rows(found, rows):
         print(f"\n[{row.mark}] {row.id}")
         for name, text in row.texts.items():

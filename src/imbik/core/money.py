@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
-from typing import NamedTuple
+
+import msgspec
 
 _UNITS_A_DOLLAR = 10**12  # prices are USD per million tokens with at most six decimals: a token costs whole units
 _MOST = Decimal(1_000_000)  # more than a run will ever cost, and far from the largest integer of SQLite
@@ -28,13 +29,14 @@ _STAGES = {
 }
 
 
-class SpendLine(NamedTuple):
-    """What one teacher cost a run for one purpose, in USD.
+class SpendLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What one teacher cost a run for one purpose, in USD, and the stage (or the verb) that asked for it.
 
     `paid` is for `answers` replies whose tokens the teacher counted; `possible` is the most that `lost` further
     requests can have cost, which broke off or failed after they were sent. Tokens are those of the answers.
     """
 
+    stage: str
     purpose: str
     teacher: str
     paid: Decimal

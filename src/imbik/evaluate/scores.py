@@ -13,6 +13,7 @@ import msgspec
 
 from imbik.core.errors import RunFolderError
 from imbik.core.files import read_json, write_json
+from imbik.core.money import SpendLine
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Books
 
@@ -92,20 +93,6 @@ class FunnelStage(Figure, frozen=True, kw_only=True):
         )
 
 
-class SpendOf(Figure, frozen=True, kw_only=True):
-    """What one teacher cost this run for one purpose, at a stage; see `Spend`."""
-
-    stage: str
-    purpose: str
-    teacher: str
-    paid: Decimal
-    possible: Decimal
-    answers: int
-    lost: int
-    input_tokens: int
-    output_tokens: int
-
-
 class Spend(Figure, frozen=True, kw_only=True):
     """What this run spent: exact decimals in USD, by the ledger that its budget is held with.
 
@@ -125,7 +112,7 @@ class Spend(Figure, frozen=True, kw_only=True):
     answers: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    lines: list[SpendOf] = []
+    lines: list[SpendLine] = []
     unpriced: list[str] = []
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from imbik.ask import ledger
-from imbik.core.money import ANSWERS, SpendLine, stage_of, totals
+from imbik.core.money import ANSWERS, SpendLine, totals
 from imbik.core.runfolder import Manifest, RunFolder, begun_hash, read_parts
 from imbik.core.types import Record, Usage
 from imbik.evaluate.answers import Answer
-from imbik.evaluate.scores import FOLDER, FunnelStage, Spend, SpendOf
+from imbik.evaluate.scores import FOLDER, FunnelStage, Spend
 from imbik.privacy.account import NOBODY_ASKED, what_left
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Paying
@@ -72,14 +72,14 @@ def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer], asker: As
         answers=len(usages),
         input_tokens=sum(usage.input_tokens for usage in usages),
         output_tokens=sum(usage.output_tokens for usage in usages),
-        lines=[SpendOf(stage=stage_of(line.purpose), **line._asdict()) for line in lines],
+        lines=lines,
         unpriced=[name for name in recipe.answering_teachers() if _unpriced(asker, name)],
     )
 
 
 def _of(lines: Iterable[SpendLine], stage: str) -> Decimal:
     """All that one stage cost."""
-    return sum((line.paid + line.possible for line in lines if stage_of(line.purpose) == stage), Decimal(0))
+    return sum((line.paid + line.possible for line in lines if line.stage == stage), Decimal(0))
 
 
 def _unpriced(asker: Asker, teacher: str) -> bool:

@@ -17,9 +17,10 @@ import msgspec
 
 from imbik.core.errors import raised_at
 from imbik.core.files import read_lines, write_lines
+from imbik.core.money import ANSWERS
 from imbik.core.types import Completion, Outcome, Question, Sample, Sensitivity, Task
 from imbik.recipe import Recipe
-from imbik.stage import Asker
+from imbik.stage import Asker, Paying
 from imbik.tasks.kinds import Kind
 from imbik.tasks.majority import majority
 from imbik.tasks.questions import question_of, voices_of
@@ -126,10 +127,15 @@ class Rounds:
 
         for completion in self.asker.ask(teacher, questions(), purpose="generation", leave_pending=True):
             stopped = self.asker.stopped() if completion.outcome is Outcome.PENDING and not began else None
-            if stopped is not None and len(self.routed) == 1:
+            if stopped is not None and len(self.routed) == 1 and not self._any_bought():
                 raise stopped  # nothing was answered, and there is nobody else to ask
             began = True
             yield self._sample(teacher, waiting.popleft(), completion)
+
+    def _any_bought(self) -> bool:
+        """Whether this run has answers of later rows, now or from before: then they are told apart from the pending."""
+        lines = self.asker.spending() if isinstance(self.asker, Paying) else ()
+        return any(line.answers for line in lines if line.purpose in ANSWERS)
 
     def _sample(self, teacher: str, pair: Pair, completion: Completion) -> Sample:
         task = pair.task

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from imbik.core.errors import ImbikError
 from imbik.core.files import remove
 from imbik.core.lineage import Leaves, sample_leaf
 from imbik.core.plugins import identity
@@ -22,6 +23,10 @@ from imbik.tasks.questions import voices_of
 from imbik.tasks.read import kind_of, read_tasks
 
 ASKED_SETS = ("train", "validation")
+_IN_ORDER = (
+    "generate: rows are counted in their order; answers that came for later ones are stored too, and the same command "
+    "goes on with all of them"
+)
 
 
 class GenerateStage:
@@ -66,9 +71,16 @@ class GenerateStage:
             remove(path)
         tally, leaves = Tally(), Leaves()
         context.progress.begin(self.name, self._expected(context))
-        write_parts(context.folder, self._watched(context, tally, leaves))
-        context.progress.end(self.name)
-        if not tally.outcomes[Outcome.PENDING]:  # else the pipeline says why they are, and the stage goes on later
+        try:
+            write_parts(context.folder, self._watched(context, tally, leaves))
+        except (ImbikError, KeyboardInterrupt):
+            context.progress.stop(self.name)
+            context.progress.say(_IN_ORDER)
+            raise
+        if tally.outcomes[Outcome.PENDING]:  # the pipeline says why they are, and the stage goes on later
+            context.progress.stop(self.name)
+        else:
+            context.progress.end(self.name)
             tally.refuse_nothing(context.recipe, str(context.folder))
         recorded = bool(known_answers(context.recipe))
         return StageResult(tally.books(), leaves, tally.sensitivity, warnings=tally.warnings(context.recipe, recorded))
@@ -76,7 +88,8 @@ class GenerateStage:
     def _watched(self, context: StageContext, tally: Tally, leaves: Leaves) -> Iterator[Sample]:
         for sample in self._samples(context):
             leaves.append(sample_leaf(sample))
-            context.progress.advance(self.name)
+            if sample.completion.outcome is not Outcome.PENDING:
+                context.progress.advance(self.name)
             yield tally.add(sample)
 
     def _samples(self, context: StageContext) -> Iterator[Sample]:
