@@ -120,6 +120,30 @@ def test_rows_that_go_to_one_member_keep_their_order(tmp_path: Path, by: str) ->
         assert again.by == found[7].by
 
 
+def test_teachers_that_rows_are_routed_to_work_at_the_same_time(tmp_path: Path) -> None:
+    """Rows lie sorted by teacher, as in a file by language: the second one need not wait until the first is done."""
+    with FakeTeacher(latency=0.02) as a, FakeTeacher(latency=0.02) as b:
+        how = {"by": "route", "route": {"en": "a", "otherwise": "b"}}
+        made = recipe(tmp_path, how, a=a.base_url, b=b.base_url)
+        for name in ("a", "b"):
+            made.teachers[name].raw["concurrency"] = 4
+        asked = [
+            msgspec.structs.replace(
+                one, task=Task(id=one.row, kind="qa", messages=one.messages, language="en" if n < 60 else "tr")
+            )
+            for n, one in enumerate(questions(80))
+        ]
+        behind, given = list[int](), 0
+        with engine(made, tmp_path) as asker:
+            for given, answer in enumerate(asker.ask("hep", asked, purpose="generation"), start=1):
+                assert asked[given - 1].messages[0].content in answer.answer
+                if given == 30:
+                    behind.append(b.count)
+        assert given == 80
+        assert (a.count, b.count) == (60, 20)
+        assert behind[0] >= 10, "when half of the first one's rows are there, so is half of the second one's"
+
+
 def test_a_members_trouble_is_its_own_vote(tmp_path: Path) -> None:
     with FakeTeacher(rules=[Rule("refusal")]) as a, FakeTeacher(lambda _: "Cevap: 4") as b:
         with engine(recipe(tmp_path, {}, a=a.base_url, b=b.base_url), tmp_path) as asker:

@@ -1,15 +1,18 @@
 """Asking several teachers as one: each member through the engine's own `ask`, so nothing goes around gate or budget.
 
 Enters: a composite teacher, questions. Leaves: completions in the order of the questions. Rows are taken in blocks: for
-each, every member's share is asked as one stream, and the streams are read side by side. A member that may not see a
-row answers it with `blocked`, which is counted as its vote and leaves the others their own; one that has yet to
+each, every member's share is asked as one stream, and the streams are read side by side: always the one that is the
+least far, so that all members work for the whole of a block, however the rows of each lie in it. A member that may not
+see a row answers it with `blocked`, which is counted as its vote and leaves the others their own; one that has yet to
 answer leaves the row `pending`, so no vote is counted without it.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, cast
 
@@ -19,6 +22,25 @@ from imbik.core.types import Completion, Outcome, Question, Task
 from imbik.teachers import CompositeTeacher
 
 _BLOCK = 2048  # rows whose members are asked side by side
+
+
+@dataclass
+class _Member:
+    """One member's answers to its share of a block: those still to come, and those that came before their row's turn."""
+
+    stream: Generator[Completion]
+    share: int
+    taken: int = 0
+    read: deque[Completion] = field(default_factory=deque)
+
+    def progress(self) -> float:
+        """The part of the share that has come."""
+        return self.taken / self.share if self.share else 1.0
+
+    def take(self) -> None:
+        """One answer more; asking goes on meanwhile."""
+        self.read.append(next(self.stream))
+        self.taken += 1
 
 
 class _Kind(Protocol):
@@ -40,12 +62,14 @@ def ask_members(
     for block in blocks_of(questions, _BLOCK):
         whom = [teacher.whom(question) for question in block]
         with ExitStack() as stack:
-            streams: dict[str, Generator[Completion]] = {}
+            members: dict[str, _Member] = {}
             for name in teacher.members:
                 share = [question for question, names in zip(block, whom, strict=True) if name in names]
-                streams[name] = stack.enter_context(closing(ask(name, share)))
+                members[name] = _Member(stack.enter_context(closing(ask(name, share))), len(share))
             for question, names in zip(block, whom, strict=True):
-                found = {name: next(streams[name]) for name in names}
+                while not all(members[name].read for name in names):
+                    min(members.values(), key=_Member.progress).take()
+                found = {name: members[name].read.popleft() for name in names}
                 pending = next((item for item in found.values() if item.outcome is Outcome.PENDING), None)
                 yield pending or teacher.settle(found, partial(_meaning, reader, question))
 
