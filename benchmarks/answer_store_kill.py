@@ -40,6 +40,10 @@ from imbik.privacy.audit import verify
 from imbik.privacy.operator import Operator
 from imbik.recipe import build
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.serving import serving
+
 CONCURRENCY = 64
 IN_FLIGHT = CONCURRENCY + CONCURRENCY // 8  # at the server, and replies on their way to the disk (ask.limits)
 SERVER = "import sys; from imbik.testing import run; run(int(sys.argv[1]), latency=float(sys.argv[2]))"
@@ -150,19 +154,6 @@ def count(url: str) -> Count:
     return Count(found["count"], found["different"])
 
 
-def serve(port: int, latency: float) -> tuple[subprocess.Popen[bytes], str]:
-    """The fake teacher, once it answers."""
-    server = subprocess.Popen([sys.executable, "-c", SERVER, str(port), str(latency)])
-    url = f"http://127.0.0.1:{port}/v1"
-    for _ in range(200):
-        try:
-            count(url)
-            return server, url
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit("the fake teacher does not start")
-
-
 def one_folder(folder: Path, url: str, options: argparse.Namespace, chance: random.Random) -> tuple[int, int, int]:
     """Kills, requests paid twice, answers lost; finishes the folder and checks that nothing is asked again."""
     folder.mkdir()
@@ -210,25 +201,25 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None, help="where stores are made: name a real disk")
     options = parser.parse_args()
     chance = random.Random(options.seed)
-    server, url = serve(options.port, options.latency)
+    url = f"http://127.0.0.1:{options.port}/v1"
     total = twice = gone = 0
-    try:
-        with tempfile.TemporaryDirectory(dir=options.folder) as home:
-            (Path(home) / "undisturbed").mkdir()
-            duration = finish(Path(home) / "undisturbed", url, options.rows)
-            print(f"undisturbed: {options.rows:,} rows in {duration:.1f} s", flush=True)
-            number = 0
-            while total < options.kills:
-                number += 1
-                kills, paid, missing = one_folder(Path(home) / f"klasor-{number}", url, options, chance)
-                total, twice, gone = total + kills, twice + paid, gone + missing
-                print(f"folder {number}: {kills} kills, {paid} requests paid twice, {missing} answers lost", flush=True)
-                if paid > kills * IN_FLIGHT or missing:
-                    raise SystemExit(1)
-            found = control(Path(home) / "undisturbed", url, options.rows)
-    finally:
-        server.terminate()
-        server.wait()
+    here = f"http://127.0.0.1:{options.port}/count"
+    with (
+        serving(SERVER, options.port, options.latency, url=here),
+        tempfile.TemporaryDirectory(dir=options.folder) as home,
+    ):
+        (Path(home) / "undisturbed").mkdir()
+        duration = finish(Path(home) / "undisturbed", url, options.rows)
+        print(f"undisturbed: {options.rows:,} rows in {duration:.1f} s", flush=True)
+        number = 0
+        while total < options.kills:
+            number += 1
+            kills, paid, missing = one_folder(Path(home) / f"klasor-{number}", url, options, chance)
+            total, twice, gone = total + kills, twice + paid, gone + missing
+            print(f"folder {number}: {kills} kills, {paid} requests paid twice, {missing} answers lost", flush=True)
+            if paid > kills * IN_FLIGHT or missing:
+                raise SystemExit(1)
+        found = control(Path(home) / "undisturbed", url, options.rows)
     print(
         f"{total} kills of a {options.rows:,}-row generation: {gone} answers lost, {twice} requests paid twice "
         f"({twice / max(total, 1):.1f} a kill, at most {IN_FLIGHT} in flight); control: {found[0]} and {found[1]} of 7"

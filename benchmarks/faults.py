@@ -23,7 +23,6 @@ import argparse
 import asyncio
 import gc
 import json
-import subprocess
 import sys
 import tempfile
 import threading
@@ -47,6 +46,10 @@ from imbik.core.types import Completion, Message, Outcome, Question, Sampling, S
 from imbik.privacy.operator import Operator
 from imbik.recipe import build
 from imbik.testing import FAULTS, Fault, checksum
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.serving import serving
 
 SERVER = """import sys; from imbik.testing import checksum, run
 run(int(sys.argv[1]), answer=checksum, price=("2.5", "10"))"""
@@ -112,18 +115,10 @@ class Memory:
 
 
 class Server:
-    """The fake teacher in its own process."""
+    """The fake teacher in its own process, as it is asked about its books."""
 
     def __init__(self, port: int) -> None:
         self.here = f"http://127.0.0.1:{port}"
-        self.process = subprocess.Popen([sys.executable, "-c", SERVER, str(port)])
-        for _ in range(200):
-            try:
-                self.books()
-                return
-            except OSError:
-                time.sleep(0.1)
-        raise SystemExit("the fake teacher does not start")
 
     def books(self) -> dict[str, Any]:
         """What it was asked and would have billed."""
@@ -267,25 +262,21 @@ def main() -> None:
     options = parser.parse_args()
     names = options.only.split(",") if options.only else list(FAULTS)
     server, totals, memory, started = Server(options.port), Totals(), Memory(), time.monotonic()
-    try:
-        with tempfile.TemporaryDirectory() as home:
-            for form in options.formats.split(","):  # a round without faults, before memory is measured
-                asked(server, Path(home) / "warm", FAULTS["none"], form, options.rows, Totals())
-            memory.begin()
-            for form in options.formats.split(","):
-                for fault in (FAULTS[name] for name in names):
-                    if fault.formats and form not in fault.formats:
-                        continue
-                    found = asked(server, Path(home) / "runs", fault, form, options.rows, totals)
-                    share = capped(server, Path(home) / "runs", fault, form, max(12, options.rows // 4), totals)
-                    server.begin(fault.name)
-                    wrong = asyncio.run(credulous(server, fault, form, 30))
-                    totals.credulous += wrong
-                    totals.credulous_faults |= {fault.name} if wrong and fault.visible else set()
-                    line(fault, form, found, share, wrong)
-    finally:
-        server.process.terminate()
-        server.process.wait()
+    with serving(SERVER, options.port, url=f"{server.here}/books"), tempfile.TemporaryDirectory() as home:
+        for form in options.formats.split(","):  # a round without faults, before memory is measured
+            asked(server, Path(home) / "warm", FAULTS["none"], form, options.rows, Totals())
+        memory.begin()
+        for form in options.formats.split(","):
+            for fault in (FAULTS[name] for name in names):
+                if fault.formats and form not in fault.formats:
+                    continue
+                found = asked(server, Path(home) / "runs", fault, form, options.rows, totals)
+                share = capped(server, Path(home) / "runs", fault, form, max(12, options.rows // 4), totals)
+                server.begin(fault.name)
+                wrong = asyncio.run(credulous(server, fault, form, 30))
+                totals.credulous += wrong
+                totals.credulous_faults |= {fault.name} if wrong and fault.visible else set()
+                line(fault, form, found, share, wrong)
     raise SystemExit(verdict(totals, memory, len(names), time.monotonic() - started))
 
 

@@ -17,9 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.serving import serving
 
 SERVER = """
 import sys
@@ -133,29 +136,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--port", type=int, default=18477)
     options = parser.parse_args()
-    server = subprocess.Popen([sys.executable, "-c", SERVER, str(options.port)])
     url = f"http://127.0.0.1:{options.port}/v1"
-    try:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"{url}/models", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        with tempfile.TemporaryDirectory() as name:
-            home = Path(name)
-            _, small, _ = measured(home / "a", url, options.rows // 10)
-            floor, peak, seconds = measured(home / "b", url, options.rows)
-            print(
-                f"{options.rows:,} rows: peak {peak:.0f} MB, floor {floor:.0f} MB, a tenth of the rows {small:.0f} MB, "
-                f"{options.rows / seconds:,.0f} rows/s (bar: <= {BAR_MB:.0f} MB)",
-                flush=True,
-            )
-            _, held, _ = measured(home / "c", url, options.rows, hold=True)
-            print(f"control, every sample held: {held:.0f} MB (must be above {BAR_MB:.0f})", flush=True)
-    finally:
-        server.terminate()
-        server.wait()
+    with serving(SERVER, options.port, url=f"{url}/models"), tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        _, small, _ = measured(home / "a", url, options.rows // 10)
+        floor, peak, seconds = measured(home / "b", url, options.rows)
+        print(
+            f"{options.rows:,} rows: peak {peak:.0f} MB, floor {floor:.0f} MB, a tenth of the rows {small:.0f} MB, "
+            f"{options.rows / seconds:,.0f} rows/s (bar: <= {BAR_MB:.0f} MB)",
+            flush=True,
+        )
+        _, held, _ = measured(home / "c", url, options.rows, hold=True)
+        print(f"control, every sample held: {held:.0f} MB (must be above {BAR_MB:.0f})", flush=True)
     raise SystemExit(0 if peak <= BAR_MB and held > BAR_MB else 1)
 
 

@@ -15,11 +15,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +34,10 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.types import Message, Outcome, Question, Sensitivity
 from imbik.privacy.operator import LocalEndpoint, Operator
 from imbik.recipe import build
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.serving import serving
 
 CONCURRENCY = 256
 IDEAL = CONCURRENCY / 0.2
@@ -140,15 +142,8 @@ def rounds(
     latency: float, count: int, number: int, port: int, home: Path | None
 ) -> tuple[list[Round], list[Round], Round]:
     """Alternated rounds of ours and the bare loop, against one server, and one of ours to a place that is not local."""
-    server = subprocess.Popen([sys.executable, "-c", SERVER, str(port), str(latency)])
     url = f"http://127.0.0.1:{port}/v1"
-    try:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"{url}/models", timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+    with serving(SERVER, port, latency, url=f"{url}/models"):
         found: tuple[list[Round], list[Round]] = ([], [])
         bare(url, CONCURRENCY, "warm")
         for index in range(number):
@@ -156,9 +151,6 @@ def rounds(
                 salt = f"{index}-{side}"
                 found[side].append(ours(url, count, salt, home) if side == 0 else bare(url, count, salt))
         return (*found, ours(url, count, "external", home, local=False))
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def median(values: list[Round], field: str) -> float:

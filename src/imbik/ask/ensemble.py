@@ -26,7 +26,7 @@ _BLOCK = 2048  # rows whose members are asked side by side
 
 @dataclass
 class _Member:
-    """One member's answers to its share of a block: those still to come, and those that came before their row's turn."""
+    """One member's answers to its share of a block: those to come, and those that came before their row."""
 
     stream: Generator[Completion]
     share: int
