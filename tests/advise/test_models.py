@@ -67,3 +67,12 @@ def test_explaining_a_preset_says_when_it_was_true_its_terms_and_prices() -> Non
     assert "terms 'anthropic' (restricted)" in explain("anthropic")
     assert "a server of one's own" in explain("ollama")
     assert "no list prices are known" in explain("azure")
+
+
+@pytest.mark.parametrize("key", ["openai", "anthropic", "deepseek", "teachers.a.price", "teachers.a.key"])
+def test_a_setting_is_explained_with_one_default(key: str) -> None:
+    for line in explain(key).splitlines():
+        assert line.count("(default:") + line.count("default: None") <= 1, line
+    assert "(default: None)" not in next(line for line in explain("openai").splitlines() if line.startswith("  price:"))
+    structured = next(line for line in explain("deepseek").splitlines() if line.startswith("  structured:"))
+    assert structured.endswith("(default: 'json_object')"), "a preset's own default is said"

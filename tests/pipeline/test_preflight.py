@@ -76,6 +76,28 @@ def test_a_schema_that_is_none_is_refused_before_any_row_is_read(
     assert caught.value.next
 
 
+@pytest.mark.parametrize(
+    ("more", "said", "advice"),
+    [
+        ("base_url: 'ftp://a/v1'", "starts with http:// or https://", "https://api.example.com/v1"),
+        ("base_url: 'http://a b/v1'", "no white space", "https://api.example.com/v1"),
+        ("base_url: 'http://a/v1#x'", "no fragment", "leave out #"),
+        ("extra: {model: b}", "'model' is set by imbik itself", "write teachers.big.model"),
+        ("extra: {temperature: 1}", "'temperature' is set by imbik itself", "write generate.temperature"),
+        ("top_logprobs: 5, logprobs: 2", "at most 2 alternatives", "--set teachers.big.top_logprobs=2"),
+    ],
+)
+def test_what_a_teacher_cannot_be_names_its_line_and_what_to_type(
+    written: Callable[..., Recipe], more: str, said: str, advice: str
+) -> None:
+    recipe = written(API.replace("model: gpt-x}", f"model: gpt-x, {more}}}"))
+    with pytest.raises(PluginError) as caught:
+        check(recipe)
+    assert said in caught.value.what
+    assert caught.value.where.endswith("recipe.yaml:7 teachers.big")
+    assert advice in caught.value.next
+
+
 def test_a_good_recipe_passes_and_is_forecast(written: Callable[..., Recipe]) -> None:
     recipe = written(API)
     found = preflight(recipe, RunFolder(recipe.base / "runs" / "a"))

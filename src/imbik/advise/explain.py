@@ -15,7 +15,7 @@ from imbik.core.errors import UsageError
 from imbik.core.plugins import GROUPS, PluginInfo, available, closest
 from imbik.recipe import Recipe
 from imbik.recipe import explain as explain_key
-from imbik.recipe.meaning import settings_of, told_default
+from imbik.recipe.meaning import described, settings_of
 
 
 def explain(key: str) -> str:
@@ -71,6 +71,6 @@ def _names(info: PluginInfo) -> set[str]:
 def _plugin(info: PluginInfo) -> str:
     lines = [f"{info.name} ({info.group}): {info.summary}"]
     settings = settings_of(info)
-    lines += [f"  {name}: {field.description or ''} ({told_default(field)})" for name, field in settings.items()]
+    lines += [f"  {name}: {described(field)}" for name, field in settings.items()]
     lines += [] if settings else ["  nothing to set"]
     return "\n".join([*lines, *(about(info.name) if info.group == "teachers" else [])])

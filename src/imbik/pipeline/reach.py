@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from imbik.core.errors import BlockedError, RecipeError
-from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
+from imbik.core.plugins import PluginBlock
 from imbik.core.types import Question, Sensitivity
 from imbik.privacy.addresses import Endpoint, endpoint, may_be_behind
 from imbik.privacy.keys import is_set
 from imbik.privacy.operator import Operator, load_operator
 from imbik.recipe import Recipe
-from imbik.teachers import ServedTeacher, TeacherContext
+from imbik.teachers import ServedTeacher, TeacherContext, make_teacher
 
 _NOTHING = Question(messages=(), row="", sensitivity=Sensitivity.PUBLIC)  # a request is made, and never sent
 HERE = ("in_process", "run", "recorded")
@@ -87,7 +87,7 @@ def keys_missing(recipe: Recipe, names: Sequence[str] | None = None) -> Iterator
 def served_teacher(name: str, block: PluginBlock, recipe: Recipe) -> ServedTeacher | None:
     """A teacher of the recipe that is asked over HTTP, else None."""
     context = TeacherContext(name=name, base=recipe.base, runs=Path("runs"))
-    teacher = load_plugin("teachers", block.use)(typed_settings("teachers", block), context)
+    teacher = make_teacher(block, context)
     return teacher if isinstance(teacher, ServedTeacher) else None
 
 

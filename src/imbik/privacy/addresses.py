@@ -17,6 +17,7 @@ from yarl import URL
 
 from imbik.core.errors import UsageError
 
+_LIKE = "write it like https://api.example.com/v1 or http://127.0.0.1:8000/v1"
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 _NUMERIC = re.compile(r"^(0[xX][0-9a-fA-F]*|\d+)$")
@@ -72,11 +73,15 @@ def endpoint(url: str) -> Endpoint:
         parsed = URL(url)
         host, port = (parsed.raw_host or "").lower().removesuffix("."), parsed.port
     except ValueError as error:
-        raise UsageError(f"this is not a URL ({error})", where=url) from None
+        raise UsageError(f"this is not a URL ({error})", where=url, next=_LIKE) from None
     if parsed.scheme not in {"http", "https"} or not host or not port:
-        raise UsageError("a teacher's URL starts with http:// or https:// and names a host", where=url)
+        raise UsageError("a teacher's URL starts with http:// or https:// and names a host", where=url, next=_LIKE)
     if parsed.raw_user is not None or parsed.raw_password is not None:
-        raise UsageError("a URL with a user or password in it is refused", where=str(parsed.with_user(None)))
+        raise UsageError(
+            "a URL with a user or password in it is refused",
+            where=str(parsed.with_user(None)),
+            next="take them out and name the key: key: IMBIK_MY_KEY (export IMBIK_MY_KEY=…)",
+        )
     return Endpoint(parsed.scheme, host, port, _literal(host, url))
 
 
@@ -88,13 +93,13 @@ def _plainly_written(url: str) -> None:
     """
     shown = ascii(url)[1:-1]
     if any(unicodedata.category(char)[0] in "CZ" for char in url):
-        raise UsageError("a URL holds no white space and no control characters", where=shown)
+        raise UsageError("a URL holds no white space and no control characters", where=shown, next=_LIKE)
     authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
     odd = unicodedata.normalize("NFKC", authority) != unicodedata.normalize("NFC", authority)
     if odd or "%" in authority.rpartition("@")[2] or _DOTS.search(authority):
         raise UsageError("this host is not written plainly", where=shown, next="write it in plain letters and digits")
     if "#" in url:
-        raise UsageError("a teacher's URL has no fragment (#)", where=shown)
+        raise UsageError("a teacher's URL has no fragment (#)", where=shown, next="leave out # and all behind it")
 
 
 def _literal(host: str, url: str) -> Address | None:
@@ -110,7 +115,7 @@ def _literal(host: str, url: str) -> Address | None:
             next="write the address in full, such as 127.0.0.1",
         )
     if not _NAME.match(host):
-        raise UsageError("this is not a host name", where=url)
+        raise UsageError("this is not a host name", where=url, next=_LIKE)
     return None
 
 

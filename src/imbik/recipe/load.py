@@ -56,11 +56,17 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     except FileNotFoundError:
         raise RecipeError("there is no such recipe", where=str(path), next="imbik init NAME --from FILE") from None
     except UnicodeDecodeError as error:
-        raise RecipeError(f"a recipe is UTF-8 text ({error})", where=str(path)) from None
+        raise RecipeError(
+            f"a recipe is UTF-8 text ({error})", where=str(path), next="save it as UTF-8; editors ask for the encoding"
+        ) from None
     except OSError as error:
-        raise RecipeError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        raise RecipeError(
+            f"cannot be read: {error.strerror}", where=str(path), next="check its permissions (ls -l)"
+        ) from None
     except ValueError:
-        raise RecipeError("no path can hold a NUL character", where=repr(str(path))) from None
+        raise RecipeError(
+            "no path can hold a NUL character", where=repr(str(path)), next="type the path again"
+        ) from None
     data, lines = parse(text, str(path))
     return build(data, base=path.parent, file=str(path), lines=lines, overrides=overrides)
 
@@ -73,7 +79,11 @@ def parse(text: str, file: str = "recipe") -> tuple[dict[str, Any], Lines]:
         where = f"{file}:{error.line}" if error.line else file
         raise RecipeError(error.what, where=where, next=error.advice) from None
     if node is None or not isinstance(data, dict):
-        raise RecipeError("a recipe is a mapping of sections (name, tasks, student, …)", where=file)
+        raise RecipeError(
+            "a recipe is a mapping of sections (name, tasks, student, …)",
+            where=file,
+            next="imbik init NAME --from FILE writes one that works",
+        )
     lines: Lines = {}
     _note_lines(node, (), lines)
     return data, lines

@@ -18,6 +18,8 @@ from imbik.recipe.sections import Recipe
 from imbik.recipe.write import GROUPS, plain
 
 _OF_KIND = {("refine",): "checks", ("evaluate", "metrics"): "metrics"}
+_ALL = "imbik schema lists all keys of a recipe"
+_OWN_DEFAULT = "(default:"
 _ONE = ("kind", "method", "source", "validation_source", "test_source")  # the others are lists, or named
 
 
@@ -52,19 +54,37 @@ def explain(key: str) -> str:
     for place, part in enumerate(parts):
         fields = _fields(model)
         if part not in fields:
-            raise UsageError(f"there is no key '{key}'; {closest(part, list(fields))}")
+            raise UsageError(f"there is no key '{key}'; {closest(part, list(fields))}", next=_ALL)
         field = fields[part]
         if part in GROUPS and parts[place + 1 :]:
             return _of_plugins(key, part, field, parts[place + 1 :])
         model = _section_of(field.annotation)
         if model is None and parts[place + 1 :]:
-            raise UsageError(f"there is no key '{key}': {'.'.join(parts[: place + 1])} is one value, without keys")
+            whole = ".".join(parts[: place + 1])
+            raise UsageError(
+                f"there is no key '{key}': {whole} is one value, without keys", next=f"imbik explain {whole}"
+            )
     lines = [f"{key}: {field.description or ''}"]
     if model is not None and (field.is_required() or field.default_factory or field.default is None):
-        lines += [f"  {name}: {item.description or ''} ({told_default(item)})" for name, item in _fields(model).items()]
-    elif not field.is_required():
+        lines += [f"  {name}: {described(item)}" for name, item in _fields(model).items()]
+    elif not field.is_required() and not _in_words(field):
         lines.append(f"  {told_default(field)}")
     return "\n".join(lines)
+
+
+def described(field: FieldInfo) -> str:
+    """What a key does, and its default; where that depends on something, the description names it in words."""
+    said = field.description or ""
+    if _in_words(field):
+        return said
+    told, found, _ = said.rpartition(f" {_OWN_DEFAULT}")  # a preset's own stands in its place
+    return f"{told if found else said} ({told_default(field)})"
+
+
+def _in_words(field: FieldInfo) -> bool:
+    """Whether nothing written stands for a default that the description names."""
+    unset = not field.is_required() and field.get_default(call_default_factory=True) in (None, "")
+    return unset and _OWN_DEFAULT in (field.description or "")
 
 
 def told_default(field: FieldInfo) -> str:
@@ -95,8 +115,8 @@ def _of_plugins(key: str, name: str, field: FieldInfo, rest: list[str]) -> str:
     found = [(use, settings[inner[0]]) for use, settings in have.items() if inner[0] in settings]
     if not found:
         known = "; ".join(f"{use}: {', '.join(settings) or 'nothing to set'}" for use, settings in have.items())
-        raise UsageError(f"there is no key '{key}'; known settings are {known}")
-    said = [f"  of {use}: {setting.description or ''} ({told_default(setting)})" for use, setting in found]
+        raise UsageError(f"there is no key '{key}'; known settings are {known}", next=_ALL)
+    said = [f"  of {use}: {described(setting)}" for use, setting in found]
     unset = f" (not of {first[0]}, the default)" if first and inner[0] not in have.get(first[0], {}) else ""
     return "\n".join([f"{key}: a setting{unset}", *said])
 

@@ -20,7 +20,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from imbik.core.plugins import PluginBlock, typed_settings
+from imbik.core.errors import PluginError
+from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.types import Completion, Question, Sensitivity
 from imbik.teachers.catalogue.prices import Price
 
@@ -111,6 +112,18 @@ class CompositeTeacher(Protocol):
     def settle(self, found: Mapping[str, Completion], meaning: Callable[[Completion], str]) -> Completion:
         """One completion of the members' own, by the normal forms of their answers."""
         ...
+
+
+def make_teacher(block: PluginBlock, context: TeacherContext) -> object:
+    """The teacher of a recipe's block.
+
+    Raises: PluginError naming the recipe's line and the teacher's key.
+    """
+    settings = typed_settings("teachers", block)
+    try:
+        return load_plugin("teachers", block.use)(settings, context)
+    except PluginError as error:  # a teacher knows its name, and not where it was written
+        raise PluginError(error.what, where=f"{block.where} {error.where}".strip(), next=error.next) from None
 
 
 def dtype_of(block: PluginBlock) -> str:

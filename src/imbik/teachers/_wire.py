@@ -27,6 +27,7 @@ from imbik.teachers.catalogue.prices import FREE, Price, price_of
 JSON_HEADERS = {"Content-Type": "application/json"}
 _KEY_LIKE = re.compile(r"(sk-|Bearer\s+)\S+")
 _MOST_TOKENS = 1 << 40
+_GENERATE = {"temperature", "top_p", "max_tokens", "seed"}
 _TELLING = (b'"choices"', b'"message"', b'"content"', b'"text"', b'"finish_reason"', b'"stop_reason"', b'"refusal"')
 _SCHEMA_FIRST = {
     "tr": "Yalnızca şu JSON şemasına (JSON Schema) uyan JSON ile yanıt ver, başka hiçbir şey yazma:",
@@ -83,7 +84,13 @@ def refuse_taken(extra: Mapping[str, Any], taken: Collection[str], name: str) ->
     Raises: PluginError naming the field.
     """
     if clash := sorted(set(taken) & set(extra)):
-        raise PluginError(f"extra: '{clash[0]}' is set by imbik itself", where=f"teachers.{name}")
+        here = clash[0]
+        key = f"teachers.{name}.model" if here == "model" else f"generate.{here}" if here in _GENERATE else ""
+        raise PluginError(
+            f"extra: '{here}' is set by imbik itself",
+            where=f"teachers.{name}",
+            next=f"take it out of `extra`{f' and write {key}' if key else ''}",
+        )
 
 
 def price_for(settings: WireSettings, where: Endpoint) -> Price | None:

@@ -77,7 +77,11 @@ class AnthropicTeacher:
     def __init__(self, settings: Settings, context: TeacherContext) -> None:
         refuse_taken(settings.extra, _OWN_FIELDS, context.name)
         if isinstance(settings.thinking, int) and 0 != settings.thinking < 1024:
-            raise PluginError("thinking: 1024 tokens at least, or 0 for none", where=f"teachers.{context.name}")
+            raise PluginError(
+                "thinking: 1024 tokens at least, or 0 for none",
+                where=f"teachers.{context.name}",
+                next=f"--set teachers.{context.name}.thinking=1024",
+            )
         self.settings, self._endpoint = settings, checked_endpoint(settings.base_url, context.name)
         self._base_url = settings.base_url.rstrip("/").removesuffix("/v1")
         self.url = f"{self._base_url}/v1/messages"

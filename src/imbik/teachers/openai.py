@@ -85,7 +85,11 @@ class OpenAITeacher:
         refuse_taken(settings.extra, (*_OWN_FIELDS, settings.seed), context.name)
         if settings.top_logprobs > settings.logprobs:
             gives = f"at most {settings.logprobs} alternatives" if settings.logprobs else "no log-probabilities"
-            raise PluginError(f"top_logprobs: this endpoint gives {gives}", where=f"teachers.{context.name}")
+            raise PluginError(
+                f"top_logprobs: this endpoint gives {gives}",
+                where=f"teachers.{context.name}",
+                next=f"--set teachers.{context.name}.top_logprobs={settings.logprobs}",
+            )
         self.settings, self._place = settings, self.place(settings, context.name)
         here = self._place.endpoint
         self.url, self.concurrency, self.timeout = self._place.url, settings.concurrency, settings.timeout

@@ -17,9 +17,8 @@ from typing import Literal
 import msgspec
 from yarl import URL
 
-from imbik.core.plugins import load_plugin, typed_settings
 from imbik.recipe import Recipe
-from imbik.teachers import TeacherContext
+from imbik.teachers import TeacherContext, make_teacher
 from imbik.teachers.catalogue.tables import best, table
 
 
@@ -108,4 +107,4 @@ def terms_of_teachers(recipe: Recipe, names: Sequence[str]) -> Iterator[tuple[st
     for name in names:
         block = recipe.teachers[name]
         context = TeacherContext(name=name, base=recipe.base, runs=Path("runs"))
-        yield name, terms_of_teacher(load_plugin("teachers", block.use)(typed_settings("teachers", block), context))
+        yield name, terms_of_teacher(make_teacher(block, context))
