@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit_chains import EXTERNAL, decision, rewritten, write_chain
-from imbik.advise.breach import COLUMNS, breach, span, summary, table_rows, write_csv
+from imbik.advise.breach import COLUMNS, Listed, breach, span, summary, table_rows, write_csv
 from imbik.core.errors import RunFolderError, UsageError
 from imbik.core.files import write_lines
 from imbik.core.runfolder import RunFolder
@@ -57,7 +57,7 @@ def cells(file: Path) -> list[dict[str, str]]:
 
 def test_only_what_left_is_listed_and_named(run: RunFolder, tmp_path: Path) -> None:
     found = breach(run, span(EVER))
-    assert [(row[0], row[3]) for row in table_rows(found)] == [(EXTERNAL, "2"), (OTHER, "1")]
+    assert [(row[0], row[3]) for row in table_rows(found)] == [(EXTERNAL, "2 rows"), (OTHER, "1 row")]
     assert write_csv(found, tmp_path / "ihlal.csv") == 4
     lines = cells(tmp_path / "ihlal.csv")
     assert tuple(lines[0]) == COLUMNS
@@ -79,6 +79,23 @@ def test_the_summary(run: RunFolder) -> None:
     assert said[0].startswith("destek: 2 rows left for 2 endpoints between 2020-01-01T00:00:00+03:00 and ")
     assert "unbroken" in said[0]
     assert said[-1].startswith("not in any log")
+
+
+def test_an_export_is_no_row(run: RunFolder, tmp_path: Path) -> None:
+    hub = "https://huggingface.co:443"
+    write_chain(run.path, decision(place=hub, rows=("7_export/safetensors",), level="confidential", purpose="push"))
+    found = breach(run, span(EVER))
+    assert next(iter(summary(found))).startswith("destek: 2 rows and 1 export of the student left for 3 endpoints ")
+    assert (hub, "confidential", "", "1 export") in [row[:4] for row in table_rows(found)]
+    assert not found.unnamed, "an export belongs to no task"
+    assert [line["purpose"] for line in cells_of(found, tmp_path)][-1] == "push"
+    alone = breach(run, span(EVER), "huggingface")
+    assert next(iter(summary(alone))).startswith("destek: 1 export of the student left for 1 endpoint ")
+
+
+def cells_of(found: Listed, folder: Path) -> list[dict[str, str]]:
+    write_csv(found, folder / "hepsi.csv")
+    return cells(folder / "hepsi.csv")
 
 
 def test_an_endpoint_and_a_span(run: RunFolder) -> None:

@@ -101,6 +101,46 @@ def test_the_turkish_page_says_all_that_is_filed(folder: Path, operator: Operato
     assert '<html lang="tr">' in page
 
 
+NOTHING = {
+    "tr": "hiçbir satır algılayıcılarla incelenmemiştir; çünkü dışarı gönderilecek satır yoktu",
+    "en": "no row was looked at by detectors, because none was to leave",
+}
+
+
+@pytest.mark.parametrize("language", ["tr", "en"])
+def test_that_no_row_was_looked_at_because_none_was_to_leave_is_said_only_where_it_is_true(
+    tmp_path: Path, language: str
+) -> None:
+    here = [
+        decision(place="in_process", rows=rows(0, 5), level="special", reason="in this process", address=""),
+        decision(place="http://10.0.0.1:8000", rows=rows(0, 3), reason="local: oda", address="10.0.0.1"),
+    ]
+    others = [
+        decision("blocked", rows=rows(5, 6), level="confidential", reason="no"),
+        decision("stored", rows=rows(5, 6)),
+        decision(rows=rows(5, 6)),
+    ]
+    write_chain(tmp_path / "yerel", *here)
+    said = words_of(html_page(certify(tmp_path / "yerel", "yerel", Operator(), MADE), language))
+    assert NOTHING[language] in said
+    for number, other in enumerate(others):
+        folder = tmp_path / f"baska-{number}"
+        write_chain(folder, *here, other)
+        said = words_of(html_page(certify(folder, folder.name, Operator(), MADE), language))
+        assert NOTHING[language] not in said
+        assert {"tr": "algılayıcıların incelediği satır yoktur", "en": "names no row that detectors"}[language] in said
+    write_chain(tmp_path / "bakilmis", DETECTORS, *here)
+    assert "iban 1, tckn 2" in words_of(html_page(certify(tmp_path / "bakilmis", "x", Operator(), MADE), language))
+
+
+def test_an_export_stands_on_the_page_as_an_export(tmp_path: Path) -> None:
+    hub = "https://huggingface.co:443"
+    write_chain(tmp_path / "x", decision(place=hub, rows=("7_export/safetensors",), purpose="push"), decision())
+    said = words_of(html_page(certify(tmp_path / "x", "x", Operator(), MADE), "tr"))
+    assert "herkese açık gönderimine izin verildi — 1 model dışa aktarımı" in said
+    assert "Amaç: model aktarımı" in said
+
+
 def test_the_english_page(folder: Path, operator: Operator) -> None:
     said = words_of(html_page(certify(folder, "destek", operator, MADE), "en"))
     for text in (

@@ -1,4 +1,4 @@
-"""Which rows went where and when, for the notice that a breach asks for within 72 hours (KVKK art. 12/5).
+"""Which rows and exports went where and when, for the notice that a breach asks for within 72 hours (KVKK art. 12/5).
 
 Enters: a run, a span of time, a part of an endpoint's name. Leaves: totals by endpoint and every row with its times,
 from the audit chain, which is checked to its end first. Rows are named by task, file and line where the run still has
@@ -24,8 +24,9 @@ from imbik.privacy.account import Way
 from imbik.privacy.anchor import read_anchors, refuse_others, signed_heads
 from imbik.privacy.audit import row_names
 from imbik.privacy.chain import FILE_NAME, AuditLine, Chain
+from imbik.privacy.hub import PURPOSE
 
-HEAD = ("endpoint", "sensitivity", "cleaned", "rows", "first", "last")
+HEAD = ("endpoint", "sensitivity", "cleaned", "what left", "first", "last")
 COLUMNS = ("row", "file", "line", "keyed_id", "endpoint", "address", "sensitivity", "cleaned", "purpose", "time")
 
 
@@ -37,7 +38,7 @@ class Span(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """One row that was allowed to leave for an endpoint at a time."""
+    """One row, or one export of a student (its purpose is push), that was allowed to leave for an endpoint."""
 
     keyed: str
     endpoint: str
@@ -46,6 +47,11 @@ class Sent(NamedTuple):
     cleaned: str
     purpose: str
     time: str
+
+    @property
+    def pushed(self) -> bool:
+        """Whether it is an export."""
+        return self.purpose == PURPOSE
 
 
 class Named(NamedTuple):
@@ -58,7 +64,7 @@ class Named(NamedTuple):
 
 @dataclass
 class Total:
-    """Rows of one endpoint, level and cleaning."""
+    """Rows, or exports, of one endpoint, level and cleaning."""
 
     rows: set[str] = field(default_factory=set)
     first: str = ""
@@ -72,7 +78,7 @@ class Listed:
     run: str
     span: Span
     sent: list[Sent] = field(default_factory=list)
-    totals: dict[tuple[str, str, str], Total] = field(default_factory=dict)
+    totals: dict[tuple[str, str, str, bool], Total] = field(default_factory=dict)
     names: dict[str, Named] = field(default_factory=dict)
     unnamed: str = ""
     lines: int = 0
@@ -124,13 +130,16 @@ def breach(run: RunFolder, when: Span, endpoint: str = "", keys: Sequence[str] |
 def summary(listed: Listed) -> Iterator[str]:
     """What a person reads first."""
     begin, end = (moment.isoformat(timespec="seconds") for moment in listed.span)
-    rows = len({sent.keyed for sent in listed.sent})
-    if not rows:
+    rows = len({sent.keyed for sent in listed.sent if not sent.pushed})
+    exports = len({sent.keyed for sent in listed.sent if sent.pushed})
+    if not rows and not exports:
         yield f"{listed.run}: no row left between {begin} and {end} (audit chain of {listed.lines:,} lines, unbroken)"
     else:
-        places = len({place for place, _, _ in listed.totals})
+        places = len({place for place, *_ in listed.totals})
+        what = [_counted(rows, "row")] if rows or not exports else []
+        what += [_counted(exports, "export") + " of the student"] if exports else []
         yield (
-            f"{listed.run}: {rows:,} {_plural(rows, 'row')} left for {places} {_plural(places, 'endpoint')} between "
+            f"{listed.run}: {' and '.join(what)} left for {places} {_plural(places, 'endpoint')} between "
             f"{begin} and {end} (audit chain of {listed.lines:,} lines, unbroken)"
         )
     if rows and listed.unnamed:
@@ -142,8 +151,8 @@ def table_rows(listed: Listed) -> list[Sequence[str]]:
     """Totals by endpoint, most rows first."""
     ordered = sorted(listed.totals.items(), key=lambda item: (-len(item[1].rows), item[0]))
     return [
-        (place, level, cleaned, f"{len(total.rows):,}", total.first, total.last)
-        for (place, level, cleaned), total in ordered
+        (place, level, cleaned, _counted(len(total.rows), "export" if pushed else "row"), total.first, total.last)
+        for (place, level, cleaned, pushed), total in ordered
     ]
 
 
@@ -167,7 +176,8 @@ def _is_meant(line: AuditLine, when: Span, endpoint: str) -> bool:
 
 
 def _take(found: Listed, line: AuditLine) -> None:
-    total = found.totals.setdefault((line.place, line.sensitivity, line.cleaned), Total())
+    slot = (line.place, line.sensitivity, line.cleaned, line.purpose == PURPOSE)
+    total = found.totals.setdefault(slot, Total())
     total.rows.update(line.rows)
     total.first, total.last = total.first or line.time, line.time
     found.sent += [
@@ -184,7 +194,7 @@ def _name(found: Listed, run: RunFolder) -> None:
     if keyed_of is None:
         found.unnamed = "the key of this run's audit chain is not there"
         return
-    wanted = {sent.keyed for sent in found.sent}
+    wanted = {sent.keyed for sent in found.sent if not sent.pushed}
     folders = [run.stage("1_tasks"), *run.replaced("1_tasks")]
     try:
         for folder in folders:
@@ -211,6 +221,10 @@ def _moment(text: str, option: str) -> datetime:
 def _inert(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
     return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {_plural(count, noun)}"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -37,6 +37,7 @@ class Item(NamedTuple):
     outcome: str
     cleaned: str
     rows: int
+    pushed: bool = False  # exports of a student, no rows
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def html_page(certificate: Certificate, language: str, limit: int = _MOST) -> st
             destinations=shown,
             more=len(left_out),
             more_rows=sum(item.rows for item in left_out),
-            held=certificate.found.rows(lambda way: way.verdict == "blocked"),
+            held=certificate.found.rows(lambda way: way.verdict == "blocked" and not way.pushed),
+            nothing_to_leave=all(way.stayed for way in certificate.found.ways),
             declassified=certificate.found.rows(lambda way: way.declassified),
             purposes=lambda names: ", ".join(words.purpose_names.get(name, name) for name in names),
             number=lambda value: _number(value, language),
@@ -151,7 +153,8 @@ def _nothing(url: str, *_: object, **__: object) -> dict[str, object]:
 def _destination(found: Account, place: str, operator: Operator) -> Destination:
     ways = [way for way in found.ways if way.place == place]
     kinds = sorted(
-        {(way.sensitivity, way.outcome, way.cleaned) for way in ways}, key=lambda kind: (_OUTCOMES.index(kind[1]), kind)
+        {(way.sensitivity, way.outcome, way.cleaned, way.pushed) for way in ways},
+        key=lambda kind: (_OUTCOMES.index(kind[1]), kind),
     )
     contract, listed = contract_of(found, place, operator)
     return Destination(
@@ -163,12 +166,14 @@ def _destination(found: Account, place: str, operator: Operator) -> Destination:
         region=listed.region if listed else "",
         addresses=tuple(sorted(found.addresses[place])),
         purposes=tuple(sorted(found.purposes[place])),
-        items=tuple(Item(*kind, _rows(found, place, kind)) for kind in kinds),
+        items=tuple(Item(*kind[:3], _rows(found, place, kind), kind[3]) for kind in kinds),
     )
 
 
-def _rows(found: Account, place: str, kind: tuple[str, str, str]) -> int:
-    return found.rows(lambda way: way.place == place and (way.sensitivity, way.outcome, way.cleaned) == kind)
+def _rows(found: Account, place: str, kind: tuple[str, str, str, bool]) -> int:
+    return found.rows(
+        lambda way: way.place == place and (way.sensitivity, way.outcome, way.cleaned, way.pushed) == kind
+    )
 
 
 def _weight(destination: Destination) -> tuple[object, ...]:

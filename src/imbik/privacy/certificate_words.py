@@ -43,6 +43,8 @@ class Words:
     declassified: str
     detectors: str
     no_detectors: str
+    nothing_to_leave: str
+    exports: str
     operator: str
     no_operator: str
     head: str
@@ -94,7 +96,10 @@ TURKISH = Words(
     held="Alıkonulan satır",
     declassified="Hassasiyeti iki yetkilinin kararıyla düşürülen satır",
     detectors="Kişisel veri algılayıcıları ve sürümleri",
-    no_detectors="bu çalışmada algılayıcıyla incelenen satır kaydı yoktur",
+    no_detectors="kayıtta algılayıcıların incelediği satır yoktur",
+    nothing_to_leave="hiçbir satır algılayıcılarla incelenmemiştir; çünkü dışarı gönderilecek satır yoktu: tamamı bu "
+    "makinede ya da işletmecinin kendi uç noktasında işlenmiştir",
+    exports="model dışa aktarımı",
     operator="İşletmeci dosyasının SHA-256 özeti",
     no_operator="işletmeci dosyası kullanılmamıştır (yalnızca herkese açık satırlar gönderilebilir)",
     head="İmzalı zincir başı",
@@ -134,6 +139,7 @@ TURKISH = Words(
         "judge": "hakem değerlendirmesi",
         "audition": "öğretmen model seçimi",
         "pilot": "ön deneme",
+        "push": "model aktarımı",
     },
     places={
         "in_process": "Bu makinedeki model",
@@ -173,6 +179,9 @@ ENGLISH = Words(
     declassified="Rows whose sensitivity two people lowered",
     detectors="Detectors of personal data, with versions",
     no_detectors="the log names no row that detectors looked at",
+    nothing_to_leave="no row was looked at by detectors, because none was to leave: all were handled on this machine "
+    "or at the operator's own endpoint",
+    exports="export of the student",
     operator="SHA-256 of the operator's file",
     no_operator="no operator's file was used (only public rows may be sent)",
     head="Signed head of the chain",
@@ -204,7 +213,7 @@ ENGLISH = Words(
         "stored": "answered from the store, not sent",
     },
     cleaned={"": "—", "pseudonymised": "pseudonymised", "redacted": "redacted"},
-    purpose_names={},
+    purpose_names={"push": "handing over the student"},
     places={
         "in_process": "Model on this machine",
         "recorded": "Recorded answers",
