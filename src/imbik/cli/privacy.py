@@ -200,7 +200,7 @@ def forget(
     def agree(plan: work.Plan) -> bool:
         for line in told.of_plan(plan, excerpts=not yes):
             print(line)
-        return not dry_run and (yes or _agreed())
+        return not dry_run and (yes or _agreed(*told.question(plan)))
 
     done = work.forget(found, person or (), frozenset(rows or ()), agree=agree, key_file=sign_with)
     if done.receipt is None:
@@ -254,8 +254,8 @@ def declassify(
         print(line)
 
 
-def _agreed() -> bool:
-    """Whether the person at the terminal wants it.
+def _agreed(question: str, yes: set[str]) -> bool:
+    """Whether the person at the terminal answers the question with one of these.
 
     Raises: UsageError where nobody can be asked.
     """
@@ -264,7 +264,7 @@ def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to be asked", where="--yes", next="add --yes, or --dry-run to look only")
     try:
-        return input("erase all of this? It cannot be undone. [y/N] ").strip().lower() in {"y", "yes", "e", "evet"}
+        return input(question).strip().lower() in yes
     except EOFError:
         return False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imbik.advise.forget.matches import Matches
 from imbik.advise.forget.receipt import Receipt, counted_kinds
 from imbik.advise.forget.work import Plan
 from imbik.advise.summary import counted
@@ -28,6 +29,7 @@ def of_plan(plan: Plan, *, excerpts: bool) -> Iterator[str]:
             f"{counted(len(chosen.samples), 'further answer')} that name the person, "
             f"{counted(plan.stored, 'stored answer')}"
         )
+    yield from _of_matches(plan.matches, excerpts=excerpts)
     for name, task in list(chosen.tasks.items())[:_ROWS]:
         yield f"  {safe(name, keep_lines=False)}{_where(task)}{_words(task) if excerpts else ''}"
     if len(chosen.tasks) > _ROWS:
@@ -41,6 +43,31 @@ def of_plan(plan: Plan, *, excerpts: bool) -> Iterator[str]:
         yield f"  run {student.path}: {student.why}"
     for other in plan.others:
         yield f"  run {other.run} {other.how}: {other.next}"
+
+
+def question(plan: Plan) -> tuple[str, set[str]]:
+    """What somebody at a terminal is asked before an erasure, and the answers that mean yes."""
+    if doubtful := plan.matches.doubtful:
+        count = str(max(item.places for item in doubtful))
+        return f"type the number of rows and answers ({count}) to erase all of this; anything else stops: ", {count}
+    return "erase all of this? It cannot be undone. [y/N] ", {"y", "yes", "e", "evet"}
+
+
+def _of_matches(found: Matches, *, excerpts: bool) -> Iterator[str]:
+    """In which fields, and by which of several names; a single word that stands in many rows is doubted."""
+    if found.fields:
+        told = (f"{safe(name, keep_lines=False)} ({counted(rows, 'row')})" for name, rows in found.fields)
+        yield f"  found in {', '.join(told)}"
+    for item in found.given:
+        name = f"'{safe(item.text, keep_lines=False)}'" if excerpts else f"--person number {item.number}"
+        if len(found.given) > 1:
+            yield f"  {name}: {counted(item.rows, 'row')}"
+        if item.doubtful:
+            yield (
+                f"! {name} is a single word and stands in {item.places:,} rows and answers: where it is an "
+                "everyday word too, they are not all about the person. More exact: the full name, an identifier, or "
+                "the rows themselves (--rows ID)"
+            )
 
 
 def of_receipt(receipt: Receipt) -> Iterator[str]:

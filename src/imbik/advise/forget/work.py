@@ -25,6 +25,7 @@ from imbik.advise.forget.find import Chosen, find, tasks_of
 from imbik.advise.forget.keys import answer_keys, local_sources
 from imbik.advise.forget.lineage import roots_verify
 from imbik.advise.forget.made import remaining_tokenizers, remaining_weights, students_elsewhere, weights_of
+from imbik.advise.forget.matches import Matches, matches
 from imbik.advise.forget.others import other_runs
 from imbik.advise.forget.pseudonyms import erase_values, placeholders, theirs
 from imbik.advise.forget.receipt import Receipt, sealed, signed, write_receipt
@@ -58,6 +59,12 @@ class Plan:
     others: tuple[OtherRun, ...]
     students: tuple[Remains, ...]
     notes: tuple[str, ...]
+
+    @property
+    def matches(self) -> Matches:
+        """Where the person stands, counted."""
+        named = (self.chosen.tasks[name] for name in sorted(self.chosen.named))
+        return matches(self.person, named, len(self.chosen.samples))
 
     @property
     def nothing(self) -> bool:
