@@ -6,6 +6,7 @@ Enters: rows of text. Leaves: lines on stdout. Row content must already be safe 
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -158,6 +159,20 @@ def progress_for(label: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
             progress.end(label)
     finally:
         progress.close()
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM, as schedulers, containers and `kill` send it, stops what is in the block as Ctrl-C does."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not in the main thread, where signals are not heard anyway
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

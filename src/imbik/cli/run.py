@@ -34,10 +34,10 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a recipe: from tasks to a measured student. The same command again goes on where it stopped."""
-    from imbik.cli.console import finish, reporter, telling
+    from imbik.cli.console import finish, reporter, stoppable, telling
     from imbik.pipeline import run as run_recipe
 
-    with telling(notify if not dry_run else "", recipe, runs, set_ or ()):
+    with stoppable(), telling(notify if not dry_run else "", recipe, runs, set_ or ()):
         result = run_recipe(
             recipe,
             runs=runs,

@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
     BLOCKED = 6  # the privacy gate held rows back
     LOCKED = 7  # another process writes this run
     UNREACHABLE = 8  # a teacher could not be reached
-    INTERRUPTED = 130  # Ctrl-C; run the same command again
+    INTERRUPTED = 130  # Ctrl-C, or SIGTERM to a run; run the same command again
 
 
 class ImbikError(Exception):

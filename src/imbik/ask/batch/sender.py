@@ -7,6 +7,7 @@ Enters: flights, on the asking loop, as for `ask.sending`. Leaves: how each was 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -31,6 +32,7 @@ from imbik.teachers import ServedTeacher
 from imbik.teachers._batch import BatchWire
 
 _WINDOW = 20_000  # questions gathered, in batches or waiting in order at a time: some 15 KB of memory each
+_LOOK_SECONDS = 0.05
 _TRIES = 3  # batches that one question goes into
 
 
@@ -100,7 +102,7 @@ class BatchSender:
         return self._tended.waits
 
     def under_way(self) -> WaitingError | None:
-        """What to tell who stops now: batches that are with the provider; None where there are none."""
+        """What to tell who stops now: batches that are with the provider, or may be; None where there are none."""
         return self._tended.under_way()
 
     async def resume(self) -> None:
@@ -145,8 +147,9 @@ class BatchSender:
 
     async def close(self, grace: float) -> None:
         """Let a file that is on its way arrive for `grace` seconds; what is with the provider stays there."""
-        if handing := self._handing():
-            await asyncio.wait(handing, timeout=grace)
+        until = time.monotonic() + grace
+        while self._handing() and time.monotonic() < until:  # noqa: ASYNC110 - one that arrived has another name then
+            await asyncio.sleep(_LOOK_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -44,15 +44,21 @@ class Tended:
         return self.under_way() if self._left else None
 
     def under_way(self) -> WaitingError | None:
-        """What to tell who stops now: batches that are with the provider; None where there are none."""
-        found = [batch for token, batch in self._open.items() if batch.name or token in self._left]
+        """What to tell who stops now: batches that are with the provider, or may be; None where there are none."""
+        sure = [batch for token, batch in self._open.items() if batch.name or token in self._left]
+        found = sure or list(self._open.values())
         if not found:
             return None
-        many, rows = len(found), sum(batch.count for batch in found)
-        what = "1 batch" if many == 1 else f"{many:,} batches"
+        many, unsure = len(found), len(self._open) - len(sure)
+        be = "may be" if not sure else "is" if many == 1 else "are"
+        more = f"; {unsure:,} more may be" if sure and unsure else ""
         return WaitingError(
-            f"{what} of {rows:,} question{'s' * (rows != 1)} {'is' if many == 1 else 'are'} under way at "
-            f"{self._url.partition('://')[2].partition('/')[0]} (teacher '{self._name}')",
+            f"{_counted(many, 'batch', 'batches')} of {_counted(sum(batch.count for batch in found), 'question')} {be} "
+            f"under way at {self._url.partition('://')[2].partition('/')[0]} (teacher '{self._name}'){more}",
             where=self._run,
             next="type the same command again, now or tomorrow: it collects the answers and hands nothing over twice",
         )
+
+
+def _counted(number: int, what: str, many: str = "") -> str:
+    return f"{number:,} {what if number == 1 else many or what + 's'}"
