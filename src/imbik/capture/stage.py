@@ -27,6 +27,7 @@ from imbik.models.load import fingerprint, load_tokenizer, sensitivity_of
 from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
 from imbik.models.student import prepare_tokenizer, tokenizer_origin
 from imbik.models.tokens import encode_row, token_hash
+from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
 from imbik.tasks.read import kind_of, read_samples
@@ -101,7 +102,7 @@ class CaptureStage:
             writer.append(rows)
             context.progress.event("captured", rows=len(rows))
         _engine.cache_clear()
-        level = max(sensitivity_of(weights)[0], wanted.sensitivity, key=lambda item: item.rank)
+        level = inherited(sensitivity_of(weights)[0], wanted.sensitivity)
         return _result(context, wanted, level)
 
 
@@ -174,7 +175,7 @@ class _Wanted:
             if name not in LEARNED:
                 continue
             self.seen += 1
-            self.sensitivity = max(self.sensitivity, sample.sensitivity, key=lambda item: item.rank)
+            self.sensitivity = inherited(self.sensitivity, sample.sensitivity)
             row = self._row(sample)
             if len(row.ids) > self.longest:
                 self.reasons[TOO_LONG] += 1

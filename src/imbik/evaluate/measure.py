@@ -31,6 +31,7 @@ from imbik.evaluate.require import AGREEMENT, metric_blocks
 from imbik.evaluate.roster import roster
 from imbik.evaluate.scores import Scores
 from imbik.evaluate.systems import System
+from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe
 from imbik.stage import StageContext, StageResult
 from imbik.tasks.kinds import Kind
@@ -156,7 +157,7 @@ class Measured:
     def sensitivity(self) -> Sensitivity:
         """The highest of the rows and of whatever answered them."""
         levels = [row.task.sensitivity for row in self.held] + [note.sensitivity for note in self.ran.values()]
-        return max(levels, key=lambda level: level.rank)
+        return highest(levels)
 
     def findings(self) -> Findings:
         """Everything the report says."""

@@ -16,6 +16,7 @@ from imbik.core.types import Completion, Outcome, Sampling, Sensitivity, Task
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.timing import Request, cost_to_run
 from imbik.models.tokens import encode_task_prompt
+from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe
 from imbik.tasks.kinds import Kind
 
@@ -81,7 +82,7 @@ class ModelSystem:
             del model
             if large:
                 gc.collect()
-        return Asked(completions, cost, max(levels, key=lambda level: level.rank))
+        return Asked(completions, cost, highest(levels))
 
     def _request(self, model: LanguageModel, task: Task, kind: Kind) -> Request:
         prompt = encode_task_prompt(model.tokenizer, task)

@@ -20,6 +20,7 @@ from imbik.evaluate.systems import Advance, Asked, time_alone
 from imbik.evaluate.timing import Request, latency
 from imbik.models.gguf import is_gguf
 from imbik.models.tokens import encode_prompt
+from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe
 from imbik.stage import Asker
 from imbik.tasks.kinds import Kind
@@ -62,7 +63,7 @@ class TeacherSystem:
         levels = [Sensitivity.PUBLIC, *(self.asker.sensitivity(teacher) for teacher in named)]
         cost = self._cost(named, [tasks[i] for i in routed[named[0]]], kind, found) if named else SystemScores()
         completions = found if voices > 1 else {UNTRAINED: found[0]}
-        return Asked(completions, cost, max(levels, key=lambda level: level.rank))
+        return Asked(completions, cost, highest(levels))
 
     def _routed(self, tasks: Sequence[Task]) -> dict[str, list[int]]:
         """Indexes of the tasks that each teacher answers ('' where no teacher may)."""

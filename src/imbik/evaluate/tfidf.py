@@ -16,6 +16,7 @@ from imbik.evaluate.answers import UNTRAINED
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.systems import Advance, Asked
 from imbik.evaluate.timing import latency
+from imbik.privacy.sensitivity import highest
 from imbik.tasks.kinds import Kind
 
 if TYPE_CHECKING:
@@ -78,6 +79,6 @@ def from_samples(samples: Sequence[Sample], kind: Kind, latency_rows: int) -> Tf
         texts=[sample.task.text for sample in rows],
         labels=[names[kind.canonical(label, sample.task)] for label, sample in zip(labels, rows, strict=True)],
         source="the file's own labels" if gold else "the teacher's labels",
-        sensitivity=max((sample.sensitivity for sample in rows), key=lambda level: level.rank),
+        sensitivity=highest(sample.sensitivity for sample in rows),
         latency_rows=latency_rows,
     )

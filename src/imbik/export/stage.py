@@ -22,6 +22,7 @@ from imbik.core.types import Artifact, Books, Task
 from imbik.export.card import lineage, model_card
 from imbik.export.formats import Format
 from imbik.export.parity import ROWS, Parity, prompts_of, prove, prove_tokenizer, student_logits
+from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
 
@@ -76,7 +77,7 @@ class ExportStage:
         return StageResult(
             books=Books(rows_in=len(forms), rows_out=len(made)),
             leaves=[leaf(artifact.format, model_digest(context.run.path / artifact.path)) for artifact, _ in made],
-            sensitivity=max((artifact.sensitivity for artifact, _ in made), key=lambda level: level.rank),
+            sensitivity=highest(artifact.sensitivity for artifact, _ in made),
             artifacts=[artifact for artifact, _ in made],
             measured={f"deviation of {artifact.format}": f"{parity.deviation:.2e}" for artifact, parity in made},
         )

@@ -19,6 +19,7 @@ from imbik.core.errors import raised_at
 from imbik.core.files import read_lines, write_lines
 from imbik.core.money import ANSWERS
 from imbik.core.types import Completion, Outcome, Question, Sample, Sensitivity, Task
+from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Paying
 from imbik.tasks.kinds import Kind
@@ -148,7 +149,7 @@ class Rounds:
                 completion = msgspec.structs.replace(completion, outcome=Outcome.MALFORMED, reason=reason)
         return Sample(
             task=task, teacher=teacher, number=pair.number, completion=completion, reasoning=reasoning, answer=answer,
-            sensitivity=max(task.sensitivity, self._level(teacher), key=lambda level: level.rank),
+            sensitivity=inherited(task.sensitivity, self._level(teacher)),
         )  # fmt: skip
 
     def _level(self, teacher: str) -> Sensitivity:

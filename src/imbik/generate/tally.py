@@ -10,6 +10,7 @@ from textwrap import shorten
 
 from imbik.core.errors import BlockedError, ImbikError
 from imbik.core.types import Books, Outcome, Sample, Sensitivity
+from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 
 _MANY = 0.5
@@ -65,7 +66,7 @@ class Tally:
             self.held_back[sample.task.sensitivity] += blocked
         elif not sample.answer:
             self.unread += 1
-        self.sensitivity = max(self.sensitivity, sample.sensitivity, key=lambda level: level.rank)
+        self.sensitivity = inherited(self.sensitivity, sample.sensitivity)
         return sample
 
     @property

@@ -33,6 +33,7 @@ from imbik.models.init import make as make_model
 from imbik.models.kind import found_labels, kind_with_labels
 from imbik.models.load import embeddings, load, load_tokenizer, resolve
 from imbik.models.model import LanguageModel
+from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 
 TOKENIZER = "tokenizer"
@@ -232,7 +233,7 @@ def _training_texts(recipe: Recipe, run: RunFolder) -> _Texts:
     level, seen = Sensitivity.PUBLIC, set[str]()
     for sample in _kept(recipe, run):
         task = sample.task
-        level = max(level, sample.sensitivity, key=lambda item: item.rank)
+        level = inherited(level, sample.sensitivity)
         if task.id not in seen:
             seen.add(task.id)
             pairs.extend((task.id, text) for text in _task_texts(sample))

@@ -28,7 +28,7 @@ from imbik.core.types import Record, Sensitivity, Task
 from imbik.privacy.audit import Audit, Entry
 from imbik.privacy.inspection import Hit, InspectionError, Inspector, level_of
 from imbik.privacy.operator import Operator
-from imbik.privacy.sensitivity import inherited
+from imbik.privacy.sensitivity import highest, inherited
 from imbik.privacy.signing import fingerprint, public_bytes, sign_bytes, signed_by
 
 FILE_NAME = "declassified.jsonl"
@@ -82,7 +82,7 @@ class Lowered:
         known = [item for item in agreed if item is not None]
         if not known or len(known) < len(agreed):
             return hits, False
-        to = max((level for _, level in known), key=lambda level: level.rank)
+        to = highest(level for _, level in known)
         common = frozenset.intersection(*(found for found, _ in known))
         seen = {hit for hit in hits if hit.level.rank > to.rank and _print(self._keyed, hit) in common}
         return frozenset(hit._replace(level=to) if hit in seen else hit for hit in hits), True
@@ -159,7 +159,7 @@ def agreed_in(folder: Path, operator: Operator) -> Agreed:
     return {
         spot: (
             frozenset.intersection(*(found for found, _ in words.values())),
-            max((level for _, level in words.values()), key=lambda level: level.rank),
+            highest(level for _, level in words.values()),
         )
         for spot, words in said.items()
         if len(words) >= _PEOPLE

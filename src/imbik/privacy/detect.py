@@ -19,6 +19,7 @@ from imbik.core.types import Sensitivity
 from imbik.privacy.detectors import Detector, Reading
 from imbik.privacy.normalise import STRANGE, Normal, quick, without_surrogates
 from imbik.privacy.operator import Operator
+from imbik.privacy.sensitivity import inherited
 
 GROUP = "privacy/detectors"
 _MEMORY = 64 << 20  # bytes for RE2's automaton of all triggers
@@ -53,8 +54,7 @@ class Detection:
     @property
     def highest(self) -> Sensitivity:
         """The most that any of them raises a row to: rows at or above it need no look."""
-        levels = [detector.level for detector in self._detectors.values()]
-        return max(levels, key=lambda level: level.rank, default=Sensitivity.PUBLIC)
+        return inherited(Sensitivity.PUBLIC, *(detector.level for detector in self._detectors.values()))
 
     def find(self, text: str) -> list[Finding]:
         """What was found, by offset; where two overlap, the one with a check (`priority`), then the longer one.
@@ -83,7 +83,7 @@ class Detection:
         level = Sensitivity.PUBLIC
         for text in texts:
             for finding in self.find(text):
-                level = max(level, finding.level, key=lambda item: item.rank)
+                level = inherited(level, finding.level)
             if level is self.highest:
                 break
         return level

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imbik.core.errors import OperatorFileError
 from imbik.core.types import Sensitivity
+from imbik.privacy.sensitivity import inherited
 
 if TYPE_CHECKING:
     from imbik.privacy.detect import Detection, Finding
@@ -142,7 +143,7 @@ class Inspector:
 
 def level_of(hits: Iterable[Hit]) -> Sensitivity:
     """The highest level of the hits; public where there is none."""
-    return max((hit.level for hit in hits), key=lambda level: level.rank, default=Sensitivity.PUBLIC)
+    return inherited(Sensitivity.PUBLIC, *(hit.level for hit in hits))
 
 
 def bare_value(text: str) -> str:

@@ -23,6 +23,7 @@ from imbik.core.lineage import sample_leaf
 from imbik.core.plugins import PluginBlock, identity, make
 from imbik.core.runfolder import read_parts, write_parts
 from imbik.core.types import Books, Outcome, Sample, Sensitivity, Verdict
+from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.refine.passes import (
     Crashes,
@@ -173,7 +174,7 @@ class _Work:
         def kept(rejected: BinaryIO) -> Iterator[Sample]:
             for sample in self._settle(rows, decided, rejected):
                 leaves.append(sample_leaf(sample))
-                self.sensitivity = max(self.sensitivity, sample.sensitivity, key=lambda level: level.rank)
+                self.sensitivity = inherited(self.sensitivity, sample.sensitivity)
                 training = sample.task.id not in self.validation
                 self.kept_training += training
                 self.kept_validation += not training

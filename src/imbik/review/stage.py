@@ -17,6 +17,7 @@ from imbik.core.files import atomic_writer, remove
 from imbik.core.lineage import sample_leaf
 from imbik.core.runfolder import RunFolder, read_parts, write_parts
 from imbik.core.types import Books, Sample, Sensitivity
+from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.recipe.sections import Review
 from imbik.review.content import content_key
@@ -112,7 +113,7 @@ class _Applied:
             judged, keep = apply(sample, given)
             if keep:
                 self.edited += (judged.answer, judged.reasoning) != (sample.answer, sample.reasoning)
-                self.sensitivity = max(self.sensitivity, judged.sensitivity, key=lambda level: level.rank)
+                self.sensitivity = inherited(self.sensitivity, judged.sensitivity)
                 self.leaves.append(sample_leaf(judged))
                 yield judged
             else:

@@ -13,6 +13,7 @@ import msgspec
 
 from imbik.core.types import Sensitivity, Task
 from imbik.privacy.detect import Detection
+from imbik.privacy.sensitivity import highest, inherited
 
 
 def raised(tasks: Sequence[Task], detection: Detection, source: str) -> tuple[list[Task], list[str]]:
@@ -45,14 +46,13 @@ def texts_of(task: Task) -> Iterator[str]:
 def _look(task: Task, detection: Detection) -> tuple[set[str], Sensitivity]:
     """The detectors that found something, and the highest level of it."""
     hits = [hit for text in dict.fromkeys(texts_of(task)) for hit in detection.find(text)]
-    levels = [hit.level for hit in hits]
-    return {hit.detector for hit in hits}, max(levels, key=lambda level: level.rank, default=Sensitivity.PUBLIC)
+    return {hit.detector for hit in hits}, inherited(Sensitivity.PUBLIC, *(hit.level for hit in hits))
 
 
 def _note(levels: Counter[Sensitivity], found: Counter[str], rows: int, source: str) -> str:
     """One line: how many rows, by which detectors, and what it means."""
     by = ", ".join(f"{name} {count}" for name, count in found.most_common())
-    level = max(levels, key=lambda item: item.rank).value
+    level = highest(levels).value
     count = levels.total()
     hold, counts = ("holds", "counts") if count == 1 else ("hold", "count")
     return (

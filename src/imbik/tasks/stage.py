@@ -21,6 +21,7 @@ from imbik.privacy.declassify import FILE_NAME as DECLASSIFIED
 from imbik.privacy.declassify import agreed_in, lowered
 from imbik.privacy.detect import Detection, detector_versions
 from imbik.privacy.operator import load_operator
+from imbik.privacy.sensitivity import highest
 from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
@@ -97,7 +98,7 @@ class TasksStage:
                 leaf(task.id, {"task": task, "set": item.set})
                 for task, item in zip(loaded.tasks, division.assignments, strict=True)
             ],
-            sensitivity=max((task.sensitivity for task in loaded.tasks), key=lambda level: level.rank),
+            sensitivity=highest(task.sensitivity for task in loaded.tasks),
             measured={name: str(count) for name, count in sorted(_sizes(division.assignments).items())},
             warnings=notes,
         )

@@ -19,6 +19,7 @@ from imbik.core.types import Artifact, Books, Sample, Sensitivity
 from imbik.models.logits import LogitStore
 from imbik.models.model import LanguageModel
 from imbik.models.student import initial_student
+from imbik.privacy.sensitivity import highest
 from imbik.stage import StageContext, StageResult
 from imbik.tasks.kinds import Kind
 from imbik.tasks.read import kind_of, read_samples
@@ -205,7 +206,7 @@ def _level(
     captured = context.run.manifest(LOGITS) if any(variant.needs_teacher for variant in variants) else None
     if captured is not None:
         levels.append(captured.sensitivity)
-    return max(levels, key=lambda level: level.rank)
+    return highest(levels)
 
 
 def _measured_text(folder: Path) -> dict[str, str]:
