@@ -184,7 +184,7 @@ async def test_a_detector_that_hangs_blocks_and_does_not_hold_up_the_loop(
     tmp_path: Path, teacher: FakeTeacher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with door(tmp_path) as transport:
-        transport._gate.inspector._seconds = 0.1
+        transport.keeper._gate.inspector._seconds = 0.1
         long = {"messages": [{"role": "user", "content": "uzun " * 20_000}]}
         assert (await send(transport, teacher, long)).status == 200  # the control: looked into on a thread, in time
         monkeypatch.setattr(Detection, "find", _hangs)
@@ -213,7 +213,7 @@ async def test_an_external_endpoint_gets_what_its_contract_covers(tmp_path: Path
     transport = Transport(gate)
     transport._routes.pins[("api.example.com", 443)] = [found.network_address]
     asked = Asked(Sensitivity.PUBLIC, ("r1",))
-    weighed, decision = await transport.foresee("https://api.example.com/v1", asked, [f"TCKN {TCKN}"])
+    weighed, decision = await transport.keeper.foresee("https://api.example.com/v1", asked, [f"TCKN {TCKN}"])
     assert decision is not None
     assert decision.allowed
     assert (weighed.level, weighed.mark) == (Sensitivity.CONFIDENTIAL, Sensitivity.PUBLIC)

@@ -9,7 +9,8 @@ import pytest
 from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import endpoint, normal
 from imbik.privacy.audit import Audit, read_audit
-from imbik.privacy.gate import IN_PROCESS, KEY, RECORDED, Asked, Gate, Place
+from imbik.privacy.decisions import IN_PROCESS, KEY, RECORDED, Place
+from imbik.privacy.gate import Asked, Gate
 from imbik.privacy.operator import ExternalEndpoint, LocalEndpoint, Operator
 
 LEVELS = list(Sensitivity)

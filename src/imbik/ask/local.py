@@ -22,7 +22,8 @@ from imbik.ask.shape import shaped
 from imbik.core.errors import BooksError
 from imbik.core.executor import Executor, blocks_of
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
-from imbik.privacy.gate import IN_PROCESS, RECORDED, Gate, asked_of
+from imbik.privacy.decisions import IN_PROCESS, RECORDED
+from imbik.privacy.gate import Gate, asked_of
 from imbik.privacy.sensitivity import inherited
 from imbik.teachers import LocalTeacher
 

@@ -139,7 +139,7 @@ class AskParts:
             self.background().submit(sender.resume()).result()
         else:
             sender = Sender(name, teacher, transport, store, policy, self._limiter(teacher), purse)
-        return ServedAsker(sender, transport, store, policy, self._under_way, self._cleaner(gate))
+        return ServedAsker(sender, transport.keeper, store, policy, self._under_way, self._cleaner(gate))
 
     def _note_terms(self, name: str, teacher: ServedTeacher | LocalTeacher) -> None:
         """Write down, before the teacher is asked, which of its terms the recipe says somebody accepts."""

@@ -14,8 +14,8 @@ import msgspec
 from imbik.core.errors import ImbikError
 from imbik.core.types import Completion, Inspected, Question
 from imbik.privacy.cleaning import Cleaner, Cleansed
+from imbik.privacy.doorkeeper import Doorkeeper
 from imbik.privacy.gate import Asked, asked_of
-from imbik.privacy.transport import Transport
 
 _AS_IT_IS = Cleansed(())
 
@@ -42,8 +42,8 @@ class Prepared:
 class Passage:
     """Prepares the questions for one endpoint; `cleaner` is the recipe's way to clean, where it names one."""
 
-    def __init__(self, transport: Transport, url: str, cleaner: Cleaner | None) -> None:
-        self._transport, self._url, self._cleaner = transport, url, cleaner
+    def __init__(self, keeper: Doorkeeper, url: str, cleaner: Cleaner | None) -> None:
+        self._keeper, self._url, self._cleaner = keeper, url, cleaner
 
     async def prepare(self, question: Question) -> Prepared:
         """The question as it may go. One that may not go at all stays as it is: the gate will say so.
@@ -51,11 +51,11 @@ class Passage:
         Raises: RunFolderError when the vault's key is lost.
         """
         texts = [*(message.content for message in question.messages), *([question.schema] if question.schema else [])]
-        asked, decision = await self._transport.foresee(self._url, asked_of(question), texts)
+        asked, decision = await self._keeper.foresee(self._url, asked_of(question), texts)
         cleaner = self._cleaner
         if cleaner is not None and decision is not None and not (decision.allowed or asked.trouble):
             asked_clean = asked._replace(cleaned=cleaner.word)
-            if await self._transport.would_allow(self._url, asked_clean):
+            if await self._keeper.would_allow(self._url, asked_clean):
                 return await self._cleansed(question, asked_clean, cleaner)
         return Prepared(_known(question, asked))
 
@@ -72,7 +72,7 @@ class Passage:
             msgspec.structs.replace(message, content=text)
             for message, text in zip(question.messages, cleansed.texts, strict=True)
         )
-        asked, _ = await self._transport.foresee(self._url, asked, list(cleansed.texts))
+        asked, _ = await self._keeper.foresee(self._url, asked, list(cleansed.texts))
         return Prepared(_known(msgspec.structs.replace(question, messages=messages), asked), cleansed)
 
 

@@ -24,8 +24,9 @@ from imbik.ask.sending import Sender
 from imbik.core.errors import BudgetSpentError, TeacherUnreachableError, WaitingError
 from imbik.core.types import Completion, Outcome, Question
 from imbik.privacy.cleaning import Cleaner
-from imbik.privacy.gate import Decision
-from imbik.privacy.transport import Transport
+from imbik.privacy.decisions import Decision
+from imbik.privacy.doorkeeper import Doorkeeper
+from imbik.privacy.gate import asked_about, asked_of
 
 UnderWay = dict[bytes, "asyncio.Task[Settled]"]
 
@@ -36,7 +37,7 @@ class ServedAsker:
     def __init__(
         self,
         sender: Sender | BatchSender,
-        transport: Transport,
+        keeper: Doorkeeper,
         store: AnswerStore,
         policy: RetryPolicy,
         under_way: UnderWay,
@@ -46,8 +47,8 @@ class ServedAsker:
         once. `waits` is set where a question turned out to be in a batch that this asker does not collect."""
         self.sender, self.name, self.teacher = sender, sender.name, sender.teacher
         self.waits: WaitingError | None = None
-        self._transport, self._store, self._policy = transport, store, policy
-        self._passage = Passage(transport, self.teacher.url, cleaner)
+        self._keeper, self._store, self._policy = keeper, store, policy
+        self._passage = Passage(keeper, self.teacher.url, cleaner)
         self._under_way = under_way
         self._flights: dict[bytes, Flight] = {}
         self._closed = False
@@ -107,24 +108,12 @@ class ServedAsker:
                 await self._store.run(self._store.raise_sensitivity(key, question.sensitivity))
             if settled.enough_for(question):
                 if settled.stored:
-                    await self._transport.note_stored(
-                        self.teacher.url,
-                        sensitivity=question.sensitivity,
-                        row=question.row,
-                        purpose=purpose,
-                        inspected=question.inspected,
-                    )
+                    asked = asked_about(question.sensitivity, (), question.inspected)
+                    await self._keeper.note_stored(self.teacher.url, asked, question.row, purpose)
                 return settled.completion
 
     async def _admit(self, question: Question, purpose: str, write: Callable[[], bool]) -> Decision | None:
-        return await self._transport.admit(
-            self.teacher.url,
-            sensitivity=question.sensitivity,
-            row=question.row,
-            purpose=purpose,
-            write=write,
-            inspected=question.inspected,
-        )
+        return await self._keeper.admit(self.teacher.url, asked_of(question), purpose, write)
 
     async def close(self, grace: float) -> None:
         """Let requests under way end for `grace` seconds, so that what is paid for is stored; give up the rest."""

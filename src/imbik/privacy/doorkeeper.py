@@ -13,15 +13,19 @@ from collections.abc import Callable, Sequence
 
 from imbik.core.types import Sensitivity
 from imbik.privacy.contents import texts_in
-from imbik.privacy.gate import Asked, Decision, Gate, Place
+from imbik.privacy.decisions import Decision, Place
+from imbik.privacy.gate import Asked, Gate
 from imbik.privacy.routes import Routes
-from imbik.privacy.wire import BlockedAtDoorError, Carrying, Enclosed, texts_beside
+from imbik.privacy.wire import BlockedAtDoorError, Carrying, Enclosed, UnreachableError, texts_beside
 
 _Waiting = tuple[Asked, "asyncio.Future[Decision]"]
 
 
 class Doorkeeper:
-    """Asks one gate for one transport; used inside a running loop."""
+    """Asks one gate for one transport; used inside a running loop.
+
+    `foresee`, `would_allow` and `admit` are asked ahead of sending, `decided` and `packed` as it is sent.
+    """
 
     def __init__(self, gate: Gate, routes: Routes) -> None:
         self._gate, self._routes = gate, routes
@@ -39,6 +43,43 @@ class Doorkeeper:
         if len(ways) == 1:
             return ways
         return [way for way in ways if self._gate.weigh(way[1], way[0]).allowed] or ways[:1]
+
+    async def foresee(self, url: str, asked: Asked, texts: list[str]) -> tuple[Asked, Decision | None]:
+        """What the gate would say of rows with these words, and how private the words make them; nothing is written.
+
+        The decision is None where the host has no address: then nothing was looked into either.
+        """
+        try:
+            places = await self._routes.places(self._routes.endpoint(url))
+        except UnreachableError:
+            return asked, None
+        place, weighed = (await self.allowed_first(places, asked, lambda: texts))[0]
+        return weighed, self._gate.weigh(weighed, place)
+
+    async def would_allow(self, url: str, asked: Asked) -> bool:
+        """Whether such rows may go there at all, whatever their words are; nothing is written."""
+        try:
+            places = await self._routes.places(self._routes.endpoint(url))
+        except UnreachableError:
+            return False
+        return any(self._gate.weigh(asked, place).allowed for place in places)
+
+    async def admit(self, url: str, asked: Asked, purpose: str, write: Callable[[], bool]) -> Decision | None:
+        """What the gate says of sending this row there, before anything else is done with it.
+
+        A refusal is written to the audit chain at once, an allowance when it is sent; `write` says whether the row's
+        question is under way already in another row's name, and is asked last: looking the host up takes time. None:
+        the host has no address, so nothing was decided or written; sending will say so.
+        """
+        try:
+            places = await self._routes.places(self._routes.endpoint(url))
+            place, _ = (await self.allowed_first(places, asked, list))[0]
+        except UnreachableError:
+            return None
+        decision = self._gate.weigh(asked, place)
+        if write() or not decision.allowed:
+            decision = self._gate.decide_all([asked], place, purpose=purpose)[0]
+        return decision
 
     async def decided(self, place: Place, asked: Asked, purpose: str) -> Decision:
         """The gate's decision; requests that are ready together share one write to the audit chain."""

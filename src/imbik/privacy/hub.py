@@ -22,7 +22,8 @@ from huggingface_hub.errors import HfHubHTTPError
 from imbik.core.errors import BlockedError, ImbikError, TeacherUnreachableError
 from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import Endpoint, endpoint, normal
-from imbik.privacy.gate import Decision, Gate, Place
+from imbik.privacy.decisions import Decision, Place
+from imbik.privacy.gate import Gate
 
 PURPOSE = "push"
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from yarl import URL
 
 from imbik.privacy.addresses import Address, Endpoint, endpoint, normal
-from imbik.privacy.gate import Place
+from imbik.privacy.decisions import Place
 from imbik.privacy.keys import find_key
 from imbik.privacy.operator import Operator
 from imbik.privacy.wire import Outgoing, UnreachableError, checked_headers

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -28,8 +28,9 @@ from yarl import URL
 
 from imbik.core.types import Inspected, Sensitivity
 from imbik.privacy.addresses import normal
+from imbik.privacy.decisions import Decision, Place
 from imbik.privacy.doorkeeper import Doorkeeper
-from imbik.privacy.gate import Asked, Decision, Gate, Place, asked_about
+from imbik.privacy.gate import Gate, asked_about
 from imbik.privacy.routes import Routes, tls
 from imbik.privacy.unpacking import TooLongError, Unpacked, UnreadableError
 from imbik.privacy.wire import (
@@ -112,13 +113,12 @@ class _PinnedConnector(aiohttp.TCPConnector):
 
 
 class Transport:
-    """Opened inside a running loop with `async with`; one per run and process."""
+    """Opened inside a running loop with `async with`; one per run and process. `keeper` is asked ahead of sending."""
 
     def __init__(self, gate: Gate, *, max_reply_bytes: int = MAX_REPLY_BYTES) -> None:
-        self._gate = gate
         self._max_reply = max_reply_bytes
         self._routes = Routes(gate.operator)
-        self._keeper = Doorkeeper(gate, self._routes)
+        self.keeper = Doorkeeper(gate, self._routes)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Transport:
@@ -139,54 +139,6 @@ class Transport:
     ) -> None:
         if self._session is not None:
             await self._session.close()
-
-    async def foresee(self, url: str, asked: Asked, texts: list[str]) -> tuple[Asked, Decision | None]:
-        """What the gate would say of rows with these words, and how private the words make them; nothing is written.
-
-        The decision is None where the host has no address: then nothing was looked into either.
-        """
-        target = self._routes.endpoint(url)
-        try:
-            places = await self._routes.places(target)
-        except UnreachableError:
-            return asked, None
-        place, weighed = (await self._keeper.allowed_first(places, asked, lambda: texts))[0]
-        return weighed, self._gate.weigh(weighed, place)
-
-    async def would_allow(self, url: str, asked: Asked) -> bool:
-        """Whether such rows may go there at all, whatever their words are; nothing is written."""
-        try:
-            places = await self._routes.places(self._routes.endpoint(url))
-        except UnreachableError:
-            return False
-        return any(self._gate.weigh(asked, place).allowed for place in places)
-
-    async def admit(
-        self,
-        url: str,
-        *,
-        sensitivity: Sensitivity,
-        row: str,
-        purpose: str,
-        write: Callable[[], bool],
-        inspected: Inspected = NOT_INSPECTED,
-    ) -> Decision | None:
-        """What the gate says of sending this row there, before anything else is done with it.
-
-        A refusal is written to the audit chain at once, an allowance by `send`; `write` says whether the row's question
-        is under way already in another row's name, and is asked last: looking the host up takes time. None: the host
-        has no address, so nothing was decided or written; sending will say so.
-        """
-        target, asked = self._routes.endpoint(url), asked_about(sensitivity, (row,), inspected)
-        try:
-            places = await self._routes.places(target)
-            place, _ = (await self._keeper.allowed_first(places, asked, list))[0]
-        except UnreachableError:
-            return None
-        decision = self._gate.weigh(asked, place)
-        if write() or not decision.allowed:
-            decision = self._gate.decide_all([asked], place, purpose=purpose)[0]
-        return decision
 
     async def send(
         self,
@@ -210,8 +162,8 @@ class Transport:
         refused: list[str] = []
         async with self._within(seconds):
             places = await self._routes.places(target)
-            for place, weighed in await self._keeper.allowed_first(places, asked, lambda: texts_of(request)):
-                decision = await self._keeper.decided(place, weighed, purpose)
+            for place, weighed in await self.keeper.allowed_first(places, asked, lambda: texts_of(request)):
+                decision = await self.keeper.decided(place, weighed, purpose)
                 if not decision.allowed:
                     raise BlockedAtDoorError(decision)
                 try:
@@ -235,7 +187,7 @@ class Transport:
         refused: list[str] = []
         async with self._within(seconds):
             for place in await self._routes.places(target):
-                body, decisions = await self._keeper.packed(parcel, enclosed, place, purpose)
+                body, decisions = await self.keeper.packed(parcel, enclosed, place, purpose)
                 if body is None:
                     return None, decisions
                 try:
@@ -252,7 +204,7 @@ class Transport:
         target, refused = self._routes.endpoint(request.url), list[str]()
         async with self._within(seconds):
             for place in await self._routes.places(target):
-                self._keeper.refuse_place(place)
+                self.keeper.refuse_place(place)
                 try:
                     return await self._post(request, place, 0, get=get)
                 except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -267,7 +219,7 @@ class Transport:
         target = self._routes.endpoint(request.url)
         async with self._within(seconds):
             places = await self._routes.places(target)
-            self._keeper.refuse_place(places[0])
+            self.keeper.refuse_place(places[0])
             async with self._request(request, places[0], get=True) as response:
                 if response.status != 200 or response.headers.get("Content-Encoding", "identity") != "identity":
                     raise BrokenReplyError(f"the results could not be read (HTTP {response.status})")
@@ -291,15 +243,6 @@ class Transport:
             raise BrokenReplyError(f"no answer within {seconds:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
             raise BrokenReplyError(f"the connection broke ({type(error).__name__})") from None
-
-    async def note_stored(
-        self, url: str, *, sensitivity: Sensitivity, row: str, purpose: str, inspected: Inspected = NOT_INSPECTED
-    ) -> None:
-        """Write down that a row was answered from the store; rows that are ready together share one line.
-
-        Raises: DiskFullError when the line cannot be written.
-        """
-        await self._keeper.note_stored(url, asked_about(sensitivity, (), inspected), row, purpose)
 
     async def _post(
         self, request: Outgoing, place: Place, most: int, *, body: bytes | None = None, get: bool = False

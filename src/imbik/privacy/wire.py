@@ -13,7 +13,8 @@ from typing import Protocol
 
 from imbik.core.errors import UsageError
 from imbik.privacy.contents import header, texts_around, texts_in
-from imbik.privacy.gate import Asked, Decision
+from imbik.privacy.decisions import Decision
+from imbik.privacy.gate import Asked
 
 _OWN_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2

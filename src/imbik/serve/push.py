@@ -18,8 +18,9 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.types import Artifact, Sensitivity
 from imbik.models.folder import read_about
 from imbik.privacy.audit import Audit
+from imbik.privacy.decisions import FOLDER
 from imbik.privacy.destinations import HUB, Destination, destination
-from imbik.privacy.gate import FOLDER, Gate
+from imbik.privacy.gate import Gate
 from imbik.privacy.operator import load_operator
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import load_recipe

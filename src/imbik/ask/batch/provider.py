@@ -16,7 +16,8 @@ from imbik.ask.batch.rows import Batch
 from imbik.ask.retry import RetryPolicy, refused, trouble_in, unreachable
 from imbik.core.errors import ImbikError, TeacherUnreachableError
 from imbik.core.types import Question
-from imbik.privacy.gate import Decision, asked_of
+from imbik.privacy.decisions import Decision
+from imbik.privacy.gate import asked_of
 from imbik.privacy.transport import BrokenReplyError, Reply, Transport, TransportError, UnreachableError
 from imbik.privacy.wire import Enclosed
 from imbik.teachers import ServedTeacher, WireRequest, WireResponse
