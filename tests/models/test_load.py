@@ -246,3 +246,21 @@ def test_a_models_level_stays_with_its_config_where_imbik_json_is_left_behind(ti
     config = (tmp_path / "a" / "config.json").read_text()
     (tmp_path / "a" / "config.json").write_text(config.replace('"special"', '"whatever"'))
     assert sensitivity_of(tmp_path / "a") == (Sensitivity.CONFIDENTIAL, "")
+
+
+def test_an_adapters_level_stays_with_it_where_imbik_json_is_left_behind(folder: Path, tmp_path: Path) -> None:
+    """An adapter has no config.json of its own; its base's level counts too."""
+    import peft
+
+    model = load(folder)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # inside peft
+        model.network = peft.get_peft_model(model.network, peft.LoraConfig(r=2, target_modules=["q_proj"]))
+    model.sensitivity = Sensitivity.SPECIAL
+    save(model, tmp_path / "a", base=str(folder))
+    (tmp_path / "a" / "imbik.json").unlink()
+    assert sensitivity_of(tmp_path / "a") == (Sensitivity.SPECIAL, "")
+    assert load(tmp_path / "a").sensitivity is Sensitivity.SPECIAL
+    (tmp_path / "a" / "base.json").write_text(json.dumps({"base": str(folder)}))  # a mark taken away
+    assert sensitivity_of(tmp_path / "a")[0] is Sensitivity.PUBLIC
+    (folder / "imbik.json").write_text('{"sensitivity": "confidential"}')
+    assert sensitivity_of(tmp_path / "a")[0] is Sensitivity.CONFIDENTIAL

@@ -201,6 +201,17 @@ def test_a_model_folder_that_is_not_there_is_refused_and_a_hub_id_is_not(
     check(named("owner/a-name-1b"))
 
 
+def test_an_adapter_is_no_student_to_begin_from(written: Callable[..., Recipe], tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "whole").folder
+    assert folder is not None
+    (folder / "adapter").mkdir()
+    (folder / "model.safetensors").rename(folder / "adapter" / "adapter_model.safetensors")
+    (folder / "base.json").write_text('{"base": "embedded:base"}')
+    with pytest.raises(RecipeError, match="is an adapter over embedded:base") as raised:
+        check(written(API, f"student={{model: {folder}}}"))
+    assert "merged" in raised.value.next
+
+
 def test_a_served_teacher_that_reasons_writes_more_than_a_class(written: Callable[..., Recipe]) -> None:
     rows, text = Rows(train=100, answer_tokens=1.0, known=True), API.replace("kind: math", "kind: classification")
     chain = estimate(written(text, "generate.reasoning=steps", "generate.max_tokens=512"), rows)

@@ -17,6 +17,7 @@ from typing import Any
 from imbik.core.errors import ModelError
 from imbik.core.files import canonical_json, digest, digest_value, file_digest, read_json, write_json
 from imbik.core.types import Record, Sensitivity
+from imbik.privacy.sensitivity import highest
 
 ABOUT, BASE, ADAPTER, CONFIG = "imbik.json", "base.json", "adapter", "config.json"
 _MARK = "imbik_sensitivity"
@@ -34,9 +35,11 @@ class About(Record, frozen=True, kw_only=True):
 
 
 class BaseOf(Record, frozen=True, kw_only=True):
-    """`base.json`: which model an adapter stands on."""
+    """`base.json`: which model an adapter stands on, and the adapter's own level, which stays here when `imbik.json` is
+    left behind."""
 
     base: str
+    sensitivity: Sensitivity = Sensitivity.PUBLIC
 
 
 def read_about(folder: Path) -> About | None:
@@ -54,12 +57,12 @@ def mark_config(folder: Path, level: Sensitivity) -> None:
 
 
 def marked_level(folder: Path) -> Sensitivity | None:
-    """The level that `config.json` names, None where it names none; what is no level counts as confidential."""
-    path = folder / CONFIG
-    found = read_json(path, dict[str, Any]).get(_MARK) if path.exists() else None
-    if found is None:
-        return None
-    return Sensitivity(found) if found in set(Sensitivity) else Sensitivity.CONFIDENTIAL
+    """The level that `config.json`, or an adapter's `base.json`, names; None where neither names one. What is no level
+    counts as confidential."""
+    named = {CONFIG: _MARK, BASE: "sensitivity"}
+    marks = [read_object(folder / name).get(key) for name, key in named.items() if (folder / name).exists()]
+    levels = [Sensitivity(mark) if mark in set(Sensitivity) else Sensitivity.CONFIDENTIAL for mark in marks if mark]
+    return highest(levels) if levels else None
 
 
 def read_base(folder: Path) -> str | None:

@@ -115,18 +115,20 @@ def fingerprint(folder: Path) -> str:
 def sensitivity_of(folder: Path) -> tuple[Sensitivity, str]:
     """A model's sensitivity, and a note where it had to be assumed.
 
-    A folder without `imbik.json`, and without the mark that imbik leaves in `config.json`, comes from elsewhere: it is
-    taken as public, as a published model is. Of two marks the higher one holds.
+    A folder without `imbik.json`, and without the mark that imbik leaves in `config.json` (an adapter's in
+    `base.json`), comes from elsewhere: it is taken as public, as a published model is. Of several marks the highest
+    holds, and an adapter is at least what its base is.
     """
     if is_gguf(folder):
         return gguf_sensitivity(folder)
-    about, marked = read_about(folder), marked_level(folder)
-    levels = [level for level in (about.sensitivity if about else None, marked) if level is not None]
+    about, base = read_about(folder), read_base(folder)
+    levels = [level for level in (about.sensitivity if about else None, marked_level(folder)) if level is not None]
+    under = sensitivity_of(resolve(base, folder))[0] if base is not None else Sensitivity.PUBLIC
     if levels:
-        return highest(levels), ""
+        return highest([*levels, under]), ""
     shipped = Path(str(files("imbik"))) in folder.parents
     note = "" if shipped else f"{folder} has no imbik.json: the model is taken as trained on public data"
-    return Sensitivity.PUBLIC, note
+    return under, note
 
 
 def load(folder: Path, *, dtype: str = "float32") -> LanguageModel:

@@ -45,7 +45,7 @@ def _write(model: LanguageModel, folder: Path, base: str | None, lineage: dict[s
     adapted = hasattr(model.network, "peft_config")
     model.network.save_pretrained(folder / ADAPTER if adapted else folder)
     if adapted:
-        write_json(folder / BASE, BaseOf(base=base or _base_name(model)))
+        write_json(folder / BASE, BaseOf(base=base or _base_name(model), sensitivity=model.sensitivity))
     if not model.tokenizer.chat_template:
         model.tokenizer.chat_template = plain_template(model.tokenizer)
     model.tokenizer.save_pretrained(folder)

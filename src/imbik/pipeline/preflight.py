@@ -18,7 +18,7 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity
 from imbik.evaluate import require
 from imbik.generate.tally import held_back_advice
-from imbik.models.folder import check_folder
+from imbik.models.folder import check_folder, read_base
 from imbik.models.load import may_be_on_hub, resolve
 from imbik.pipeline import money, rules
 from imbik.pipeline.estimate import Estimate, estimate
@@ -156,6 +156,12 @@ def _models(recipe: Recipe) -> None:
         folder = folder_here(name, recipe.base)
         if folder is not None:
             check_folder(folder)
+            if key == "student.model" and (base := read_base(folder)):
+                raise RecipeError(
+                    f"'{name}' is an adapter over {base}, and a student begins from a whole model",
+                    where=key,
+                    next="name its base, or the run's merged export (7_export/safetensors)",
+                )
         elif (recipe.base / Path(name).expanduser()).exists() or not may_be_on_hub(name):
             _no_model(key, name, recipe.base)
 
