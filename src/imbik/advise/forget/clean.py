@@ -31,6 +31,7 @@ def clean(run: RunFolder, erasing: Erasing) -> None:
     for item in found:
         if item.how is How.MANIFEST:
             rows.mark_manifest(item.path, erasing)
+    erasing.counts["questions of batches under way"] += databases.count_under_way(run.store, erasing.keys)
     erasing.counts["answers in the store"] += databases.erase_answers_stored(run.store, erasing.keys)
     runs = run.path.parent
     for path in sorted((runs / CALIBRATIONS).rglob("*.json*")):

@@ -16,6 +16,7 @@ import msgspec
 
 from imbik.advise.forget.decoded import texts_of
 from imbik.advise.forget.erasing import Erasing, pseudonym
+from imbik.ask.batch import records
 from imbik.ask.schema import check
 from imbik.core.databases import transaction
 from imbik.core.errors import LockedError, RunFolderError
@@ -40,12 +41,22 @@ def stored_with(path: Path, person: Person, placeholders: Set[str] = frozenset()
 
 
 def identities(path: Path) -> list[str]:
-    """All who answered anything that is stored."""
+    """All who answered anything that is stored, or are asked in a batch under way."""
     if not path.exists():
         return []
     with _opened(path) as base:
         check(base, path)
-        return [str(name) for (name,) in base.execute("SELECT DISTINCT teacher FROM answers ORDER BY teacher")]
+        found = base.execute("SELECT teacher FROM answers UNION SELECT identity FROM batches ORDER BY 1")
+        return [str(name) for (name,) in found]
+
+
+def under_way_for(path: Path, run: str, rows: Set[str]) -> set[bytes]:
+    """Keys of questions that a run's batches under way ask for these tasks, in whatever words they left."""
+    if not path.exists() or not rows:
+        return set()
+    with _opened(path) as base:
+        check(base, path)
+        return records.keys_of_rows(base, run, rows)
 
 
 def stored_before(path: Path, rank: int, moment: float) -> set[bytes]:
@@ -56,6 +67,16 @@ def stored_before(path: Path, rank: int, moment: float) -> set[bytes]:
         check(base, path)
         found = base.execute("SELECT key FROM answers WHERE sensitivity = ? AND stored < ?", (rank, moment))
         return {bytes(key) for (key,) in found}
+
+
+def count_under_way(path: Path, keys: set[bytes]) -> int:
+    """How many of these keys a batch under way asks."""
+    if not path.exists() or not keys:
+        return 0
+    with _opened(path) as base:
+        check(base, path)
+        found = "SELECT count(*) FROM batch_rows WHERE key = ?"
+        return sum(base.execute(found, (key,)).fetchone()[0] for key in keys)
 
 
 def count_stored(path: Path, keys: set[bytes]) -> int:

@@ -123,12 +123,20 @@ def look(
     texts = frozenset(squeezed(task.text) for task in chosen.tasks.values())
     named, notes = placeholders(run.path.parent, theirs(person, texts))
     keys = set(older)
+    handed_over = databases.under_way_for(run.store, run.name, set(chosen.tasks))
     if recipe is not None and chosen.tasks:
-        asked, unknown = _asked(recipe, run, chosen, texts)
+        asked, unknown = _asked(recipe, run, chosen, texts, handed_over)
         keys |= asked
         notes += unknown
+    else:
+        keys |= handed_over
     keys |= databases.stored_with(run.store, person, named)
     notes += _outside(recipe)
+    if number := databases.count_under_way(run.store, keys):
+        notes.append(
+            f"a batch under way asks {number:,} of these questions: what it brings for them is not stored; what the "
+            "provider holds it deletes by its own rules"
+        )
     return Plan(
         run=run,
         person=person,
@@ -142,11 +150,15 @@ def look(
     )
 
 
-def _asked(recipe: Recipe, run: RunFolder, chosen: Chosen, texts: Set[str]) -> tuple[set[bytes], list[str]]:
-    """Keys of answers that were given for erased rows alone: one that a row of the very same words shares stays."""
+def _asked(
+    recipe: Recipe, run: RunFolder, chosen: Chosen, texts: Set[str], handed_over: Set[bytes]
+) -> tuple[set[bytes], list[str]]:
+    """Keys of answers that were given, or are under way, for erased rows alone: one that a row of the very same words
+    shares stays."""
     known, operator = databases.identities(run.store), _operator(run, recipe)
     keys, notes = answer_keys(recipe, run, chosen.tasks.values(), known, operator)
     alike = [task for task in tasks_of(run) if task.id not in chosen.tasks and squeezed(task.text) in texts]
+    keys |= handed_over
     return keys - answer_keys(recipe, run, alike, known, operator)[0], notes
 
 

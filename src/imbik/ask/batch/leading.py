@@ -59,9 +59,9 @@ class Leader:
 
     async def carry(self, rows: Sequence[Row]) -> None:
         """Write a file down, hand it over, and wait for it."""
-        lines = [row.line(number) for number, row in enumerate(rows)]
-        identity, url = self.teacher.identity, self.teacher.url
-        line = BatchLine(records.new_token(), self.run, self.name, identity, url, "", time.time())
+        token, identity, url = records.new_token(), self.teacher.identity, self.teacher.url
+        lines = [row.line(number, token) for number, row in enumerate(rows)]
+        line = BatchLine(token, self.run, self.name, identity, url, "", time.time())
         batch = Batch(line, dict(enumerate(lines)))
         await self.store.run(lambda connection: records.write(connection, line, lines, self.store.owner))
         self.tended.add(batch)

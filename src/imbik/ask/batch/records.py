@@ -2,7 +2,8 @@
 rows is settled.
 
 Enters: the store's writing connection. Leaves: rows in `batches` (whose, where, and the provider's name for it) and
-`batch_rows` (which question each row is: its key, never its words). While a batch stands here it owns its questions'
+`batch_rows` (which question each row is: its key and a mark of the task's id, never words: by the mark an erasure finds
+it, however the recipe words it by then). While a batch stands here it owns its questions'
 claims and the money held for them, whatever becomes of the process: so a killed run never hands a question over twice,
 no other run asks it, and what was held is neither spent twice nor given back.
 """
@@ -13,7 +14,8 @@ import secrets
 import sqlite3
 import string
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import NamedTuple
 
 from imbik.core.errors import BooksError
@@ -38,6 +40,7 @@ TABLES = (
         most INTEGER NOT NULL,        -- trillionths of a dollar: the most that it can cost
         reservation INTEGER NOT NULL, -- in `reserved`; 0: none
         earlier TEXT NOT NULL,        -- as in `answers`
+        row BLOB NOT NULL,            -- `row_mark` of the task's id
         PRIMARY KEY (token, number)
     ) WITHOUT ROWID""",
 )
@@ -68,11 +71,17 @@ class RowLine(NamedTuple):
     most: int
     reservation: int
     earlier: str
+    row: bytes
 
 
 def new_token() -> str:
     """Sixteen letters: no digits, so that no detector takes it for a number of somebody's."""
     return "".join(secrets.choice(string.ascii_lowercase) for _ in range(16))
+
+
+def row_mark(token: str, row: str) -> bytes:
+    """What a batch keeps of a task's id, which may be somebody's number: BLAKE2b (RFC 7693), another one a batch."""
+    return blake2b(row.encode(errors="surrogatepass"), key=token.encode(), digest_size=16).digest()
 
 
 def owner_of(token: str) -> str:
@@ -119,7 +128,7 @@ def write(connection: sqlite3.Connection, batch: BatchLine, rows: Sequence[RowLi
         raise BooksError("a question that is about to be handed over in a batch is under way elsewhere")
     connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?)", batch)
     connection.executemany(
-        "INSERT INTO batch_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", ((batch.token, *row) for row in rows)
+        "INSERT INTO batch_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ((batch.token, *row) for row in rows)
     )
     connection.executemany(
         "UPDATE reserved SET owner = ? WHERE id = ?", ((owner, row.reservation) for row in rows if row.reservation)
@@ -164,9 +173,19 @@ def names(connection: sqlite3.Connection, url: str) -> set[str]:
     return {name for (name,) in found}
 
 
+def keys_of_rows(connection: sqlite3.Connection, run: str, rows: Iterable[str]) -> set[bytes]:
+    """Keys of the questions that a run's batches under way ask for these tasks, by id, in whatever words."""
+    wanted, found = list(rows), set[bytes]()
+    for (token,) in connection.execute("SELECT token FROM batches WHERE run = ?", (run,)).fetchall():
+        marks = {row_mark(token, row) for row in wanted}
+        lines = connection.execute("SELECT key, row FROM batch_rows WHERE token = ?", (token,))
+        found |= {bytes(key) for key, mark in lines if mark in marks}
+    return found
+
+
 def _rows(connection: sqlite3.Connection, token: str) -> list[RowLine]:
     found = connection.execute(
-        "SELECT number, key, max_tokens, sensitivity, purpose, most, reservation, earlier FROM batch_rows "
+        "SELECT number, key, max_tokens, sensitivity, purpose, most, reservation, earlier, row FROM batch_rows "
         "WHERE token = ? ORDER BY number",
         (token,),
     )

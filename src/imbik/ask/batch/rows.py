@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from imbik.ask.answers import Stored
-from imbik.ask.batch.records import BatchLine, RowLine
+from imbik.ask.batch.records import BatchLine, RowLine, row_mark
 from imbik.ask.flight import Flight
 from imbik.core.errors import ImbikError
 
@@ -44,8 +44,8 @@ class Row:
         assert self.flight is not None
         return self.flight
 
-    def line(self, number: int) -> RowLine:
-        """What is written down of it."""
+    def line(self, number: int, token: str) -> RowLine:
+        """What is written down of it in a batch."""
         flight = self.asked
         question, earlier = flight.question, str(flight.paid) if flight.paid else ""
         return RowLine(
@@ -57,6 +57,7 @@ class Row:
             self.most,
             self.reservation,
             earlier,
+            row_mark(token, question.row),
         )
 
 

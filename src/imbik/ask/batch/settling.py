@@ -19,6 +19,7 @@ from imbik.ask.budget import Purse
 from imbik.ask.sending import read_stored
 from imbik.core.money import units
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.privacy.suppression import FILE_NAME, Suppression
 from imbik.teachers import ServedTeacher
 
 
@@ -36,15 +37,16 @@ class Settler:
         they cost is not known."""
         if not ended:
             return
-        token, levels = batch.line.token, tuple(Sensitivity)
+        token, levels, erased = batch.line.token, tuple(Sensitivity), self._erased_since(batch)
         plans = [(row, found, *self._booked(row, found, lost), self._owner(row)) for row, found in ended]
+        gone = {row.number: why for row, found in ended if (why := self._names_erased(found, erased))}
 
         def work(connection: Connection) -> int:
             entries: list[ledger.Entry] = []
             for row, found, line, readable, owner in plans:
                 if not records.settle(connection, token, row, owner):
                     continue
-                if found.raw is not None:
+                if found.raw is not None and row.number not in gone:
                     put = self._store.put(
                         row.key, self._teacher.identity, found.raw, levels[row.sensitivity], readable=readable
                     )
@@ -55,7 +57,8 @@ class Settler:
         self._purse.booked(await self._store.run(work))
         for row, found in ended:
             batch.rows.pop(row.number, None)
-            self._rows.tell(row.key, found)
+            kept = Ended(reason=gone[row.number], again=False) if row.number in gone else found
+            self._rows.tell(row.key, kept)
 
     async def rest(self, batch: Batch, ended: Ended, *, lost: bool = False) -> None:
         """All rows that are left end alike, and with them the batch. Not `lost`: they cost nothing."""
@@ -71,6 +74,25 @@ class Settler:
         """The completion of a row whose question need not be known."""
         nothing = Question(messages=(), row="", sensitivity=Sensitivity.SPECIAL)
         return read_stored(self._teacher, raw, nothing)
+
+    def _erased_since(self, batch: Batch) -> Suppression | None:
+        """The list of erased persons where it was written on since a batch was handed over, else None.
+
+        Raises: RunFolderError where its key is gone: then nothing is stored unseen.
+        """
+        runs = self._store.path.parent
+        path = runs / FILE_NAME
+        if not path.exists() or path.stat().st_mtime < int(batch.line.begun):
+            return None
+        return Suppression.load(runs)
+
+    def _names_erased(self, found: Ended, erased: Suppression | None) -> str:
+        """Why an answer is not stored: it names a person who was erased while its batch was under way; '' else."""
+        if found.raw is None or erased is None:
+            return ""
+        completion = self.read_bare(found.raw)
+        why = erased.reason("", "", (completion.answer, completion.reasoning))
+        return f"its answer names somebody whose rows were {why}" if why else ""
 
     def _booked(self, row: RowLine, found: Ended, lost: bool) -> tuple[ledger.Line | None, bool]:
         """What a row cost, and whether its reply can be read."""
