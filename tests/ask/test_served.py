@@ -550,8 +550,36 @@ def test_throttling_without_end_ends_the_run(tmp_path: Path) -> None:
         FakeTeacher(rules=[Rule("429")]) as teacher,
         make_engine(tmp_path, teacher.base_url, policy=patience) as engine,
     ):
-        with pytest.raises(TeacherUnreachableError, match="refused everything"):
+        with pytest.raises(TeacherUnreachableError, match="takes no requests for now") as raised:
             ask(engine, questions(5))
+    assert raised.value.next.startswith("wait until it does")
+    assert "base_url" not in raised.value.next
+
+
+def test_throttling_up_to_the_deadline_is_no_server_that_is_gone(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("429", retry_after=0.05)]) as teacher:
+        with make_engine(tmp_path, teacher.base_url, deadline=0.3) as engine:
+            with pytest.raises(TeacherUnreachableError, match="refused for now every time: .*429") as raised:
+                ask(engine, questions(2))
+    assert "concurrency" in raised.value.next
+    assert "start the server" not in raised.value.next
+
+
+def test_a_teacher_that_refuses_the_request_itself_is_asked_no_further(tmp_path: Path) -> None:
+    with FakeTeacher(rules=[Rule("400")]) as teacher, make_engine(tmp_path, teacher.base_url, concurrency=4) as engine:
+        with pytest.raises(TeacherUnreachableError, match="first 20 questions.*same way.*HTTP 400") as raised:
+            ask(engine, questions(300))
+    assert "teachers.buyuk" in raised.value.next
+    assert 20 <= teacher.count <= 24
+    with FakeTeacher() as teacher, make_engine(tmp_path, teacher.base_url) as engine:
+        assert outcomes(ask(engine, questions(300))) == [GOOD] * 300
+
+
+def test_questions_that_are_refused_beside_answered_ones_fail_alone(tmp_path: Path) -> None:
+    rules = [Rule("none", when="soru 0"), Rule("400")]
+    with FakeTeacher(rules=rules) as teacher, make_engine(tmp_path, teacher.base_url, concurrency=1) as engine:
+        assert outcomes(ask(engine, questions(60))) == [GOOD] + [Outcome.FAILED] * 59
+    assert teacher.count == 60
 
 
 def test_a_row_that_is_no_text_fails_alone(tmp_path: Path) -> None:

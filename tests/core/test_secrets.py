@@ -35,7 +35,17 @@ def test_values_that_are_none(text: str) -> None:
 def test_what_can_be_the_name_of_a_key() -> None:
     assert is_key_name("OPENAI_API_KEY")
     assert is_key_name("IMBIK_A1")
-    for text in ("", "openai_api_key", "HF_TOKEN", "AKIAIOSFODNN7EXAMPLE", "IMBIK_A\n", 7, None):
+    for text in (
+        "",
+        "openai_api_key",
+        "HF_TOKEN",
+        "IMBIK_TEXT_KEY",
+        "IMBIK_TEXT_API_KEY",
+        "AKIAIOSFODNN7EXAMPLE",
+        "IMBIK_A\n",
+        7,
+        None,
+    ):
         assert not is_key_name(text)
 
 

@@ -133,6 +133,16 @@ def test_where_no_pilot_row_is_answered_the_rest_is_not_paid(tmp_path: Path, fau
         assert len(teacher.asked) == 160, "a person may think otherwise"
 
 
+@pytest.mark.parametrize("batch", [False, True])
+def test_where_every_pilot_question_is_refused_alike_the_rest_is_not_asked(tmp_path: Path, batch: bool) -> None:
+    with FakeTeacher(answer, rules=[Rule("400")]) as teacher:
+        recipe = written(tmp_path, teacher, "budget: {total: 400 USD}")
+        with pytest.raises(ImbikError, match="pilot questions to 'buyuk' failed in the same way.*HTTP 400") as caught:
+            go(recipe, f"teachers.buyuk.batch={str(batch).lower()}")
+        assert "budget.pilot=0" in caught.value.next
+        assert len(teacher.asked) <= 20
+
+
 def test_a_single_good_answer_of_the_pilot_is_enough_to_go_on(tmp_path: Path) -> None:
     with FakeTeacher(answer, rules=[Rule("refusal", times=19)]) as teacher:
         go(written(tmp_path, teacher, "budget: {total: 400 USD}"))

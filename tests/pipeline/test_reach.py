@@ -99,3 +99,20 @@ def test_a_run_is_held_by_the_file_beside_its_recipe_also_from_its_own_folder(tm
         with pytest.raises(BlockedError, match="lets nothing go elsewhere"):
             run(recipe, runs=tmp_path / "runs" if recipe is project else None, until="generate")
     assert load_operator(done.run).unlisted == "nothing"
+
+
+def test_an_address_without_encryption_is_named_where_the_operator_lets_rows_go(tmp_path: Path) -> None:
+    file = tmp_path / "config" / "imbik" / "operator.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("external: [{host: a.example.com, ports: [80], contract: s, accepts_cleaned: confidential}]\n")
+    data = {
+        "name": "a",
+        "tasks": {"source": "x.jsonl", "kind": "qa"},
+        "teachers": {"big": {"use": "openai", "model": "m", "base_url": "http://a.example.com/v1"}},
+        "student": {"architecture": "llama"},
+        "privacy": {"clean": "redact"},
+    }
+    with pytest.raises(BlockedError, match="over https only") as raised:
+        refuse_unreachable(build(data, base=tmp_path))
+    assert "https" in raised.value.next
+    assert "sensitivity: public" not in raised.value.next

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from imbik.core.errors import DiskFullError, RunFolderError
+from imbik.core.errors import BlockedError, DiskFullError, ExitCode, RunFolderError
 from imbik.privacy.account import account
 from imbik.privacy.audit import Audit, Entry, read_audit, verify
 from imbik.privacy.chain import HEAD_NAME
@@ -329,3 +329,21 @@ def test_the_chain_goes_on_after_a_line_of_any_length(tmp_path: Path) -> None:
     audit.close()
     assert [line.event for line in read_audit(audit.path)] == ["decision", "retained", "decision", "torn", "decision"]
     assert account(tmp_path).torn == 1
+
+
+@pytest.mark.parametrize("kind", ["null", "link", "pipe", "folder"])
+def test_what_keeps_no_lines_is_refused_before_anything_leaves(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "audit.jsonl"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/null" if kind == "null" else tmp_path / "baska.jsonl")
+    with pytest.raises(BlockedError, match="no regular file") as raised:
+        Audit(tmp_path)
+    assert raised.value.exit_code == ExitCode.BLOCKED
+    assert raised.value.next
+    if kind == "pipe":
+        with pytest.raises(RunFolderError, match="no regular file"):
+            verify(path)

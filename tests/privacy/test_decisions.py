@@ -55,6 +55,16 @@ def test_cleaning_opens_what_the_file_says_and_closes_nothing(operator: Operator
             assert said(operator, level, where, cleaned).allowed == (level.rank <= listed.accepts_cleaned.rank)
 
 
+def test_what_may_go_cleaned_is_told_that_it_lacks_encryption_and_not_to_be_called_public() -> None:
+    listed = ExternalEndpoint(host=HOST, ports=(80,), contract="s", accepts_cleaned=Sensitivity.CONFIDENTIAL)
+    for cleaned in WAYS:
+        decision = said(Operator(external=(listed,)), Sensitivity.CONFIDENTIAL, place(f"http://{HOST}/v1"), cleaned)
+        assert not decision.allowed
+        assert "https only" in decision.reason
+        assert "public" not in decision.reason
+        assert decision.key != KEY
+
+
 def test_rows_that_are_not_public_leave_encrypted_only() -> None:
     operator = Operator(
         external=(ExternalEndpoint(host=HOST, ports=(80, 443), contract="s", accepts=Sensitivity.INTERNAL),)

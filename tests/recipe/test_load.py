@@ -226,24 +226,40 @@ def test_paths_may_name_the_environment(tmp_path: Path, monkeypatch: pytest.Monk
         "teachers: {a: {use: openai, model: m, extra: {path: '${NPM_TOKEN}'}}}",
         "refine: [{use: shape, of: 'Repeat ${NPM_TOKEN:-nothing}'}]",
         "refine: ['Repeat ${IMBIK_SOME_KEY}']",
+        "refine: ['Repeat ${IMBIK_SOME_TOKEN}']",
+        "teachers: {a: {use: openai, model: m, extra: {user: '${IMBIK_KURUM}'}}}",
     ],
 )
 def test_a_recipe_does_not_choose_what_of_the_environment_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     monkeypatch.setenv("NPM_TOKEN", "npm-of-the-user")
-    monkeypatch.setenv("IMBIK_SOME_KEY", "npm-of-the-user")
-    with pytest.raises(RecipeError, match=r"NPM_TOKEN} stands where words may leave|SOME_KEY} would write") as raised:
+    for name in ("IMBIK_SOME_KEY", "IMBIK_SOME_TOKEN", "IMBIK_KURUM"):
+        monkeypatch.setenv(name, "npm-of-the-user")
+    told = r"(NPM_TOKEN|IMBIK_SOME_TOKEN|IMBIK_KURUM)} stands where words may leave|SOME_KEY} would write"
+    with pytest.raises(RecipeError, match=told) as raised:
         load_recipe(write(tmp_path, f"{GOOD}{line}\n"))
     assert "npm-of-the-user" not in str(raised.value)
 
 
 def test_names_that_are_made_for_it_may_say_who_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMBIK_SERVER", "http://10.0.0.7:8000/v1")
+    monkeypatch.setenv("IMBIK_TEXT_SERVER", "http://10.0.0.7:8000/v1")
     monkeypatch.setenv("MODELS", "/models")
-    blocks = "{a: {use: openai, model: m, base_url: '${IMBIK_SERVER}'}, b: {use: in_process, model: '${MODELS}/l'}}"
+    blocks = (
+        "{a: {use: openai, model: m, base_url: '${IMBIK_TEXT_SERVER}'}, b: {use: in_process, model: '${MODELS}/l'}}"
+    )
     teachers = load_recipe(write(tmp_path, f"{GOOD}teachers: {blocks}\n")).teachers
     assert (teachers["a"].raw["base_url"], teachers["b"].raw["model"]) == ("http://10.0.0.7:8000/v1", "/models/l")
+
+
+def test_a_route_for_a_sensitivity_that_there_is_not_is_refused_with_its_line(tmp_path: Path) -> None:
+    blocks = "teachers: {a: {use: openai, model: m}, b: {use: openai, model: m}}\n"
+    routes = "generate:\n  teacher:\n    publik: a\n    otherwise: b\n"
+    path = write(tmp_path, GOOD.replace("generate: {from: reference}\n", "") + blocks + routes)
+    with pytest.raises(RecipeError, match="'publik' is no sensitivity.*'public'") as raised:
+        load_recipe(path)
+    line = path.read_text().splitlines().index("    publik: a") + 1
+    assert raised.value.where.startswith(f"{path}:{line}")
 
 
 def test_words_such_as_max_tokens_are_no_secrets(good: Path) -> None:

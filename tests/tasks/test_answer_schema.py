@@ -49,6 +49,12 @@ def test_every_task_carries_the_schema(rows: Path, load: Any) -> None:
         ("[]", "no JSON schema"),
         (None, "no file"),
         ('{"properties": {"il": {"$ref": "#/$defs/yok"}}}', "#/\\$defs/yok leads to nothing"),
+        ('{"$ref": "#"}', "lead in a circle"),
+        (
+            '{"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}, '
+            '"properties": {"x": {"$ref": "#/$defs/a"}}}',
+            "lead in a circle",
+        ),
         ('{"items": {"$ref": "http://127.0.0.1:9/x.json"}}', "no other document is read"),
     ],
 )
@@ -63,6 +69,12 @@ def test_what_is_no_schema_is_refused(rows: Path, load: Any, text: str | None, w
 def test_references_inside_a_schema_are_fine(rows: Path, load: Any) -> None:
     inner = {"$defs": {"il": {"type": "string"}, "$ref": {"$id": "k.json"}}, "properties": {"$ref": {"$ref": "k.json"}}}
     (rows / "il.json").write_text(json.dumps({**inner, "$id": "http://kurum/il", "$ref": "#/$defs/il"}))
+    assert load("x.jsonl", answer_schema="il.json").tasks
+
+
+def test_a_schema_of_trees_may_name_itself(rows: Path, load: Any) -> None:
+    tree = {"type": "object", "properties": {"dallar": {"type": "array", "items": {"anyOf": [{"$ref": "#"}, True]}}}}
+    (rows / "il.json").write_text(json.dumps(tree))
     assert load("x.jsonl", answer_schema="il.json").tasks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -128,6 +129,9 @@ def test_what_shapes_the_answers_shapes_its_identity() -> None:
         ({"teachers": ["a", "a"]}, "stands twice"),
         ({"weights": {"d": 1}}, "'d' is not under `teachers`"),
         ({"weights": {"a": 0}}, "above 0"),
+        ({"weights": {"a": math.nan}}, "above 0"),
+        ({"weights": {"a": math.inf}}, "above 0"),
+        ({"weights": {"a": 1e308, "b": 1e308}}, "above 0"),
         ({"by": "route"}, "`route` says where"),
         ({"by": "route", "route": {"math": "a"}}, "needs `otherwise`"),
         ({"by": "route", "route": {"math": "z", "otherwise": "a"}}, "'z' is not under"),

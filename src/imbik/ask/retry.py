@@ -37,6 +37,7 @@ class RetryPolicy:
     deadline: float = 1800.0  # of one question from its first sending on, where its teacher states none
     patience: float = 600.0  # of throttling without a single answer to anybody
     give_up: int = 25  # questions failed in a row before the teacher counts as gone
+    all_alike: int = 20  # questions refused for good with one reason, and nobody answered: the request is wrong
     poll: float = 0.1  # between looks at an answer that another run is asking for
     grace: float = 2.0  # for requests under way when the engine is closed
 
@@ -109,6 +110,27 @@ def refused(name: str, url: str, status: int, reason: str, key_name: str) -> Imb
         f"teacher '{name}' refuses: {reason}. Answers so far are stored and will not be asked again",
         where=url,
         next=advice.get(status, default),
+    )
+
+
+def refused_alike(name: str, url: str, count: int, reason: str) -> ImbikError:
+    """The error for a teacher that refuses every question for a reason that is not the question's."""
+    return TeacherUnreachableError(
+        f"the first {count} questions to teacher '{name}' all failed in the same way, and none was answered: {reason}. "
+        "The others were not asked, and nothing is lost",
+        where=url,
+        next=f"change what it refuses (model, extra, sampling under teachers.{name}; generate.max_tokens, "
+        "generate.temperature, tasks.answer_schema), then type the same command again",
+    )
+
+
+def overwhelmed(name: str, url: str, reason: str) -> ImbikError:
+    """The error for a teacher that is there and takes no more requests for now (429 and the like)."""
+    return TeacherUnreachableError(
+        f"teacher '{name}' takes no requests for now: {reason}. Answers so far are stored and will not be asked again",
+        where=url,
+        next=f"wait until it does, then type the same command again; where it happens again, ask for less at a time: "
+        f"--set teachers.{name}.concurrency=4",
     )
 
 

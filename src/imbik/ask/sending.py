@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Set
 from dataclasses import replace
 from decimal import Decimal
@@ -22,7 +23,16 @@ from imbik.ask.budget import Held, Purse
 from imbik.ask.flight import Flight, Settled
 from imbik.ask.limits import Limiter, Turn
 from imbik.ask.quota import quota_in
-from imbik.ask.retry import RetryPolicy, Trouble, is_throttled, refused, trouble_in, unreachable
+from imbik.ask.retry import (
+    RetryPolicy,
+    Trouble,
+    is_throttled,
+    overwhelmed,
+    refused,
+    refused_alike,
+    trouble_in,
+    unreachable,
+)
 from imbik.ask.shape import shaped
 from imbik.core.errors import ImbikError, WaitingError
 from imbik.core.types import Completion, Outcome, Question
@@ -74,6 +84,7 @@ class Sender:
         self._last_success = 0.0
         self._failed_in_row = 0
         self._forbidden: set[bytes] = set()  # questions that a 403 met since somebody was answered
+        self._refused: Counter[str] = Counter()  # questions that no second try would help, by what the teacher said
         self._tokens_each = 0.0
 
     async def settle(self, flight: Flight) -> Settled:
@@ -230,8 +241,9 @@ class Sender:
         wait = self._limiter.refused(turn.round, trouble.retry_after)
         since = time.monotonic() - max(self._last_success, flight.first_sent)
         if since + wait > self._policy.patience:
-            reason = f"it has refused everything for {since:.0f} s and wants {wait:.0f} s more ({trouble.reason})"
-            raise self._end(unreachable(self.name, self.teacher.url, reason, ever=bool(self._last_success)))
+            for_long = f"has refused everything for {since:.0f} s and " if since >= 1 else ""
+            reason = f"it {for_long}wants {max(wait, 1):.0f} s of waiting ({trouble.reason})"
+            raise self._end(overwhelmed(self.name, self.teacher.url, reason))
         return 0.0 if wait < flight.left(self._deadline) else None
 
     def _give_up(self, flight: Flight, trouble: Trouble) -> Settled:
@@ -241,10 +253,24 @@ class Sender:
         tried = f"after {flight.attempts} attempts" if flight.attempts else "refused for now every time"
         if trouble.again and (gone or not self._last_success):
             reason = f"{tried}: {trouble.reason}"
+            if flight.throttled and not flight.attempts:
+                raise self._end(overwhelmed(self.name, self.teacher.url, reason))
             raise self._end(unreachable(self.name, self.teacher.url, reason, ever=bool(self._last_success)))
+        if not trouble.again:
+            self._refuse_all_alike(trouble)
         reason = f"failed {tried}: {trouble.reason}" if trouble.again else trouble.reason
         failed = Completion(outcome=Outcome.FAILED, reason=reason)
         return Settled(failed, flight.question.sampling.max_tokens, flight.question.sensitivity)
+
+    def _refuse_all_alike(self, trouble: Trouble) -> None:
+        """Whether the request itself is wrong, whatever its row: nobody was answered, and everybody heard the same.
+
+        Raises: what ends the teacher.
+        """
+        self._refused[trouble.reason] += 1
+        count = self._refused[trouble.reason]
+        if not self._last_success and len(self._refused) == 1 and count >= self._policy.all_alike:
+            raise self._end(refused_alike(self.name, self.teacher.url, count, trouble.reason))
 
     def read(self, raw: Stored, question: Question) -> Completion:
         """The completion in a raw answer; see `read_stored`."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import msgspec
@@ -66,7 +68,7 @@ def validator(schema: str) -> Any:
 def _follow_references(schema: Any, dialect: str) -> None:
     """Look up every reference once: no answer could be checked by one that leads nowhere, and each would be paid.
 
-    Raises: ValueError naming the reference.
+    Raises: ValueError naming the reference, or where references lead in a circle.
     """
     from referencing import Registry, Resource
     from referencing.exceptions import Unresolvable
@@ -77,12 +79,33 @@ def _follow_references(schema: Any, dialect: str) -> None:
     whole = Resource.from_contents(schema, default_specification=specification_with(dialect))
     base = whole.id() or ""
     parts = [(whole, Registry().with_resource(base, whole).crawl().resolver(base))]
+    ways = dict[int, list[int]]()  # from a part to those that look at the same value, each by its identity
     while parts:
         part, resolver = parts.pop()
-        named = part.contents.get("$ref") if isinstance(part.contents, dict) else None
+        contents = part.contents if isinstance(part.contents, dict) else {}
+        named = contents.get("$ref")
+        ways[id(part.contents)] = [id(inner) for inner in _beside(contents)]
         try:
             if isinstance(named, str):
-                resolver.lookup(named)
+                ways[id(part.contents)].append(id(resolver.lookup(named).contents))
         except Unresolvable:
             raise ValueError(f"the reference {named} leads to nothing in it, and no other document is read") from None
         parts += [(inner, resolver.in_subresource(inner)) for inner in part.subresources()]
+    try:
+        TopologicalSorter(ways).prepare()
+    except CycleError:
+        raise ValueError(
+            "its references lead in a circle without going deeper into the answer, so no answer could be checked"
+        ) from None
+
+
+def _beside(schema: Mapping[str, Any]) -> Iterator[Any]:
+    """The parts of a schema that look at the same value as it does, and not at one inside it."""
+    for name in ("allOf", "anyOf", "oneOf"):
+        yield from schema.get(name, ())
+    for name in ("not", "if", "then", "else"):
+        if name in schema:
+            yield schema[name]
+    for name in ("dependentSchemas", "dependencies"):
+        parts = schema.get(name)
+        yield from (inner for inner in parts.values() if isinstance(inner, dict)) if isinstance(parts, dict) else ()

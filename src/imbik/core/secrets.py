@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 
-KEY_NAMES = "names end in _API_KEY or begin with IMBIK_, in capital letters"
+KEY_NAMES = "names end in _API_KEY or begin with IMBIK_ (not IMBIK_TEXT_), in capital letters"
+TEXT = "IMBIK_TEXT_"
+"""Begins the names whose values a recipe may put where words leave this machine; no key is ever read under one."""
 
-_KEY_NAME = re.compile(r"([A-Z][A-Z0-9_]*_API_KEY|IMBIK_[A-Z0-9_]+)")
+_KEY_NAME = re.compile(r"([A-Z][A-Z0-9_]*_API_KEY|IMBIK_(?!TEXT_)[A-Z0-9_]+)")
 # `token` alone or said whose: eos_token, max_tokens and prompt_cache_key are no secrets.
 _SECRET_NAME = re.compile(
     r"(^|_)((api|access|secret|private|account|subscription|master|auth)_?key(_id)?|secrets?|password|passwd|passphrase"
@@ -38,7 +40,7 @@ _URL_SECRETS = {"key", "sig", "signature", "token"}
 
 def is_key_name(text: object) -> bool:
     """Whether this can be the name of a key, and so is not the key itself."""
-    return isinstance(text, str) and _KEY_NAME.fullmatch(text) is not None
+    return isinstance(text, str) and _KEY_NAME.fullmatch(text) is not None and not text.startswith(TEXT)
 
 
 def is_secret_name(name: str) -> bool:

@@ -93,6 +93,7 @@ def run_pilot(recipe: Recipe, kind: Kind, asker: Asker, tasks: Tasks, progress: 
         if not most or asker.missing(name, _questions(recipe, kind, name, tasks)) <= len(pairs):
             continue
         completions = list(asker.ask(name, pairs, purpose="pilot", leave_pending=True))
+        _refused_alike(name, completions)
         made = summary(completions, asker.share(name))
         if made is None:
             continue
@@ -152,6 +153,24 @@ def _worth_it(name: str, completions: Sequence[Completion], rest: Interval) -> N
         where=f"teachers.{name}",
         next="change the instruction, the length limit, the schema or the teacher; to ask all rows nevertheless, type "
         "the same command with --set budget.pilot=0",
+    )
+
+
+def _refused_alike(name: str, completions: Sequence[Completion]) -> None:
+    """Refuse to begin the rest where every pilot question failed for one and the same reason.
+
+    Raises: ImbikError with that reason.
+    """
+    asked = [item for item in completions if item.outcome not in {Outcome.BLOCKED, Outcome.PENDING}]
+    heard = {(item.outcome, item.reason) for item in asked}
+    if len(asked) < _ENOUGH or len(heard) != 1 or asked[0].outcome is not Outcome.FAILED:
+        return
+    raise ImbikError(
+        f"all of {len(asked)} pilot questions to '{name}' failed in the same way, so the rest was not begun: "
+        f"{asked[0].reason or 'no reason given'}",
+        where=f"teachers.{name}",
+        next="change what the teacher refuses (its model or settings, the length limit, the schema), then type the "
+        "same command again; to ask all rows nevertheless, add --set budget.pilot=0",
     )
 
 

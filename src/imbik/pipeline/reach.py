@@ -113,6 +113,8 @@ def may_ever(operator: Operator, level: Sensitivity, served: Endpoint, *, cleans
     listed = operator.external_for(served)
     if listed is None and operator.unlisted == "nothing":
         return False
+    if level is not Sensitivity.PUBLIC and served.scheme != "https":
+        return False
     accepts = {listed.accepts, *([listed.accepts_cleaned] if cleans else [])} if listed else {Sensitivity.PUBLIC}
     return any(level.rank <= item.rank for item in accepts)
 
@@ -131,6 +133,15 @@ def _blocked(recipe: Recipe, operator: Operator, level: Sensitivity, name: str, 
             where=f"teachers.{name}",
             next=f"whoever answers for the data may list it in {_file(operator)}; a teacher that is here (in_process, "
             "run) needs nobody's word",
+        )
+    listed = operator.external_for(served)
+    if served.scheme != "https" and listed and level.rank <= max(listed.accepts.rank, listed.accepts_cleaned.rank):
+        return BlockedError(
+            f"no row may reach teacher '{name}' at {served}: the operator's file lets {level.value} rows go there, but "
+            "such rows leave over https only",
+            where=f"teachers.{name}",
+            next="write its https address as `base_url`; if the endpoint is your own, list it under `local:` in "
+            f"{_file(operator)}",
         )
     says = "as the recipe says" if _is_set(recipe) else "the default, since the recipe does not say"
     untrusted = f"; {operator.ignored} is not trusted and was ignored" if operator.ignored else ""

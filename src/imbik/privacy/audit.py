@@ -10,10 +10,12 @@ not written on: nothing may leave. `chain` reads it again, and finds edited, rem
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hmac
 import os
 import secrets
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from imbik.core.errors import RunFolderError
+from imbik.core.errors import BlockedError, RunFolderError
 from imbik.core.files import disk_errors, write_bytes, write_json
 from imbik.privacy.chain import (
     FILE_NAME,
@@ -41,6 +43,7 @@ __all__ = ["FILE_NAME", "HEAD_NAME", "Audit", "AuditLine", "Entry", "read_audit"
 
 _TAIL_BYTES = 1 << 20
 _KEY_NAME = ".audit.key"
+_NO_FILE = {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV}
 _encoder = msgspec.json.Encoder()
 
 
@@ -70,8 +73,7 @@ class Audit:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / FILE_NAME
         self._key = _run_key(folder / _KEY_NAME)
-        with disk_errors(self.path):
-            self._file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+        self._file = _opened(self.path)
         self._head, self._end = Head(), -1  # not looked at yet
         self._turn = threading.Lock()  # the file's lock holds between processes, not between threads
 
@@ -176,6 +178,28 @@ class Audit:
             os.ftruncate(self._file, self._end)
             raise
         self._end += len(data)
+
+
+def _opened(path: Path) -> int:
+    """The chain's file, opened. A link (it may lead to /dev/null), a pipe or a folder keeps no lines.
+
+    Raises: BlockedError for such a thing: without a line nothing may leave.
+    """
+    file = -1
+    try:
+        with disk_errors(path):
+            file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        if stat.S_ISREG(os.fstat(file).st_mode):
+            return file
+        os.close(file)
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
+    raise BlockedError(
+        "this is no regular file, so no audit line can be kept in it, and nothing may leave",
+        where=str(path),
+        next="move it away, after a look at who put it there; a new chain then begins",
+    )
 
 
 def _read_all(file: int, size: int, start: int) -> bytes:

@@ -152,6 +152,12 @@ def broken(path: Path, number: int, what: str) -> RunFolderError:
 
 def _lines(path: Path) -> Iterator[bytes]:
     """Lines with their newline, up to where the file ends now: a group under way is waited for, later ones left."""
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise RunFolderError(
+            "this is no regular file, so it holds no audit chain",
+            where=str(path),
+            next="keep it as it is for whoever answers for the data, and start a new run folder",
+        )
     with path.open("rb") as stream:
         fcntl.flock(stream, fcntl.LOCK_SH)
         left = os.fstat(stream.fileno()).st_size

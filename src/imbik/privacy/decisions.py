@@ -98,11 +98,22 @@ def _external(operator: Operator, level: Sensitivity, endpoint: Endpoint, cleane
     accepts = listed.accepts if listed else Sensitivity.PUBLIC
     if cleaned and listed:
         accepts = inherited(accepts, listed.accepts_cleaned)
+    over_http = level is not Sensitivity.PUBLIC and endpoint.scheme != "https"
+    if over_http and listed and accepts.rank < level.rank <= listed.accepts_cleaned.rank:
+        return Decision(False, cleaned_over_http(level, endpoint))
     if level is Sensitivity.SPECIAL or level.rank > accepts.rank:
         return Decision(False, _why_blocked(operator, level, endpoint, accepts, owner), KEY)
-    if level is not Sensitivity.PUBLIC and endpoint.scheme != "https":
+    if over_http:
         return Decision(False, f"{level.value} rows leave over https only, and {endpoint} is not")
     return Decision(True, f"contract: {listed.contract}" if listed else "public")
+
+
+def cleaned_over_http(level: Sensitivity, endpoint: Endpoint) -> str:
+    """Why a row stays that the operator's file lets go cleaned, at an address where nothing but public rows may go."""
+    return (
+        f"{level.value} rows may go to {endpoint.host} cleaned only (privacy.clean) and over https only, and "
+        f"{endpoint} is not https"
+    )
 
 
 def _why_blocked(

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import explain_validation
-from imbik.core.secrets import is_secret_name
+from imbik.core.secrets import TEXT, is_key_name, is_secret_name
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.recipe.blocks import WHERE, MisplacedError
 from imbik.recipe.meaning import default_at
@@ -30,7 +30,6 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 Lines = dict[tuple[str, ...], int]
 Places = dict[tuple[str, ...], str]
 _SET = "--set "
-_OWN = "IMBIK_"
 # Where a plug-in may be written as its bare name; "*" stands for any item or name.
 _BLOCKS = (
     ("tasks", "kind"),
@@ -200,8 +199,8 @@ def _index(part: str, items: list[Any], key: str) -> int:
 def _expand(value: Any, path: tuple[str, ...], where: Callable[[tuple[str, ...]], str], use: str = "") -> Any:
     """`${NAME}` and `${NAME:-default}` from the environment, for paths that differ from machine to machine.
 
-    Elsewhere, where words may leave this machine, only names that begin with IMBIK_ are read: a recipe that somebody
-    else wrote chooses endpoints, so it must not choose what of the environment is sent there.
+    Elsewhere, where words may leave this machine, only names that begin with IMBIK_TEXT_ are read, and no key has one
+    of these: a recipe that somebody else wrote chooses endpoints, so it must not choose what is sent there.
     """
     if isinstance(value, dict):
         kind = str(value.get("use", ""))
@@ -233,11 +232,13 @@ def _variable(match: re.Match[str], where: str, *, is_path: bool) -> str:
             where=where,
             next=f"leave it out: {name} is read by itself",
         )
-    if not is_path and not name.startswith(_OWN):
+    if not is_path and not name.startswith(TEXT):
+        may_be_key = f" ({name} may be the name of a key)" if is_key_name(name) else ""
         raise RecipeError(
-            f"${{{name}}} stands where words may leave this machine, so it is not read",
+            f"${{{name}}} stands where words may leave this machine, so it is not read{may_be_key}",
             where=where,
-            next=f"variables are for paths; elsewhere their names begin with {_OWN}: ${{{_OWN}{name}}}",
+            next=f"variables are for paths; elsewhere their names begin with {TEXT}: "
+            f"${{{TEXT}{name.removeprefix('IMBIK_')}}}",
         )
     found = os.environ.get(name, default)
     if found is None:

@@ -16,10 +16,12 @@ from pydantic import (
     model_validator,
 )
 
-from imbik.core.plugins import PluginBlock, RecipePath
+from imbik.core.plugins import PluginBlock, RecipePath, closest
 from imbik.core.types import Sensitivity
 from imbik.recipe.asking import Budget, Generate, Privacy
 from imbik.recipe.blocks import Block, MisplacedError, Section, Share, SourceBlock
+
+_ROUTES = [*(level.value for level in Sensitivity), "otherwise"]
 
 
 class Split(Section):
@@ -205,6 +207,11 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _teachers_exist(self) -> Recipe:
+        named = self.generate.teacher
+        for level in named if isinstance(named, dict) else ():
+            if level not in _ROUTES:
+                said = f"'{level}' is no sensitivity, so no row would ever go there; {closest(level, _ROUTES)}"
+                raise MisplacedError(said, ("generate", "teacher", level))
         for path, name in self._named_teachers():
             if name not in self.teachers:
                 have = ", ".join(self.teachers) or "none"

@@ -25,6 +25,7 @@ from imbik.teachers import TeacherContext
 
 _REST = "otherwise"
 _SPACE = 1 << 60
+_HEAVIEST = 1e6  # beyond it the others would never have a say, and sums lose what they weigh
 
 
 class EnsembleTeacher:
@@ -55,8 +56,10 @@ class EnsembleTeacher:
                 raise ValueError("`route` says where rows go, and is needed for `by: route` alone")
             if self.route and _REST not in self.route:
                 raise ValueError(f"`route` needs `{_REST}`, for rows that nothing else fits")
-            if any(weight <= 0 for weight in self.weights.values()):
-                raise ValueError("weights are above 0; leave a teacher out instead")
+            if not all(0 < weight <= _HEAVIEST for weight in self.weights.values()):
+                raise ValueError(
+                    f"weights are numbers above 0, {_HEAVIEST:,.0f} at most; to weigh one at 0, leave it out"
+                )
             return self
 
     def __init__(self, settings: Settings, context: TeacherContext) -> None:  # noqa: ARG002 - as every teacher
