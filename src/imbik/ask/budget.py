@@ -23,6 +23,7 @@ import msgspec
 
 from imbik.ask import ledger
 from imbik.ask.answers import AnswerStore
+from imbik.ask.batch.records import gatherer_of
 from imbik.core.errors import BudgetSpentError, RecipeError
 from imbik.core.money import ANSWERS, SpendLine, dollars, plain_usd, rounded_up, totals, units, units_within, usd
 from imbik.core.types import Question, Usage
@@ -124,10 +125,17 @@ class Purse:
         self._said = self._reached()
 
     async def hold(
-        self, name: str, teacher: ServedTeacher, question: Question, purpose: str, share: Decimal = Decimal(1)
+        self,
+        name: str,
+        teacher: ServedTeacher,
+        question: Question,
+        purpose: str,
+        share: Decimal = Decimal(1),
+        *,
+        gathered: bool = False,
     ) -> Held:
         """Hold the most that this question can cost, at a share of the price; waits while requests under way may give
-        money back.
+        money back. `gathered`: it does not leave before a batch owns it, so a kill until then costs nothing.
 
         Raises: BudgetSpentError; RecipeError where a budget meets a teacher whose price nobody knows.
         """
@@ -140,7 +148,7 @@ class Purse:
         if most:
             amount = units(most * share)
             self.largest = max(self.largest, amount)
-            held.number = await self._reserve(held, amount, self.cap)
+            held.number = await self._reserve(held, amount, self.cap, gathered)
         return held
 
     def told(self, line: ledger.Line | None, number: int) -> None:
@@ -241,11 +249,12 @@ class Purse:
             "recipe): it goes on where it stopped and pays nothing twice"
         )
 
-    async def _reserve(self, held: Held, most: int, cap: ledger.Cap) -> int:
+    async def _reserve(self, held: Held, most: int, cap: ledger.Cap, gathered: bool) -> int:
         kind = held.purpose == ledger.EVALUATION
+        owner = gatherer_of(self.store.owner) if gathered else self.store.owner
 
         def work(connection: Connection) -> int | ledger.Short:
-            owner, alive = self.store.owner, self.store.alive
+            alive = self.store.alive
             return ledger.reserve(connection, self.run, held.purpose, held.name, most, cap, owner, alive, self.tended)
 
         while True:

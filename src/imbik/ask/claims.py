@@ -74,7 +74,8 @@ class Claims:
         """Whether an owner can still do anything: see the module's docstring. A batch outlives every process."""
         if records.is_batch(owner):
             return records.alive(connection, owner)
-        row = connection.execute("SELECT host, pid, started, beat FROM owners WHERE id = ?", (owner,)).fetchone()
+        process = records.process_of(owner)
+        row = connection.execute("SELECT host, pid, started, beat FROM owners WHERE id = ?", (process,)).fetchone()
         if row is None:
             return False
         host, pid, started, beat = row
@@ -84,6 +85,7 @@ class Claims:
 
     def _remove(self, connection: sqlite3.Connection, owner: str) -> None:
         connection.execute("DELETE FROM claims WHERE owner = ?", (owner,))
+        connection.execute("DELETE FROM reserved WHERE owner = ?", (records.gatherer_of(owner),))  # it never left
         connection.execute("DELETE FROM owners WHERE id = ?", (owner,))
 
 

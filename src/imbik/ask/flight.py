@@ -17,7 +17,7 @@ from imbik.core.types import Completion, Outcome, Question, Sensitivity
 class Settled:
     """How a flight ended: the completion, the limit it was asked under, the sensitivity it is stored with.
 
-    `stored` is whether it was in the store already, so that nothing was sent.
+    `stored` is whether it was in the store already, or in a batch of an earlier process, so that nothing was sent.
     """
 
     completion: Completion

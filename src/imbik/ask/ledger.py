@@ -5,8 +5,9 @@ Enters: the store's writing connection, amounts in trillionths of a dollar (`cor
 run, purpose and teacher). Both change in the same commits as claims and answers.
 
 Money counts from the moment it is reserved, and a reservation whose owner died counts as spent: its request may have
-been paid. So no kill, restart or second process brings a run above its cap. Rows are kept under the run's name;
-deleting the run's folder gives nothing back, for the money is gone.
+been paid. Only what was gathered for a batch and never handed over is given back. So no kill, restart or second process
+brings a run above its cap. Rows are kept under the run's name; deleting the run's folder gives nothing back, for the
+money is gone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from imbik.ask.batch.records import is_batch
+from imbik.ask.batch.records import is_batch, is_gathered
 from imbik.core.money import SpendLine, dollars, stage_of
 
 EVALUATION = "evaluation"
@@ -162,14 +163,20 @@ def left(connection: sqlite3.Connection, run: str, purpose: str, cap: Cap) -> in
 
 
 def lines(connection: sqlite3.Connection, run: str) -> list[Line]:
-    """The run's spending by purpose and teacher; what is still reserved counts as possibly paid."""
+    """The run's spending by purpose and teacher; what is still reserved counts as possibly paid, where it may have
+    left."""
     found = {(row[0], row[1]): Line(*row) for row in connection.execute(
         "SELECT purpose, teacher, paid, possible, answers, lost, input_tokens, output_tokens FROM spending "
         "WHERE run = ? ORDER BY purpose, teacher", (run,)
     )}  # fmt: skip
-    for purpose, teacher, amount, count in connection.execute(
-        "SELECT purpose, teacher, sum(amount), count(*) FROM reserved WHERE run = ? GROUP BY purpose, teacher", (run,)
-    ):
+    reserved = connection.execute(
+        "SELECT purpose, teacher, owner, sum(amount), count(*) FROM reserved WHERE run = ? "
+        "GROUP BY purpose, teacher, owner",
+        (run,),
+    )
+    for purpose, teacher, owner, amount, count in reserved:
+        if is_gathered(owner):
+            continue
         line = found.get((purpose, teacher), Line(purpose, teacher, 0, 0, 0, 0, 0, 0))
         found[purpose, teacher] = line._replace(possible=line.possible + amount, lost=line.lost + count)
     return [found[key] for key in sorted(found)]
@@ -216,6 +223,9 @@ def _sweep(connection: sqlite3.Connection, run: str, alive: Alive, tended: Colle
     ).fetchall()
     dead = [owner for (owner,) in owners if not alive(connection, owner)]
     for owner in dead:
+        if is_gathered(owner):
+            connection.execute("DELETE FROM reserved WHERE run = ? AND owner = ?", (run, owner))
+            continue
         for number, purpose, teacher, amount in connection.execute(
             "SELECT id, purpose, teacher, amount FROM reserved WHERE run = ? AND owner = ?", (run, owner)
         ).fetchall():

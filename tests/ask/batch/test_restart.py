@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,11 @@ from imbik.advise.forget.databases import count_stored, erase_answers_stored
 from imbik.ask.key import question_key
 from imbik.core.errors import WaitingError
 from imbik.core.types import Outcome
+from imbik.privacy.audit import read_audit
 from imbik.testing import BatchPlan, FakeTeacher
 
 _POINTS = {
+    "gathered": ("imbik.ask.batch.leading.Leader", "carry", False),
     "written down": ("imbik.ask.batch.records", "write", True),
     "sent": ("imbik.privacy.transport.Transport", "send_parcel", True),
     "made": ("imbik.ask.batch.leading.Leader", "_named", False),
@@ -138,3 +141,29 @@ def test_what_a_batch_brings_for_an_erased_row_is_not_stored(tmp_path: Path) -> 
             assert set(outcomes(ask(engine, [*asked[:2], *asked[3:]]))) == {Outcome.ANSWERED}
         assert teacher.count == 5
     assert [count_stored(store, {key}) for key in keys] == [1, 1, 0, 1, 1]
+
+
+def test_rows_of_a_batch_that_stood_before_have_a_line_each(tmp_path: Path) -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=60)) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, wait=False) as engine:
+            ask(engine, questions(12))
+        shutil.rmtree(tmp_path / "deneme")  # with its audit chain: the new one does not know that they left
+        teacher.batches.plan = BatchPlan()
+        with batch_engine(tmp_path, teacher.base_url) as engine:
+            assert set(outcomes(ask(engine, questions(12)))) == {Outcome.ANSWERED}
+    lines = list(read_audit(tmp_path / "deneme" / "audit.jsonl"))
+    noted = [row for line in lines if line.verdict == "stored" for row in line.rows]
+    assert len(set(noted)) == len(noted) == 12
+    assert {line.place for line in lines if line.verdict == "stored"} == {f"http://127.0.0.1:{teacher.port}"}
+
+
+def test_a_kill_while_questions_are_gathered_costs_nothing(tmp_path: Path) -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=0.1), price=("2", "10")) as teacher:
+        run_until_killed(tmp_path, teacher.base_url, "openai", "gathered")
+        assert teacher.count == 0
+        with batch_engine(tmp_path, teacher.base_url, budget="1 USD") as engine:
+            assert engine.spending() == []
+            found = ask(engine, questions(20))
+            (line,) = engine.spending()
+    assert set(outcomes(found)) == {Outcome.ANSWERED}
+    assert (line.possible, line.lost, line.paid) == (0, 0, teacher.books.usd)

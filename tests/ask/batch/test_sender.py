@@ -169,8 +169,8 @@ def test_a_teacher_that_ends_while_a_question_waits_for_money_is_heard(
         begin(sender, *given, **named)  # type: ignore[arg-type]
         senders.append(sender)
 
-    async def held(purse: Purse, *given: object) -> Held:
-        found = await hold(purse, *given)  # type: ignore[arg-type]
+    async def held(purse: Purse, *given: object, **named: object) -> Held:
+        found = await hold(purse, *given, **named)  # type: ignore[arg-type]
         senders[0]._end(TeacherUnreachableError("the key was revoked"))
         return found
 
@@ -181,3 +181,20 @@ def test_a_teacher_that_ends_while_a_question_waits_for_money_is_heard(
             assert outcomes(ask(engine, questions(3))) == [Outcome.PENDING] * 3
             assert not engine.spending()
         assert not teacher.batches.made
+
+
+def test_a_budget_that_suffices_is_never_called_spent(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imbik.ask.budget._POLL_SECONDS", 0.0005)
+    with FakeTeacher(batch=BatchPlan(seconds=0.1), price=("2", "10")) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, form) as engine:
+            most = engine.most("buyuk", questions(1)[0]) / 2
+        # far more questions wait for money than fit, so some look just when a file takes over what is held
+        asked, budget = questions(60), f"{most * 12} USD"
+        with batch_engine(tmp_path, teacher.base_url, form, budget=budget) as engine:
+            found = ask(engine, asked)
+            (line,) = engine.spending()
+            assert set(outcomes(found)) == {Outcome.ANSWERED}, engine.stopped()
+    assert len(teacher.batches.made) > 1
+    assert line.paid == teacher.books.usd

@@ -71,7 +71,7 @@ class Gatherer:
         share = self._share()
         try:
             async with self._money_turn:
-                held = await self._purse.hold(self._name, self._teacher, question, flight.purpose, share)
+                held = await self._purse.hold(self._name, self._teacher, question, flight.purpose, share, gathered=True)
         except BudgetSpentError:
             raise self._purse.ended[flight.purpose == ledger.EVALUATION] from None
         if self._rows.ended is not None:  # while this question waited for money: nobody would hand it over any more

@@ -63,8 +63,12 @@ class Leader:
         lines = [row.line(number, token) for number, row in enumerate(rows)]
         line = BatchLine(token, self.run, self.name, identity, url, "", time.time())
         batch = Batch(line, dict(enumerate(lines)))
-        await self.store.run(lambda connection: records.write(connection, line, lines, self.store.owner))
-        self.tended.add(batch)
+        self.tended.add(batch)  # before it owns any money: who waits for money then knows that some may come back
+        try:
+            await self.store.run(lambda connection: records.write(connection, line, lines, self.store.owner))
+        except BaseException:
+            self.tended.finish(batch)
+            raise
         try:
             state = await self._handed_over(batch, rows)
         except TransportError as error:

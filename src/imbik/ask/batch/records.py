@@ -45,6 +45,7 @@ TABLES = (
     ) WITHOUT ROWID""",
 )
 _OWNER = "batch "
+_GATHERS = "gathers "
 _KEPT_SECONDS = 30 * 86_400.0  # providers keep results for 29 days (Anthropic) or 30 (OpenAI)
 
 
@@ -87,6 +88,21 @@ def row_mark(token: str, row: str) -> bytes:
 def owner_of(token: str) -> str:
     """The owner of a batch's claims and reservations."""
     return _OWNER + token
+
+
+def gatherer_of(owner: str) -> str:
+    """The owner of the money for questions that a process gathers: none of them has left, so none can be paid."""
+    return _GATHERS + owner
+
+
+def process_of(owner: str) -> str:
+    """The process behind an owner of money."""
+    return owner.removeprefix(_GATHERS)
+
+
+def is_gathered(owner: str) -> bool:
+    """Whether an owner's questions have not left yet."""
+    return owner.startswith(_GATHERS)
 
 
 def is_batch(owner: str) -> bool:

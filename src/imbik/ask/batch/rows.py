@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imbik.ask.answers import Stored
 from imbik.ask.batch.records import BatchLine, RowLine, row_mark
@@ -18,25 +18,28 @@ from imbik.core.errors import ImbikError
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a row: a stored reply, or why there is none. `tried`: this counts as one of its batches."""
+    """What became of a row: a stored reply, or why there is none. `tried`: this counts as one of its batches;
+    `earlier`: an earlier process handed it over, so this run's audit chain may not know that it left."""
 
     raw: Stored | None = None
     reason: str = ""
     again: bool = True
     tried: bool = True
     blocked: bool = False
+    earlier: bool = False
     error: ImbikError | None = None
 
 
 @dataclass(eq=False)
 class Row:
-    """A question in a batch, or on its way into one. One that an earlier process handed over has no flight yet."""
+    """A question in a batch, or on its way into one. One that an `earlier` process handed over has no flight yet."""
 
     flight: Flight | None
     done: asyncio.Future[Ended]
     body: bytes = b""
     most: int = 0
     reservation: int = 0
+    earlier: bool = False
 
     @property
     def asked(self) -> Flight:
@@ -97,7 +100,7 @@ class Rows:
         """Whoever waits for a question hears what became of it."""
         row = self._by_key.pop(key, None)
         if row is not None and not row.done.done():
-            row.done.set_result(found)
+            row.done.set_result(replace(found, earlier=row.earlier))
 
     def tell_all(self, found: Ended) -> None:
         """Everybody hears the same."""

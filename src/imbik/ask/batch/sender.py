@@ -114,7 +114,7 @@ class BatchSender:
         for line, rows in found:
             batch = Batch(line, {row.number: row for row in rows})
             for row in rows:
-                self._rows.add(row.key, Row(None, loop.create_future()))
+                self._rows.add(row.key, Row(None, loop.create_future(), earlier=True))
             self._tended.add(batch)
             self._start(self._leader.resumed(batch))
 
@@ -132,7 +132,7 @@ class BatchSender:
                 completion = self.read(ended.raw, flight.question)
                 flight.paid = completion.cost
                 if completion.outcome is not Outcome.MALFORMED:
-                    return _settled(completion, flight, ended.raw.max_tokens)
+                    return _settled(completion, flight, ended.raw.max_tokens, stored=ended.earlier)
             elif not ended.again:
                 break
             tries += ended.tried
@@ -204,9 +204,9 @@ class BatchSender:
         return self._rows.ended
 
 
-def _settled(completion: Completion, flight: Flight, max_tokens: int = 0) -> Settled:
+def _settled(completion: Completion, flight: Flight, max_tokens: int = 0, *, stored: bool = False) -> Settled:
     question = flight.question
-    return Settled(completion, max_tokens or question.sampling.max_tokens, question.sensitivity)
+    return Settled(completion, max_tokens or question.sampling.max_tokens, question.sensitivity, stored)
 
 
 def _broken(name: str, error: BaseException) -> ImbikError:
