@@ -17,7 +17,7 @@ from imbik.advise.audition import SETS, audition
 from imbik.advise.candidates import told_before, with_candidates
 from imbik.advise.choosing import Candidate, recommend, rows_to_show
 from imbik.cli.main import run_command
-from imbik.core.errors import InputError, TeacherUnreachableError, UsageError
+from imbik.core.errors import BlockedError, InputError, TeacherUnreachableError, UsageError
 from imbik.core.progress import SilentReporter
 from imbik.core.runfolder import RunFolder
 from imbik.evaluate.bootstrap import Bootstrap
@@ -121,6 +121,30 @@ def test_refusals_and_what_is_held_back_are_counted(tmp_path: Path, pair: tuple[
     assert other.outcomes == {"answered": 15, "refused": 3, "filtered": 2}
     assert other.score is not None
     assert other.score.n == 20, "a refusal is an answer, and a wrong one"
+
+
+def test_candidates_that_no_row_may_reach_are_refused_before_anything_else(
+    tmp_path: Path, pair: tuple[FakeTeacher, FakeTeacher]
+) -> None:
+    recipe = written(tmp_path, *pair, level="confidential")
+    recipe.write_text(recipe.read_text().replace("generate: {teacher: usta,", "generate: {from: reference,"))
+    with pytest.raises(BlockedError, match="tasks.sensitivity is confidential"):
+        audition(recipe, ["openai:gpt-x", "deepseek:deepseek-flash"], rows=20, runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+    assert (pair[0].count, pair[1].count) == (0, 0)
+
+
+def test_where_a_column_holds_all_rows_back_the_audition_ends_so(
+    tmp_path: Path, pair: tuple[FakeTeacher, FakeTeacher]
+) -> None:
+    recipe = written(tmp_path, *pair, level="mahrem")
+    rows = (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines()
+    marked = [f"{rows[0]},mahrem", *(f"{row},confidential" for row in rows[1:])]
+    (tmp_path / "rows.csv").write_text("\n".join(marked), encoding="utf-8")
+    found, stopped = audition(recipe, ["çırak", "usta"], rows=20, runs=tmp_path / "runs")
+    assert found.recommended == ""
+    assert isinstance(stopped, BlockedError)
+    assert (pair[0].count, pair[1].count) == (0, 0)
 
 
 def test_a_candidate_whose_key_is_revoked_does_not_end_the_others(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
 
 import imbik
-from imbik.advise.spend import reused, spend_line, spend_rows
+from imbik.advise.notify import notify
+from imbik.advise.spend import HEAD, reused, spend_line, spend_rows
 from imbik.ask import ledger
 from imbik.core.runfolder import RunFolder
 from imbik.testing import FakeTeacher
@@ -55,3 +57,19 @@ def test_a_run_that_bought_nothing_says_what_its_answers_had_cost(tmp_path: Path
         (more,) = ledger.read(third.store, "uc")
         assert reused(third, [more]) == (count, bought.paid)
         assert f"spent; {count} stored answers were used again" in spend_line(third)
+
+
+def test_what_a_teacher_of_unknown_price_cost_is_not_said_to_be_nothing(tmp_path: Path) -> None:
+    with FakeTeacher(lambda _: "Cevap: 7") as teacher:
+        write_rows(tmp_path, 20)
+        text = RECIPE.format(name="ucret", url=teacher.base_url).replace(", price: {input: 1, output: 2}", "")
+        (tmp_path / "recipe.yaml").write_text(text, encoding="utf-8")
+        imbik.run(tmp_path / "recipe.yaml", runs=tmp_path / "runs", until="generate")
+        run = RunFolder(tmp_path / "runs" / "ucret")
+    (row,) = spend_rows(run)
+    assert dict(zip(HEAD, row, strict=True))["paid USD"] == "not known"
+    assert "beside what 't' cost, whose price is not known" in spend_line(run)
+    told = tmp_path / "told"
+    program = "import os, sys; open(sys.argv[1], 'w').write(repr(os.environ['IMBIK_SPENT_USD']))"
+    assert notify([sys.executable, "-c", program, str(told)], run, 0) == ""
+    assert told.read_text() == "''"

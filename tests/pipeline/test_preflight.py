@@ -98,6 +98,31 @@ def test_what_a_teacher_cannot_be_names_its_line_and_what_to_type(
     assert advice in caught.value.next
 
 
+@pytest.mark.parametrize(
+    ("more", "said", "instead"),
+    [
+        ("'https://a.com/v1/chat/completions'", "leave /chat/completions out", "write base_url: https://a.com/v1 "),
+        ("'https://a.com/v1?x=1'", "leave what follows the '?' out", "write base_url: https://a.com/v1 "),
+        ("'https://a.com/v1/messages', use: anthropic", "leave /messages out", "write base_url: https://a.com/v1 "),
+        (
+            "'https://a.azure.com/models/chat/completions?api-version=2024-05-01', use: azure",
+            "leave /chat/completions out",
+            "write base_url: https://a.azure.com/models, and its api-version as `api_version`",
+        ),
+    ],
+)
+def test_the_address_of_one_request_is_no_base(
+    written: Callable[..., Recipe], more: str, said: str, instead: str
+) -> None:
+    kind = "use: openai, " if "use:" not in more else ""
+    recipe = written(API.replace("use: openai, ", kind).replace("model: gpt-x}", f"model: gpt-x, base_url: {more}}}"))
+    with pytest.raises(PluginError) as caught:
+        check(recipe)
+    assert said in caught.value.what
+    assert instead in caught.value.what
+    assert "recipe.yaml:7" in caught.value.where
+
+
 def test_a_good_recipe_passes_and_is_forecast(written: Callable[..., Recipe]) -> None:
     recipe = written(API)
     found = preflight(recipe, RunFolder(recipe.base / "runs" / "a"))

@@ -34,6 +34,14 @@ def test_columns_of_the_same_row(tmp_path: Path, load: Any) -> None:
     assert second.recorded == ()
 
 
+def test_a_column_that_no_row_has_is_refused_by_name(tmp_path: Path, load: Any) -> None:
+    write(tmp_path / "x.jsonl", [{"question": "a", "gpt4": "1"}, {"question": "b", "gpt4": "2"}])
+    with pytest.raises(RecipeError, match="no row has anything in the column 'gtp4'.*did you mean 'gpt4'") as raised:
+        load("x.jsonl", teachers={"r": recorded(answers={"g": "gtp4"})})
+    assert raised.value.exit_code == 2
+    assert raised.value.next
+
+
 def test_files_that_share_a_key(tmp_path: Path, load: Any) -> None:
     write(tmp_path / "x.jsonl", [{"id": 1, "question": "a"}, {"id": 2, "question": "b"}])
     write(

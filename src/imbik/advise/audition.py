@@ -22,7 +22,7 @@ import msgspec
 from imbik.advise.candidates import told_before, with_candidates
 from imbik.advise.choosing import Candidate, recommend
 from imbik.ask.engine import AskEngine
-from imbik.core.errors import ImbikError, InputError, UsageError
+from imbik.core.errors import BlockedError, ImbikError, InputError, UsageError
 from imbik.core.executor import LocalExecutor
 from imbik.core.files import digest, write_json
 from imbik.core.locks import writer_lock
@@ -35,7 +35,9 @@ from imbik.evaluate.bootstrap import Bootstrap
 from imbik.evaluate.metrics import Metric
 from imbik.evaluate.require import metric_blocks
 from imbik.evaluate.timing import latency
+from imbik.generate.tally import held_back_advice
 from imbik.pipeline.money import price
+from imbik.pipeline.reach import refuse_candidates
 from imbik.pipeline.run import located, run
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
@@ -75,12 +77,14 @@ def audition(
     """Ask and compare; also gives what ended a teacher before it had answered everything (a spent budget, a revoked
     key), where something did.
 
-    Raises: UsageError for an unknown candidate, InputError where no row has a known answer, and as `run`.
+    Raises: UsageError for an unknown candidate, BlockedError where no row could reach any of them,
+        InputError where no row has a known answer, and as `run`.
     """
     if len(set(teachers)) < 2 or rows < 2:
         raise UsageError("an audition needs two teachers or more, and two rows or more", where="--teachers")
     loaded, folder = located(recipe, runs, overrides)
     loaded = with_candidates(loaded, teachers)
+    refuse_candidates(loaded, list(dict.fromkeys(teachers)))
     told = reporter or SilentReporter()
     begun = run(recipe, runs=runs, overrides=overrides, until="tasks", reporter=told)
     for text in told_before(loaded, list(dict.fromkeys(teachers))):
@@ -116,7 +120,8 @@ def _hold(
             progress.end(name)
             scores[name] = _scores(tasks, completions, kind, block.use, metric)
             made.append(_candidate(recipe, name, completions, scores[name]))
-        stopped, spent = asker.stopped(), (_paid(asker) - before).normalize() + Decimal(0)
+        stopped = asker.stopped() or _all_held_back(recipe, made)
+        spent = (_paid(asker) - before).normalize() + Decimal(0)
     found = recommend(made, scores, block.use, len(tasks))
     result = Audition(
         metric=block.use,
@@ -127,6 +132,17 @@ def _hold(
         spent=spent,
     )
     return _kept(folder, result), stopped
+
+
+def _all_held_back(recipe: Recipe, made: Sequence[Candidate]) -> BlockedError | None:
+    """The error where the gate let no row reach anybody."""
+    if any(set(item.outcomes) != {Outcome.BLOCKED.value} for item in made):
+        return None
+    return BlockedError(
+        f"all rows were held back from every candidate: {made[0].note}",
+        where="tasks.sensitivity",
+        next=held_back_advice(recipe),
+    )
 
 
 def _drawn(folder: RunFolder, rows: int) -> list[Task]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from imbik.core.errors import ImbikError, UsageError
 from imbik.core.plugins import PluginBlock, available, closest
-from imbik.pipeline.reach import keys_missing, served_teacher
+from imbik.pipeline.reach import kept_from_candidates, keys_missing, served_teacher
 from imbik.pipeline.terms import unknown_terms
 from imbik.recipe import Recipe
 from imbik.teachers.catalogue.terms import terms_of_teachers
@@ -56,6 +56,7 @@ def takes_model_alone(recipe: Recipe, use: str, model: str = "MODEL") -> bool:
 def told_before(recipe: Recipe, names: Sequence[str]) -> Iterator[str]:
     """What a person should know before these are asked."""
     members = list(dict.fromkeys(member for name in names for member in recipe.members(name)))
+    yield from kept_from_candidates(recipe, names)
     yield from keys_missing(recipe, members)
     for name, found in terms_of_teachers(recipe, members):
         for terms in found.restricted:

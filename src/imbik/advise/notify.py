@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from imbik.advise.spend import unpriced
 from imbik.ask import ledger
 from imbik.core.errors import ExitCode, ImbikError, UsageError
 from imbik.core.money import totals
@@ -40,13 +41,17 @@ def notify(command: Sequence[str], run: RunFolder | None, code: int) -> str:
     """Call the command with how the run ended in its environment; what went wrong with it, in words, or nothing.
 
     IMBIK_EXIT_CODE (a number), IMBIK_STATUS (its name, such as BUDGET_SPENT), IMBIK_RUN (the run's folder),
-    IMBIK_SPENT_USD (decimal). Nothing of the rows, and no error's text, which may name a file of the user's.
+    IMBIK_SPENT_USD (decimal; empty where a price is not known). Nothing of the rows, and no error's text, which may
+    name a file of the user's.
     """
     status = ExitCode(code).name if code in set(ExitCode) else "FAILED"
     told = {"IMBIK_EXIT_CODE": str(int(code)), "IMBIK_STATUS": status, "IMBIK_RUN": "", "IMBIK_SPENT_USD": ""}
     if run is not None:
         with suppress(Exception):  # a damaged store must not keep the news back
-            told["IMBIK_SPENT_USD"] = f"{sum(totals(ledger.read(run.store, run.name))):f}"
+            lines = ledger.read(run.store, run.name)
+            unknown = unpriced(run)
+            if not any(line.teacher in unknown for line in lines):
+                told["IMBIK_SPENT_USD"] = f"{sum(totals(lines)):f}"
         told["IMBIK_RUN"] = str(run.path)
     try:
         done = subprocess.run(list(command), env={**os.environ, **told}, timeout=_SECONDS, check=False)  # noqa: S603

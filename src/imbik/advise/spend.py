@@ -17,6 +17,7 @@ from imbik.core.money import ANSWERS, SpendLine, plain_usd, totals, usd
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Record
 from imbik.evaluate.answers import file_of
+from imbik.pipeline.money import price
 from imbik.pipeline.reach import HERE
 from imbik.recipe import load_recipe
 
@@ -42,9 +43,18 @@ HEAD = ("stage", "purpose", "teacher", "answers", "paid USD", "possibly paid", "
 
 def spend_rows(run: RunFolder) -> list[tuple[str, ...]]:
     """One row for each purpose and teacher; what was paid has the same decimals in all of them, so that it adds up."""
-    lines = ledger.read(run.store, run.name)
+    lines, unknown = ledger.read(run.store, run.name), unpriced(run)
     decimals = max((len(plain_usd(line.paid).partition(".")[2]) for line in lines), default=0)
-    return [_row(line, f"{line.paid:,.{decimals}f}") for line in lines]
+    return [_row(line, "not known" if line.teacher in unknown else f"{line.paid:,.{decimals}f}") for line in lines]
+
+
+def unpriced(run: RunFolder) -> list[str]:
+    """Teachers of the run whose price is not known: what they cost is in no figure, and is not 0."""
+    file = run.path / "recipe.yaml"
+    if not file.exists():
+        return []
+    recipe = load_recipe(file)
+    return [name for name in recipe.teachers if recipe.members(name) == [name] and price(recipe, name) is None]
 
 
 def spend_line(run: RunFolder) -> str:
@@ -64,7 +74,11 @@ def spend_line(run: RunFolder) -> str:
     budget = load_recipe(file).budget if file.exists() else None
     also = f" (of that {usd(possible)} possibly: requests that broke off)" if possible else ""
     of = f" of {usd(budget.total)}" if budget else ""
-    return f"{run.name}: {usd(paid + possible)}{of} spent{also}{f'; {again}' if again else ''}"
+    asked = {line.teacher for line in lines}
+    unknown = ", ".join(f"'{name}'" for name in unpriced(run) if name in asked)
+    write = "write price: {input: …, output: …} there"
+    beside = f" beside what {unknown} cost, whose price is not known ({write})" if unknown else ""
+    return f"{run.name}: {usd(paid + possible)}{of} spent{beside}{also}{f'; {again}' if again else ''}"
 
 
 def reused(run: RunFolder, lines: Sequence[SpendLine]) -> tuple[int, Decimal]:

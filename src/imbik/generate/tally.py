@@ -38,6 +38,13 @@ _RAISED_ADVICE = (
 _LONGEST_REASON = 200
 
 
+def _advice(outcome: Outcome, reason: str) -> str:
+    """What helps: asking again where a second try may end otherwise, and else a change of what was refused."""
+    if outcome is Outcome.FAILED and not reason.startswith("failed after"):
+        return f"mend what that names (a setting of the teacher, the row itself); then {_ADVICE[outcome]}"
+    return _ADVICE[outcome]
+
+
 def held_back_advice(recipe: Recipe) -> str:
     """What opens the way for rows that the gate held back; rows that a column marks are not all alike, and those of a
     recipe that calls all of them public were raised by what the detectors found."""
@@ -104,7 +111,7 @@ class Tally:
         raise ImbikError(
             f"none of {self.total} questions was answered ({counts}); most often: {self._reason(worst)}",
             where=where,
-            next=_ADVICE[worst],
+            next=_advice(worst, self._reason(worst)),
         )
 
     def warnings(self, recipe: Recipe, recorded: bool) -> list[str]:
@@ -118,7 +125,7 @@ class Tally:
                 found.append(f"{much}{self._held_back(recipe)}")
                 continue
             reason = self._reason(outcome)
-            found.append(f"{much}{count} of {self.total} ended {outcome.value} ({reason}); {_ADVICE[outcome]}")
+            found.append(f"{much}{count} of {self.total} ended {outcome.value} ({reason}); {_advice(outcome, reason)}")
         if self.unread > _MANY * self.outcomes[Outcome.ANSWERED]:
             found.append(
                 f"no final answer was found in {self.unread} of {self.outcomes[Outcome.ANSWERED]} answers; does the "

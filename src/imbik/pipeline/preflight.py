@@ -22,6 +22,7 @@ from imbik.models.folder import check_folder, read_base
 from imbik.models.load import may_be_on_hub, resolve
 from imbik.pipeline import money, rules
 from imbik.pipeline.estimate import Estimate, estimate
+from imbik.pipeline.offered import ended_models
 from imbik.pipeline.reach import cleans_in_vain, kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
@@ -61,6 +62,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
             *keys_missing(recipe),
             *cleans_in_vain(recipe),
             *unknown_terms(recipe),
+            *ended_models(recipe),
             *money.warnings(recipe, forecast.money),
             *said,
             *_tight(forecast, run.path),

@@ -42,6 +42,31 @@ def refuse_unreachable(recipe: Recipe) -> None:
         raise _blocked(recipe, operator, level, *far)
 
 
+def refuse_candidates(recipe: Recipe, names: Sequence[str]) -> None:
+    """Refuse when no row could reach any of these teachers, before anybody looks up their addresses.
+
+    Raises: BlockedError.
+    """
+    level = recipe.tasks.level
+    if level is None or _knows_its_own(recipe):
+        return
+    operator = load_operator(recipe.base)
+    far = [found for name in names if (found := _out_of_reach(recipe, operator, level, name))]
+    if far and len(far) == len(names):
+        raise _blocked(recipe, operator, level, *far[0])
+
+
+def kept_from_candidates(recipe: Recipe, names: Sequence[str]) -> Iterator[str]:
+    """Which of these teachers rows of the recipe's one level can never reach, in words."""
+    level = recipe.tasks.level
+    if level is None or _knows_its_own(recipe):
+        return
+    operator = load_operator(recipe.base)
+    for name in names:
+        if far := _out_of_reach(recipe, operator, level, name):
+            yield f"teachers.{name}: nothing will be asked of it: {level.value} rows may not go to {far[1]}"
+
+
 def kept_from(recipe: Recipe, level: Sensitivity) -> str:
     """Why rows of this level can never reach their teacher; '' where they may, or nobody is asked."""
     if recipe.generate.source == "reference":

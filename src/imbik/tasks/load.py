@@ -103,6 +103,7 @@ def load_tasks(
         advance(loaded.rows % 1000)
     if not loaded.tasks:
         raise _nothing(loaded, recipe)
+    recorded.refuse_missing()
     loaded.tasks = _unique(loaded.tasks)
     if suppression:
         _keep_out(loaded, suppression)

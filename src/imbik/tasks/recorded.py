@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from imbik.core.errors import RecipeError
+from imbik.core.plugins import closest
 from imbik.core.types import Recorded
 from imbik.recipe import Recipe
 from imbik.tasks.normal import same_text_key
@@ -27,6 +28,9 @@ class RecordedAnswers:
     def __init__(self, recipe: Recipe) -> None:
         self._columns: dict[str, str] = {}
         self._joined: dict[str, tuple[str, Mapping[str, str]]] = {}
+        self._places: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._have: dict[str, None] = {}  # columns of the rows so far, in their order
         self.files: list[Path] = []
         self.notes: list[str] = []
         for teacher, block in recipe.teachers.items():
@@ -37,9 +41,28 @@ class RecordedAnswers:
         """The recorded answers of a row; a name without an answer here is left out."""
         return tuple(Recorded(name=name, text=text) for name, text in self._answers(values) if text.strip())
 
-    def _answers(self, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    def refuse_missing(self) -> None:
+        """After all rows: a column that no row has is a misspelt one.
+
+        Raises: RecipeError naming it.
+        """
         for name, path in self._columns.items():
-            yield name, as_text(value_at(values, path), f"recorded answer '{path}'")
+            if name not in self._seen:
+                meant = f"; {closest(path.partition('.')[0], list(self._have))}"
+                raise RecipeError(
+                    f"no row has anything in the column '{path}' of recorded answer '{name}'{meant}",
+                    where=self._places[name],
+                    next="correct the column under `answers:` of that teacher",
+                )
+
+    def _answers(self, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+        if self._columns:
+            self._have |= dict.fromkeys(map(str, values))
+        for name, path in self._columns.items():
+            found = value_at(values, path)
+            if found is not None:
+                self._seen.add(name)
+            yield name, as_text(found, f"recorded answer '{path}'")
         for name, (key, answers) in self._joined.items():
             yield name, answers.get(_key(value_at(values, key)), "")
 
@@ -48,6 +71,7 @@ class RecordedAnswers:
         files = raw.get("files") or {}
         if not files:
             for name, path in answers.items():
+                self._places[name] = where or f"teachers.{teacher}"
                 if self._columns.setdefault(name, path) != path:
                     raise RecipeError(
                         f"'{name}' names two recorded answers", where=where, next="give each its own name"

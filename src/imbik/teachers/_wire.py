@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from imbik.core.errors import PluginError, UsageError
 from imbik.core.plugins import KeyName, PluginSettings
@@ -26,6 +26,7 @@ from imbik.teachers.catalogue.prices import FREE, Price, price_of
 
 JSON_HEADERS = {"Content-Type": "application/json"}
 _KEY_LIKE = re.compile(r"(sk-|Bearer\s+)\S+")
+_REQUEST = re.compile(r"/(chat/completions|completions|messages|responses|embeddings)/*$")
 _MOST_TOKENS = 1 << 40
 _GENERATE = {"temperature", "top_p", "max_tokens", "seed"}
 _TELLING = (b'"choices"', b'"message"', b'"content"', b'"text"', b'"finish_reason"', b'"stop_reason"', b'"refusal"')
@@ -65,6 +66,19 @@ class WireSettings(PluginSettings):
     sampling: bool | None = Field(
         None, description="send temperature, top_p and seed (default: unless the model is known to refuse them)"
     )
+
+    @field_validator("base_url", check_fields=False)
+    @classmethod
+    def _is_a_base(cls, value: str) -> str:
+        """Documentation and portals show the address of one request; what is asked there would be asked elsewhere."""
+        base, mark, _ = value.partition("?")
+        found = _REQUEST.search(base)
+        if found or mark:
+            what = f"{found[0].rstrip('/')}" if found else "what follows the '?'"
+            base = base[: found.start()] if found else base
+            version = ", and its api-version as `api_version`" if "api-version=" in value else ""
+            raise ValueError(f"leave {what} out: imbik adds what each request needs; write base_url: {base}{version}")
+        return value
 
 
 def checked_endpoint(base_url: str, name: str) -> Endpoint:

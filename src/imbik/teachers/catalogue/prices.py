@@ -116,3 +116,12 @@ def price_of(host: str, model: str) -> Price | None:
 def _price(provider: str, model: str) -> Price:
     line = table("prices")[provider]
     return Price.model_validate({"batch": line.get("batch"), **line["models"][model]})
+
+
+def offered_until(host: str, model: str) -> date | None:
+    """The day from which a model is no longer offered at a host, where the table of prices has one."""
+    for line in table("prices").values():
+        if host in line["hosts"]:
+            found: date | None = line.get("until", {}).get(model)
+            return found
+    return None
