@@ -1,6 +1,7 @@
 """Names of people with a title: `Sayın Ahmet Yılmaz`, `Av. A. Kaya`, `Ayşe Kaya Hanım'a`, a letter's `Sayın Yılmaz,`.
 
-A given name and a family name beside a title, or one name where the words make it a letter's or a customer's. One
+A given name and a family name beside a title, on one line or broken over two, or one name where the words make it a
+letter's or a customer's; without capitals (`sayin ali veli`) a known given name and the word after it. One
 name with a title in a story (`Ayşe Hanım elma aldı`) is not found: it identifies nobody, and would hold back every
 word problem. Offices (`Sayın Başkan`) are none. The span is the name without its title.
 """
@@ -19,21 +20,24 @@ from imbik.privacy.numbers import before
 
 _CAPITAL = "A-ZÇĞİÖŞÜÂÎÛÄÉ"
 _WORD = rf"[{_CAPITAL}][^\W\d_]+(?:-[{_CAPITAL}][^\W\d_]+)?"
-_NAME = rf"(?:{_WORD}|[{_CAPITAL}]\.)(?:[ \t]{{1,2}}(?:{_WORD}|[{_CAPITAL}]\.)){{0,4}}"
-_HONORIFIC = r"S(?:ayın|AYIN)|S[nN]\.|B(?:ay|AY)(?:an|AN)?|M(?:rs?|iss|s)\b\.?"
+_BETWEEN = r"(?:[ \t]{1,2}|[ \t]?\r?\n[ \t]?)"  # a line may break inside a name
+_NAME = rf"(?:{_WORD}|[{_CAPITAL}]\.)(?:{_BETWEEN}(?:{_WORD}|[{_CAPITAL}]\.)){{0,4}}"
+_HONORIFIC = r"S(?:ay[ıi]n|AY[Iİ]N)|S[nN]\.|B(?:ay|AY)(?:an|AN)?|M(?:rs?|iss|s)\b\.?"
 _DEGREE = (
     r"(?:(?:Prof|Doç|Dr|Yrd|Av|Avukat|Doktor|Profesör|Doçent|Uzm|Op|Öğr|Gör|Arş|Üyesi|Ecz|Dt|Müh|Mim|Psk|Dyt|Vet"
     r"|PROF|DOÇ|DR|YRD|AV|AVUKAT|DOKTOR|UZM|OP)\b\.?[ \t]{0,2})+"
 )
 _BEFORE = re.compile(
-    rf"(?<![^\W_])(?<!&)(?:(?P<polite>{_HONORIFIC})[ \t]{{0,3}}(?:{_DEGREE})?|{_DEGREE})(?P<name>{_NAME})"
+    rf"(?<![^\W_])(?<!&)(?:(?P<polite>{_HONORIFIC})(?:[ \t]{{0,3}}|{_BETWEEN})(?:{_DEGREE})?|{_DEGREE})"
+    rf"(?P<name>{_NAME})"
 )
 _AFTER = re.compile(rf"(?<![^\W_])(?P<name>{_NAME})[ \t]{{1,2}}\Z")
+_WITHOUT_CAPITALS = re.compile(rf"(?<![^\W_])say[ıi]n{_BETWEEN}(?P<given>[^\W\d_]+){_BETWEEN}(?P<family>[^\W\d_]+)")
 _TITLE_BEHIND = "(?:B(?:ey|EY)|H(?:anım|ANIM))(?:efendi|EFENDİ)?"
 _BEHIND = re.compile(rf"{_TITLE_BEHIND}(?![^\W\d_])")
 _REACH = 96  # characters before Bey or Hanım in which a name begins
 _ANY_TITLE = (
-    "Sayın|SAYIN|S[nN]|Bay|BAY|Bayan|BAYAN|Mrs?|Ms|Miss|Prof|PROF|Doç|DOÇ|Dr|DR|Yrd|YRD|Av|AV|Avukat|AVUKAT|Doktor|DOKTOR"
+    "Say[ıi]n|SAY[Iİ]N|S[nN]|Bay|BAY|Bayan|BAYAN|Mrs?|Ms|Miss|Prof|PROF|Doç|DOÇ|Dr|DR|Yrd|YRD|Av|AV|Avukat|AVUKAT|Doktor|DOKTOR"
     "|Profesör|Doçent|Uzm|UZM|Op|OP|Öğr|Gör|Arş|Üyesi|Ecz|Dt|Müh|Mim|Psk|Dyt|Vet"
 )
 _TITLES = re.compile(rf"(?:{_ANY_TITLE})\.?")
@@ -59,11 +63,11 @@ class Name:
     class Settings(PluginSettings):
         """name has no settings."""
 
-    version = 2
+    version = 3
     level = Sensitivity.CONFIDENTIAL
     optional = False
     priority = 2
-    triggers = (rf"(?:{_ANY_TITLE})[. \t]{{0,4}}[{_CAPITAL}]|[ \t]{_TITLE_BEHIND}(?:\PL|\z)",)
+    triggers = (rf"(?:{_ANY_TITLE})[.\s]{{0,4}}[{_CAPITAL}]|say[ıi]n\s|[ \t]{_TITLE_BEHIND}(?:\PL|\z)",)
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -81,6 +85,9 @@ class Name:
             known = _customer(text, found.start(), words)
             if len(words) > 1 or (len(words) == 1 and "." not in words[0] and (letter or known)):
                 yield _span(text, found.start("name"), words)
+        for found in _WITHOUT_CAPITALS.finditer(text):
+            if fold(found["given"]) in GIVEN_NAMES and not _OFFICE.fullmatch(fold(found["family"])):
+                yield found.start("given"), found.end("family")
         last = 0
         for title in _BEHIND.finditer(text):
             found = _AFTER.search(text, max(last, title.start() - _REACH), title.start())
