@@ -28,6 +28,11 @@ def test_a_row_is_one_line_with_the_request_as_it_would_be_asked_live(form: str)
     assert (row.get("body") or row["params"]) == msgspec.json.decode(request.body)
 
 
+def test_a_number_too_long_to_be_one_is_no_row_of_ours() -> None:
+    assert number_in(f"{TOKEN}-{'9' * 5000}", TOKEN) is None
+    assert number_in(f"{TOKEN}-41", TOKEN) == 41
+
+
 def test_every_request_shows_the_key_and_stays_at_the_endpoint(form: str) -> None:
     batches = wire(form)
     asked = [batches.parcel(TOKEN).request, batches.look("b_1"), batches.listing(""), batches.listing("b_1")]

@@ -193,5 +193,5 @@ class ServedAsker:
             f"questions to teacher '{self.name}' are in a batch of run '{run}' that is under way",
             where=f"teachers.{self.name}",
             next=f"type the command of run '{run}' again, with `batch: true`: it collects the answers, and then this "
-            "one finds them",
+            f"one finds them; imbik batches {run} shows the batch, and gives it up where it cannot be collected",
         )

@@ -29,7 +29,10 @@ _TRADE = frozenset(  # words of providers' messages and of our own reasons
     tokens too try type unable unauthorized unavailable unknown unsupported up url use used user valid value values
     version was were when with without you your
     answer answering before called choices declined empty ended filter followed holds inside limit model's never
-    object provider provider's read reasoning redirects reply reports tool""".split()
+    object provider provider's read reasoning redirects reply reports tool
+    batch batches custom_id done duplicate each enqueued file files its line lines own queue queued reason row rows such
+    token_limit_exceeded given day refused incorrect missing permission denied account credit balance enough
+    insufficient expired cancelled wrong""".split()
 )
 
 
@@ -43,6 +46,12 @@ def without_words_of(message: str, texts: Iterable[str]) -> str:
         return message
     told = "".join("…" if _shared(token, known) else token for token in _TOKEN.findall(rest))
     return head + _FILLED.sub("…", told)
+
+
+def words_of_the_trade(message: str) -> str:
+    """The message without all that could be a row's, where the row's words are not at hand: only words of providers'
+    messages stay."""
+    return without_words_of(message, (message,))
 
 
 def _shared(token: str, known: str) -> bool:

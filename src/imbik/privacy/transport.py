@@ -38,6 +38,7 @@ from imbik.privacy.wire import (
     BrokenReplyError,
     Carrying,
     Enclosed,
+    NotThereError,
     Outgoing,
     Reply,
     TooLongReplyError,
@@ -56,6 +57,7 @@ _CONNECT_SECONDS = 20.0
 __all__ = [
     "BlockedAtDoorError",
     "BrokenReplyError",
+    "NotThereError",
     "Outgoing",
     "Reply",
     "TooLongReplyError",
@@ -222,7 +224,8 @@ class Transport:
             self.keeper.refuse_place(places[0])
             async with self._request(request, places[0], get=True) as response:
                 if response.status != 200 or response.headers.get("Content-Encoding", "identity") != "identity":
-                    raise BrokenReplyError(f"the results could not be read (HTTP {response.status})")
+                    kind = NotThereError if response.status in {403, 404, 410} else BrokenReplyError
+                    raise kind(f"the results could not be read (HTTP {response.status})")
                 rest = b""
                 async for part in response.content.iter_any():
                     *whole, rest = (rest + part).split(b"\n")

@@ -88,6 +88,10 @@ class BrokenReplyError(TransportError):
     """The connection ended, the reply was too long, or nothing came before the deadline: it may have been paid for."""
 
 
+class NotThereError(BrokenReplyError):
+    """The document is not there, or not for this account."""
+
+
 class TooLongReplyError(BrokenReplyError):
     """The reply was longer than it may be; asking once more would bring the same."""
 

@@ -21,6 +21,7 @@ from imbik.privacy.addresses import Endpoint, endpoint
 from imbik.teachers import WireRequest
 from imbik.teachers._wire import JSON_HEADERS, WireSettings
 
+_DIGITS = 9  # of a row's number: a longer one is none of ours
 _ID = re.compile(r"[\w-]{1,128}")  # of a file or batch; it becomes a part of addresses
 
 
@@ -150,7 +151,8 @@ def custom_id(token: str, number: int) -> str:
 def number_in(name: str, token: str) -> int | None:
     """The number of a row of this batch; None for a row of another."""
     front, _, number = name.rpartition("-")
-    return int(number) if front == token and number.isdecimal() and number.isascii() else None
+    plain = len(number) <= _DIGITS and number.isdecimal() and number.isascii()
+    return int(number) if front == token and plain else None
 
 
 def request_like(

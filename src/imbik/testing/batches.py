@@ -34,7 +34,8 @@ _ID = re.compile(r"/v1/(?:messages/)?(?:batches|files)/([\w-]+)(?:/(\w+))?$")
 class BatchPlan:
     """How batches go: seconds until one ends, and which rows do not succeed (every so many-th; 0: none).
 
-    `most` is the number of rows that one may hold. `missing` rows stand in no result at all.
+    `most` is the number of rows that one may hold. `missing` rows stand in no result at all. Every `broken`-th line of
+    the results is cut in half; `says` is what the error of a row says, with `{}` for the row's question.
     """
 
     seconds: float = 0.0
@@ -42,6 +43,8 @@ class BatchPlan:
     expired: int = 0
     missing: int = 0
     most: int = 50_000
+    broken: int = 0
+    says: str = "the server failed"
 
     def ending(self, number: int) -> Ending:
         """How the row with this number (from 1) ends."""
@@ -63,6 +66,8 @@ class Batch:
     input_file: str = ""
     made: float = field(default_factory=time.time)
     canceled: bool = False
+    broken: int = 0
+    deleted: bool = False  # its results
     results: list[tuple[str, Ending, dict[str, Any]]] | None = None
     output_files: tuple[str | None, str | None] | None = None  # OpenAI's: answers, errors
 
@@ -123,7 +128,11 @@ class Batches:
             return _error(404, "no such batch")
         self._looked(batch, found[2] or "")
         if found[2] == "results":
-            return (200, _message_results(batch)) if batch.results is not None else _error(404, "it has not ended")
+            return (
+                (200, _message_results(batch))
+                if batch.results is not None and not batch.deleted
+                else _error(404, "no results")
+            )
         return _ok(_message_batch(batch, self._keep))
 
     def _begin(
@@ -133,7 +142,7 @@ class Batches:
             return _error(400, f"a batch holds 1 to {self.plan.most} rows, each with a custom_id of its own")
         kind = "batch" if form.name == "openai" else "msgbatch"
         account = (form.key(request.headers), str(rows[0][1].get("model", "")))
-        batch = Batch(f"{kind}_{len(self.made) + 1}", form, account, rows, told, file)
+        batch = Batch(f"{kind}_{len(self.made) + 1}", form, account, rows, told, file, broken=self.plan.broken)
         self.made[batch.id] = batch
         for _, body in rows:
             text = form.messages(body)[-1]["content"]
@@ -152,7 +161,8 @@ class Batches:
     def _ended(self, batch: Batch, number: int, name: str, body: dict[str, Any]) -> tuple[str, Ending, dict[str, Any]]:
         ending: Ending = "canceled" if batch.canceled else self.plan.ending(number)
         if ending != "succeeded":
-            return name, ending, {}
+            says = self.plan.says.replace("{}", str(batch.form.messages(body)[-1]["content"]))
+            return name, ending, {"message": says}
         said = self._say(batch.form, body)
         read = read_tokens(batch.form.messages(body))
         self._books.bill(batch.account, read, said.tokens, share=_DISCOUNT)
@@ -204,11 +214,11 @@ def _chat_lines(batch: Batch) -> tuple[bytes, bytes]:
         if ending == "succeeded":
             good.append({**line, "response": {"status_code": 200, "request_id": "r", "body": reply}})
         elif ending == "errored":
-            body = {"error": {"message": "the server failed", "code": "server_error"}}
+            body = {"error": {"message": reply["message"], "code": "server_error"}}
             bad.append({**line, "response": {"status_code": 500, "request_id": "r", "body": body}})
         elif ending != "missing":
             bad.append({**line, "error": {"code": f"batch_{ending}", "message": "not done in time"}})
-    return _lines(good), _lines(bad)
+    return _lines(good, batch.broken), _lines(bad, batch.broken)
 
 
 def _message_batch(batch: Batch, _: Callable[[bytes], str]) -> dict[str, Any]:
@@ -226,13 +236,13 @@ def _message_batch(batch: Batch, _: Callable[[bytes], str]) -> dict[str, Any]:
 
 
 def _message_results(batch: Batch) -> bytes:
-    error = {"type": "error", "error": {"type": "api_error", "message": "the server failed"}}
     lines = []
     for name, ending, reply in batch.results or ():
+        error = {"type": "error", "error": {"type": "api_error", "message": reply.get("message", "")}}
         more = {"succeeded": {"message": reply}, "errored": {"error": error}}.get(ending, {})
         if ending != "missing":
             lines.append({"custom_id": name, "result": {"type": ending, **more}})
-    return _lines(lines)
+    return _lines(lines, batch.broken)
 
 
 def _uploaded(request: Request) -> bytes:
@@ -246,8 +256,10 @@ def _uploaded(request: Request) -> bytes:
     raise ValueError("no file in the form")
 
 
-def _lines(items: list[dict[str, Any]]) -> bytes:
-    return b"".join(msgspec.json.encode(item) + b"\n" for item in items)
+def _lines(items: list[dict[str, Any]], broken: int) -> bytes:
+    lines = [msgspec.json.encode(item) for item in items]
+    cut = (line[: len(line) // 2] if broken and number % broken == 0 else line for number, line in enumerate(lines, 1))
+    return b"".join(line + b"\n" for line in cut)
 
 
 def _ok(value: object) -> Reply:

@@ -18,6 +18,8 @@ from imbik.core.errors import WaitingError
 from imbik.core.types import Outcome
 from imbik.privacy.audit import read_audit
 from imbik.testing import BatchPlan, FakeTeacher
+from imbik.testing.anthropic_messages import AnthropicMessages
+from imbik.testing.batches import Batch
 
 _POINTS = {
     "gathered": ("imbik.ask.batch.leading.Leader", "carry", False),
@@ -167,3 +169,15 @@ def test_a_kill_while_questions_are_gathered_costs_nothing(tmp_path: Path) -> No
             (line,) = engine.spending()
     assert set(outcomes(found)) == {Outcome.ANSWERED}
     assert (line.possible, line.lost, line.paid) == (0, 0, teacher.books.usd)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_batch_of_another_program_that_cannot_be_read_is_passed_over(tmp_path: Path, deleted: bool) -> None:
+    with FakeTeacher(batch=BatchPlan(), price=("2", "10")) as teacher:
+        run_until_killed(tmp_path, teacher.base_url, "anthropic", "sent")
+        foreign = Batch("msgbatch_x", AnthropicMessages(), ("", ""), [("x", {})], {}, broken=1, deleted=deleted)
+        foreign.results = [("x", "expired", {})]
+        teacher.batches.made["msgbatch_x"] = foreign
+        with batch_engine(tmp_path, teacher.base_url, "anthropic", budget="1 USD") as engine:
+            assert set(outcomes(ask(engine, questions(20)))) == {Outcome.ANSWERED}
+        assert set(teacher.asked.values()) == {1}

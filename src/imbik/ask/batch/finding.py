@@ -15,6 +15,7 @@ from imbik.ask.answers import AnswerStore
 from imbik.ask.batch import records
 from imbik.ask.batch.provider import Provider
 from imbik.ask.batch.rows import Batch
+from imbik.privacy.transport import NotThereError
 from imbik.teachers._batch import BatchState, BatchWire, number_in
 
 _SKEW = 300.0  # seconds by which the provider's clock may be behind
@@ -55,7 +56,11 @@ class Finder:
     async def _is_ours(self, state: BatchState, token: str) -> bool:
         """Whether the rows of a batch that has ended carry our token: the first of them tells."""
         for request in self._wire.results(state):
-            async with aclosing(self._provider.results(request)) as rows:
-                async for row in rows:
-                    return number_in(row.custom_id, token) is not None
+            try:
+                async with aclosing(self._provider.results(request)) as rows:
+                    async for row in rows:
+                        if row is not None:
+                            return number_in(row.custom_id, token) is not None
+            except NotThereError:
+                continue  # another program's, whose results were deleted or are not for us: ours are there for a month
         return False

@@ -141,7 +141,7 @@ class Leader:
 
     async def _collected(self, batch: Batch) -> None:
         """Wait until a batch has ended, and keep what it brought."""
-        state = await self.provider.ended(batch.name, wait=self.wait)
+        state = await self.provider.ended(batch, wait=self.wait)
         if state is None:
             await self._leave(batch)
         elif state.problem:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
 
 from imbik.ask.batch.rows import Batch
-from imbik.ask.retry import RetryPolicy, refused, trouble_in, unreachable
+from imbik.ask.retry import RetryPolicy, Trouble, refused, trouble_in, unreachable
 from imbik.core.errors import ImbikError, TeacherUnreachableError
 from imbik.core.types import Question
 from imbik.privacy.decisions import Decision
 from imbik.privacy.gate import asked_of
-from imbik.privacy.transport import BrokenReplyError, Reply, Transport, TransportError, UnreachableError
+from imbik.privacy.quiet import words_of_the_trade
+from imbik.privacy.transport import Reply, Transport, TransportError, UnreachableError
 from imbik.privacy.wire import Enclosed
 from imbik.teachers import ServedTeacher, WireRequest, WireResponse
 from imbik.teachers._batch import BatchRow, BatchState, BatchWire, custom_id, state_in, states_in
@@ -70,13 +72,13 @@ class Provider:
                 self._refuse(batch, reply)
             return state_in(reply.body, self._wire)
         except ValueError as error:
-            raise TransportError(f"the reply describes no batch ({error})") from None
+            raise TransportError(f"the reply describes no batch ({words_of_the_trade(str(error))})") from None
 
     def _refuse(self, batch: Batch, reply: Reply) -> None:
         """Raises where a reply is no good one."""
         if 200 <= reply.status < 300:
             return
-        trouble = trouble_in(reply, self._said(reply))
+        trouble = self._trouble(reply)
         if trouble.hopeless:
             key = self._wire.look(batch.line.token).key_name
             raise refused(self._name, self._teacher.url, reply.status, trouble.reason, key)
@@ -89,7 +91,7 @@ class Provider:
     def not_taken(self, batch: Batch, reason: str) -> TeacherUnreachableError:
         """The error for a batch that the provider refuses as it is."""
         return TeacherUnreachableError(
-            f"teacher '{self._name}' does not take a batch of {batch.count:,} questions: {reason}",
+            f"teacher '{self._name}' does not take a batch of {batch.count:,} questions: {words_of_the_trade(reason)}",
             where=self._teacher.url,
             next=f"smaller batches: --set teachers.{self._name}.batch_requests=1000, or none at all: "
             f"--set teachers.{self._name}.batch=false",
@@ -99,14 +101,24 @@ class Provider:
         """The error for a provider that does not answer; `ever` is whether it has answered before."""
         return unreachable(self._name, self._teacher.url, reason, ever=ever)
 
-    async def ended(self, name: str, *, wait: bool) -> BatchState | None:
+    def lost(self, batch: Batch, reason: str) -> TeacherUnreachableError:
+        """The error for a batch that cannot be collected, or not to its end."""
+        return TeacherUnreachableError(
+            f"teacher '{self._name}': {len(batch.rows):,} of {batch.count:,} questions of batch {batch.name} cannot be "
+            f"collected: {reason}. Answers so far are stored and will not be asked again",
+            where=self._teacher.url,
+            next="type the same command again, later too; where the batch is gone for good (deleted, another account) "
+            f"give it up: imbik batches {batch.line.run} --give-up {batch.line.token} (its questions are asked anew)",
+        )
+
+    async def ended(self, batch: Batch, *, wait: bool) -> BatchState | None:
         """How a batch ended, looked at until it has; None where it is under way and there is no `wait`.
 
         Raises: what ended the teacher.
         """
-        pause, request = min(_FIRST_LOOK, self._wire.poll), self._wire.look(name)
+        pause, request = min(_FIRST_LOOK, self._wire.poll), self._wire.look(batch.name)
         while True:
-            state = await self._managed(request, lambda body: state_in(body, self._wire))
+            state = await self._managed(request, lambda body: state_in(body, self._wire), batch)
             if state.ended:
                 return state
             if not wait:
@@ -125,11 +137,10 @@ class Provider:
                 break
         return [state for state in found if not state.begun or state.begun >= since]
 
-    async def results(self, request: WireRequest) -> AsyncGenerator[BatchRow]:
-        """How rows ended, from one document of results.
+    async def results(self, request: WireRequest) -> AsyncGenerator[BatchRow | None]:
+        """How rows ended, from one document of results; None for a line that cannot be read.
 
-        Raises: TransportError; BrokenReplyError for a line that cannot be read: its row is not taken for missing, and
-        bought again.
+        Raises: TransportError.
         """
         most = int(getattr(self._teacher, "reply_bytes", 0)) or _MOST_BYTES
         lines = self._transport.lines(request, seconds=_DOWNLOAD_SECONDS, most=most)
@@ -140,13 +151,13 @@ class Provider:
         finally:
             await lines.aclose()
 
-    def _read(self, line: bytes) -> BatchRow:
+    def _read(self, line: bytes) -> BatchRow | None:
         try:
             return self._wire.ended(line)
         except (ValueError, msgspec.MsgspecError, RecursionError):
-            raise BrokenReplyError("a line of the results cannot be read") from None
+            return None
 
-    async def _managed(self, request: WireRequest, read: Callable[[bytes], T]) -> T:
+    async def _managed(self, request: WireRequest, read: Callable[[bytes], T], batch: Batch | None = None) -> T:
         """What a reply about our batches says, tried a few times. Raises: what ended the teacher."""
         reason = ""
         for attempt in range(1, self._policy.attempts + 1):
@@ -154,13 +165,23 @@ class Provider:
                 reply = await self._transport.manage(request, seconds=self._teacher.timeout)
                 if 200 <= reply.status < 300:
                     return read(reply.body)
-                reason = self._said(reply)
-                if trouble_in(reply, reason).hopeless:
+                trouble = self._trouble(reply)
+                reason = trouble.reason
+                if batch is not None and reply.status in {404, 410}:
+                    raise self.lost(batch, f"the provider knows no such batch ({reason})")
+                if trouble.hopeless:
                     raise refused(self._name, self._teacher.url, reply.status, reason, request.key_name)
-            except (TransportError, ValueError) as error:
+            except TransportError as error:
                 reason = str(error)
+            except ValueError as error:
+                reason = words_of_the_trade(str(error))
             await asyncio.sleep(self._policy.wait(attempt))
         raise self.gone(reason, ever=True)
+
+    def _trouble(self, reply: Reply) -> Trouble:
+        """What an error means. It speaks of a whole batch: no word stays that could be one of its rows'."""
+        trouble = trouble_in(reply, self._said(reply))
+        return replace(trouble, reason=words_of_the_trade(trouble.reason))
 
     def _said(self, reply: Reply) -> str:
         """What an error's body says."""

@@ -183,6 +183,12 @@ def under_way(
     return [(BatchLine(*line), _rows(connection, line[0])) for line in found]
 
 
+def of_run(connection: sqlite3.Connection, run: str) -> list[tuple[BatchLine, list[RowLine]]]:
+    """All batches of a run, with the rows that are not settled, oldest first."""
+    found = connection.execute("SELECT * FROM batches WHERE run = ? ORDER BY begun", (run,)).fetchall()
+    return [(BatchLine(*line), _rows(connection, line[0])) for line in found]
+
+
 def names(connection: sqlite3.Connection, url: str) -> set[str]:
     """The provider's names of all batches at an endpoint that are known here."""
     found = connection.execute("SELECT name FROM batches WHERE url = ? AND name != ''", (url,))

@@ -31,30 +31,52 @@ class Results:
         self._wire, self._provider, self._settler, self._policy = wire, provider, settler, policy
 
     async def fetch(self, batch: Batch, state: BatchState) -> None:
-        """Keep all that a batch brought. Raises: TeacherUnreachableError where it cannot be read to its end."""
+        """Keep all that a batch brought; what can be read is kept, whatever else cannot.
+
+        Raises: TeacherUnreachableError where it cannot be read to its end: a row whose line is broken is not taken for
+        missing, and bought again.
+        """
         reason = ""
         for attempt in range(1, self._policy.attempts + 1):
-            try:
-                for request in self._wire.results(state):
-                    await self._read(batch, request)
+            reason = ""
+            for request in self._wire.results(state):
+                try:
+                    broken = await self._read(batch, request)
+                except TransportError as error:
+                    reason = str(error)
+                    continue
+                if broken and batch.rows:
+                    reason = reason or f"{broken:,} lines of the results cannot be read"
+            if not reason:
                 return
-            except TransportError as error:
-                reason = str(error)
             await asyncio.sleep(self._policy.wait(attempt))
-        raise self._provider.gone(reason, ever=True)
+        raise self._provider.lost(batch, reason)
 
-    async def _read(self, batch: Batch, request: WireRequest) -> None:
-        block: dict[int, BatchRow] = {}
+    async def _read(self, batch: Batch, request: WireRequest) -> int:
+        """Keep one document; how many of its lines cannot be read."""
+        block, broken = dict[int, BatchRow](), 0
+        try:
+            broken = await self._blocks(batch, request, block)
+        finally:
+            await self._keep(batch, block)
+        return broken
+
+    async def _blocks(self, batch: Batch, request: WireRequest, block: dict[int, BatchRow]) -> int:
+        """The same, but for what is left in the last block."""
+        broken = 0
         async with aclosing(self._provider.results(request)) as rows:
             async for row in rows:
+                if row is None:
+                    broken += 1
+                    continue
                 number = number_in(row.custom_id, batch.line.token)
                 if number is None or number not in batch.rows or number in block:
                     continue
                 block[number] = row
                 if len(block) >= _BLOCK:
                     await self._keep(batch, block)
-                    block = {}
-        await self._keep(batch, block)
+                    block.clear()
+        return broken
 
     async def _keep(self, batch: Batch, block: dict[int, BatchRow]) -> None:
         """Store what some rows brought."""
@@ -64,7 +86,7 @@ class Results:
     def _judged(self, line: RowLine, row: BatchRow) -> Ended:
         """What a result is: a reply to keep, or trouble."""
         if row.problem:
-            return Ended(reason=row.problem)
+            return Ended(reason=self._settler.quiet(row.problem, line))
         raw = Stored("batch", row.body, line.max_tokens, 0.0, row.status, earlier=line.earlier)
         if 200 <= row.status < 300:
             return Ended(raw)
@@ -72,4 +94,4 @@ class Results:
         if completion.outcome in _ALLOWED:
             return Ended(raw)
         trouble = trouble_in(Reply(row.status, {}, row.body), completion.reason or f"HTTP {row.status}")
-        return Ended(reason=trouble.reason, again=trouble.again)
+        return Ended(reason=self._settler.quiet(trouble.reason, line), again=trouble.again)

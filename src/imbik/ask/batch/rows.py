@@ -96,6 +96,13 @@ class Rows:
         """Nobody waits for it any more, and it is in no batch."""
         del self._by_key[key]
 
+    def texts(self, key: bytes) -> tuple[str, ...] | None:
+        """The words of a question, where this process knows them."""
+        row = self._by_key.get(key)
+        if row is None or row.flight is None:
+            return None
+        return tuple(message.content for message in row.flight.question.messages)
+
     def tell(self, key: bytes, found: Ended) -> None:
         """Whoever waits for a question hears what became of it."""
         row = self._by_key.pop(key, None)

@@ -19,6 +19,7 @@ from imbik.ask.budget import Purse
 from imbik.ask.sending import read_stored
 from imbik.core.money import units
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.privacy.quiet import without_words_of, words_of_the_trade
 from imbik.privacy.suppression import FILE_NAME, Suppression
 from imbik.teachers import ServedTeacher
 
@@ -69,6 +70,11 @@ class Settler:
         """Nothing of it is left."""
         await self._store.run(lambda connection: records.finish(connection, batch.line.token))
         self._tended.finish(batch)
+
+    def quiet(self, reason: str, row: RowLine) -> str:
+        """What a provider says of a row, without the row's words; where they are not known, in words of the trade."""
+        texts = self._rows.texts(row.key)
+        return words_of_the_trade(reason) if texts is None else without_words_of(reason, texts)
 
     def read_bare(self, raw: Stored) -> Completion:
         """The completion of a row whose question need not be known."""
