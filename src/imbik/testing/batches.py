@@ -44,6 +44,7 @@ class BatchPlan:
     missing: int = 0
     most: int = 50_000
     broken: int = 0
+    busy: int = 0  # so many times a batch is refused with 429 before one is made
     says: str = "the server failed"
 
     def ending(self, number: int) -> Ending:
@@ -83,6 +84,7 @@ class Batches:
         self.plan, self._books, self._say = plan, books, say
         self.files: dict[str, bytes] = {}
         self.made: dict[str, Batch] = {}
+        self._refused = 0
 
     def answer(self, request: Request) -> Reply | None:
         """The reply to a request about files or batches; None for a request about something else."""
@@ -140,6 +142,9 @@ class Batches:
     ) -> Reply:
         if not rows or len(rows) > self.plan.most or len({name for name, _ in rows}) < len(rows):
             return _error(400, f"a batch holds 1 to {self.plan.most} rows, each with a custom_id of its own")
+        if self._refused < self.plan.busy:
+            self._refused += 1
+            return _error(429, "Rate limit reached for batches")
         kind = "batch" if form.name == "openai" else "msgbatch"
         account = (form.key(request.headers), str(rows[0][1].get("model", "")))
         batch = Batch(f"{kind}_{len(self.made) + 1}", form, account, rows, told, file, broken=self.plan.broken)

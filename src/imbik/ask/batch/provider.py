@@ -7,6 +7,7 @@ went wrong: a TransportError where trying again makes sense, anything else ends 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -68,11 +69,25 @@ class Provider:
         token = batch.line.token
         try:
             if (begin := self._wire.begin(token, reply.body)) is not None:
-                reply = await self._transport.manage(begin, seconds=self._teacher.timeout, get=False)
+                reply = await self._begun(begin)
                 self._refuse(batch, reply)
             return state_in(reply.body, self._wire)
         except ValueError as error:
             raise TransportError(f"the reply describes no batch ({words_of_the_trade(str(error))})") from None
+
+    async def _begun(self, begin: WireRequest) -> Reply:
+        """The reply to what makes a batch of a file: one that says "not now" is waited out, as long as live asking is
+        patient, so that the file is sent once."""
+        since, tries = time.monotonic(), 0
+        while True:
+            reply = await self._transport.manage(begin, seconds=self._teacher.timeout, get=False)
+            trouble = self._trouble(reply)
+            tries += 1
+            wait = self._policy.wait(tries) if trouble.retry_after is None else trouble.retry_after
+            patient = time.monotonic() - since + wait <= self._policy.patience
+            if reply.status < 300 or not trouble.throttled or not patient:
+                return reply
+            await asyncio.sleep(wait)
 
     def _refuse(self, batch: Batch, reply: Reply) -> None:
         """Raises where a reply is no good one."""
