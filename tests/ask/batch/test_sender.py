@@ -200,10 +200,11 @@ def test_a_budget_that_suffices_is_never_called_spent(
     assert line.paid == teacher.books.usd
 
 
-def test_a_provider_that_says_not_now_is_waited_for_and_the_file_is_sent_once(tmp_path: Path) -> None:
+def test_a_provider_that_says_not_now_is_waited_for_and_the_file_is_sent_once(tmp_path: Path, form: str) -> None:
     with FakeTeacher(batch=BatchPlan(busy=8)) as teacher:
-        with batch_engine(tmp_path, teacher.base_url) as engine:
+        with batch_engine(tmp_path, teacher.base_url, form) as engine:
             assert set(outcomes(ask(engine, questions(5)))) == {Outcome.ANSWERED}
         (batch,) = teacher.batches.made.values()
-        assert batch.input_file == "file-1"
-        assert sum(b"/v1/chat/completions" in content for content in teacher.batches.files.values()) == 1
+        assert len(batch.rows) == 5
+        files = sum(b"/v1/chat/completions" in content for content in teacher.batches.files.values())
+        assert files == (form == "openai")

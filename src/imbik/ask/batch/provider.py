@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -58,9 +58,16 @@ class Provider:
             for number, question in enumerate(questions)
         ]
         seconds = self._teacher.timeout + sum(len(item.body) for item in enclosed) / _BYTES_A_SECOND
-        reply, decisions = await self._transport.send_parcel(
-            self._wire.parcel(token), enclosed, purpose=batch.rows[0].purpose, seconds=seconds
-        )
+        decisions: list[Decision] = []
+
+        async def send() -> Reply | None:
+            reply, found = await self._transport.send_parcel(
+                self._wire.parcel(token), enclosed, purpose=batch.rows[0].purpose, seconds=seconds
+            )
+            decisions[:] = found
+            return reply
+
+        reply = await self._patiently(send)
         return reply, [(number, made) for number, made in enumerate(decisions) if not made.allowed]
 
     async def made_of(self, batch: Batch, reply: Reply) -> BatchState:
@@ -76,16 +83,21 @@ class Provider:
             raise TransportError(f"the reply describes no batch ({words_of_the_trade(str(error))})") from None
 
     async def _begun(self, begin: WireRequest) -> Reply:
-        """The reply to what makes a batch of a file: one that says "not now" is waited out, as long as live asking is
-        patient, so that the file is sent once."""
+        """The reply to what makes a batch of a file, which is sent once."""
+        reply = await self._patiently(lambda: self._transport.manage(begin, seconds=self._teacher.timeout, get=False))
+        assert reply is not None
+        return reply
+
+    async def _patiently(self, send: Callable[[], Awaitable[Reply | None]]) -> Reply | None:
+        """The reply to a request; one that says "not now" is waited out, as long as live asking is patient."""
         since, tries = time.monotonic(), 0
         while True:
-            reply = await self._transport.manage(begin, seconds=self._teacher.timeout, get=False)
-            trouble = self._trouble(reply)
+            reply = await send()
+            if reply is None or reply.status < 300 or not (trouble := self._trouble(reply)).throttled:
+                return reply
             tries += 1
             wait = self._policy.wait(tries) if trouble.retry_after is None else trouble.retry_after
-            patient = time.monotonic() - since + wait <= self._policy.patience
-            if reply.status < 300 or not trouble.throttled or not patient:
+            if time.monotonic() - since + wait > self._policy.patience:
                 return reply
             await asyncio.sleep(wait)
 
