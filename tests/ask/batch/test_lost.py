@@ -87,3 +87,11 @@ def test_words_of_a_whole_batch_are_told_in_words_of_the_trade() -> None:
 
     said = "HTTP 400: invalid request in line 3 of the file: Nurhayat Kocabaş 10000000146"
     assert words_of_the_trade(said) == "HTTP 400: invalid request in line 3 of the file: …"
+
+
+def test_an_endpoint_without_batches_is_told_so(tmp_path: Path) -> None:
+    with FakeTeacher() as teacher, batch_engine(tmp_path, f"{teacher.base_url}/x") as engine:
+        ask(engine, questions(2))
+        told = str(engine.stopped())
+    assert "does not take a batch of 2 questions" in told
+    assert "teachers.buyuk.batch=false" in told

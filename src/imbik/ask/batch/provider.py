@@ -106,6 +106,8 @@ class Provider:
         if 200 <= reply.status < 300:
             return
         trouble = self._trouble(reply)
+        if reply.status in {404, 405}:
+            raise self.not_taken(batch, f"{trouble.reason} (is there a batch API at this address?)")
         if trouble.hopeless:
             key = self._wire.look(batch.line.token).key_name
             raise refused(self._name, self._teacher.url, reply.status, trouble.reason, key)
