@@ -94,4 +94,5 @@ def test_an_endpoint_without_batches_is_told_so(tmp_path: Path) -> None:
         ask(engine, questions(2))
         told = str(engine.stopped())
     assert "does not take a batch of 2 questions" in told
+    assert "is there a batch API" in told
     assert "teachers.buyuk.batch=false" in told

@@ -26,6 +26,7 @@ from imbik.ask.batch.settling import Settler
 from imbik.ask.batch.tended import Tended
 from imbik.ask.retry import RetryPolicy
 from imbik.core.errors import ImbikError
+from imbik.privacy.quiet import words_of_the_trade
 from imbik.privacy.transport import BlockedAtDoorError, TransportError, UnreachableError
 from imbik.teachers import ServedTeacher
 from imbik.teachers._batch import BatchState
@@ -145,7 +146,7 @@ class Leader:
         if state is None:
             await self._leave(batch)
         elif state.problem:
-            error = self.end(self.provider.not_taken(batch, state.problem))
+            error = self.end(self.provider.not_taken(batch, words_of_the_trade(state.problem)))
             await self.settler.rest(batch, Ended(error=error))
         else:
             await self.results.fetch(batch, state)

@@ -120,7 +120,7 @@ class Provider:
     def not_taken(self, batch: Batch, reason: str) -> TeacherUnreachableError:
         """The error for a batch that the provider refuses as it is."""
         return TeacherUnreachableError(
-            f"teacher '{self._name}' does not take a batch of {batch.count:,} questions: {words_of_the_trade(reason)}",
+            f"teacher '{self._name}' does not take a batch of {batch.count:,} questions: {reason}",
             where=self._teacher.url,
             next=f"smaller batches: --set teachers.{self._name}.batch_requests=1000, or none at all: "
             f"--set teachers.{self._name}.batch=false",
