@@ -109,6 +109,12 @@ def test_a_person_has_one_name_in_all_rows_and_runs(service: Service) -> None:
     assert {line.verdict for line in service.lines("ucuncu")} == {"stored"}
 
 
+def test_a_row_in_which_nothing_was_found_is_not_called_cleaned(service: Service) -> None:
+    plain = question("Borcun faizi ne kadar?", row="r-plain", sensitivity=Sensitivity.CONFIDENTIAL)
+    assert outcomes(service.ask("pseudonymise", [about(AYSE), plain])) == [GOOD] * 2
+    assert sorted(line.cleaned for line in service.lines()) == ["pseudonymised", "unaltered"]
+
+
 def test_a_redacted_row_leaves_without_a_way_back_and_shares_its_answer(service: Service) -> None:
     answers = service.ask("redact", [about(AYSE), about(MEHMET)])
     assert service.teacher.count == 1  # what is left of the two is one question

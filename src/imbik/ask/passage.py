@@ -72,6 +72,8 @@ class Passage:
             msgspec.structs.replace(message, content=text)
             for message, text in zip(question.messages, cleansed.texts, strict=True)
         )
+        if messages == question.messages:
+            asked = asked._replace(cleaned="unaltered")
         asked, _ = await self._keeper.foresee(self._url, asked, list(cleansed.texts))
         return Prepared(_known(msgspec.structs.replace(question, messages=messages), asked), cleansed)
 

@@ -131,14 +131,15 @@ class Sampling(Record, frozen=True, kw_only=True):
     max_tokens: int = 1024
 
 
-Cleaned = Literal["", "pseudonymised", "redacted"]
+Cleaned = Literal["", "pseudonymised", "redacted", "unaltered"]
 
 
 class Inspected(Record, frozen=True, kw_only=True):
     """What is known of a question's words before they leave (privacy.gate).
 
     `marked` is the row's own level where detectors raised it, `found` names those detectors; `cleaned` says how
-    identifiers were taken out; `declassified` that two people let them go; `trouble` is why nothing may leave.
+    identifiers were taken out (`unaltered`: none was found); `declassified` that two people let them go; `trouble` is
+    why nothing may leave.
     """
 
     marked: Sensitivity | None = None

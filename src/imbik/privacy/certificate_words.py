@@ -130,7 +130,12 @@ TURKISH = Words(
         "blocked": "alıkonuldu",
         "stored": "önceki yanıttan karşılandı, gönderilmedi",
     },
-    cleaned={"": "—", "pseudonymised": "takma adla değiştirildi", "redacted": "karartıldı"},
+    cleaned={
+        "": "—",
+        "pseudonymised": "takma adla değiştirildi",
+        "redacted": "karartıldı",
+        "unaltered": "değişmedi (tanımlayıcı bulunmadı)",
+    },
     purpose_names={
         "generation": "yanıt üretimi",
         "evaluation": "değerlendirme",
@@ -212,7 +217,12 @@ ENGLISH = Words(
         "blocked": "held back",
         "stored": "answered from the store, not sent",
     },
-    cleaned={"": "—", "pseudonymised": "pseudonymised", "redacted": "redacted"},
+    cleaned={
+        "": "—",
+        "pseudonymised": "pseudonymised",
+        "redacted": "redacted",
+        "unaltered": "unaltered (no identifier found)",
+    },
     purpose_names={"push": "handing over the student"},
     places={
         "in_process": "Model on this machine",

@@ -30,8 +30,9 @@ START = "0" * 64
 class AuditLine(Record, frozen=True, kw_only=True):
     """One line. `rows` are keyed ids; `torn` is set only where this line names a torn one before it.
 
-    `cleaned` says how the rows were made sendable (`pseudonymised` or `redacted`). `detectors` names those that looked,
-    with their versions (`iban 1, tckn 2`), once for all lines that follow: a line of event `detectors` holds it.
+    `cleaned` says how the rows were made sendable (`pseudonymised`, `redacted`, or `unaltered` where nothing was found
+    to take out). `detectors` names those that looked, with their versions (`iban 1, tckn 2`), once for all lines that
+    follow: a line of event `detectors` holds it.
     `found` are the detectors by which the rows rose above `marked`, the level their owner gave them; `declassified` is
     set where two people decided that what was found may go.
     Later fields are only ever added, and a line leaves out what is empty, so a chain written before still verifies.
