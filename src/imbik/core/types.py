@@ -232,11 +232,16 @@ class Completion(Record, frozen=True, kw_only=True):
 
 
 class Span(Record, frozen=True, kw_only=True):
-    """Characters [start, end) of the answer, with what supports or contradicts them."""
+    """Characters [start, end) of the answer or of the reasoning, with what supports or contradicts them.
+
+    `source` are the characters [start, end) of the task's passage that support them, where there is one that does.
+    """
 
     start: int
     end: int
     note: str = ""
+    part: Literal["answer", "reasoning"] = "answer"
+    source: tuple[int, int] | None = None
 
 
 class Verdict(Record, frozen=True, kw_only=True):
