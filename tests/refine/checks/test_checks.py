@@ -15,8 +15,8 @@ from imbik.core.plugins import PluginBlock, available, load_plugin, make
 from imbik.core.types import LabelReference, Message, Sample, Task, Verdict
 from imbik.refine.checks import CheckContext
 from imbik.refine.checks.shape import repeated_ending
-from imbik.refine.grams import grams, jaccard, text_key, tokens
-from imbik.refine.minhash import PERMUTATIONS, RECALL, band_keys, rows_per_band
+from imbik.tasks.grams import grams, jaccard, text_key, tokens
+from imbik.tasks.minhash import PERMUTATIONS, RECALL, band_keys, rows_per_band
 from stagekit import make_sample, make_task
 
 CONTEXT = CheckContext(kind=make("tasks/kinds", PluginBlock(use="math")))

@@ -19,11 +19,11 @@ from pydantic import Field
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sample, Verdict
 from imbik.refine.checks import CheckContext
-from imbik.refine.grams import grams, jaccard, task_text, text_key, tokens
-from imbik.refine.minhash import band_keys
+from imbik.tasks.grams import grams, jaccard, task_text, text_key, tokens
+from imbik.tasks.minhash import band_keys
 
 if TYPE_CHECKING:
-    from imbik.refine.grams import Grams
+    from imbik.tasks.grams import Grams
 
 
 class Row(NamedTuple):
