@@ -18,7 +18,13 @@ METHODS = {
     "train/losses": ("value",),
     "evaluate/metrics": ("score",),
 }
-CHECKS = {"row": ("judge",), "group": ("judge",), "all": ("sketch", "merge", "decide")}
+CHECKS = {
+    "row": ("judge",),
+    "group": ("judge",),
+    "all": ("sketch", "merge", "decide"),
+    "edit": ("edit",),
+    "asked": ("questions", "decide"),
+}
 VERSIONED = (
     "privacy/detectors",
     "tasks/sources",

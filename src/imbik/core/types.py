@@ -255,7 +255,10 @@ class Verdict(Record, frozen=True, kw_only=True):
 
 
 class Sample(Record, frozen=True, kw_only=True):
-    """One answer to one task. `reasoning` and `answer` are what the task's kind read from the raw completion."""
+    """One answer to one task. `reasoning` and `answer` are what the task's kind read from the raw completion.
+
+    `repairs` is the id of the rejected sample that its teacher was asked to do better; '' for a first answer.
+    """
 
     task: Task
     teacher: str
@@ -265,6 +268,7 @@ class Sample(Record, frozen=True, kw_only=True):
     answer: str = ""
     verdicts: tuple[Verdict, ...] = ()
     sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
+    repairs: str = ""
 
     @property
     def id(self) -> str:

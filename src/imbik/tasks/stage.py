@@ -70,7 +70,7 @@ class TasksStage:
             "detectors": detector_versions(load_operator(recipe.base)),
         }
 
-    def outside(self, run: RunFolder) -> Mapping[str, str]:
+    def outside(self, recipe: Recipe, run: RunFolder, asker: Asker) -> Mapping[str, str]:  # noqa: ARG002 - the contract
         """What people said of rows of this run that are less private than they are marked."""
         said = run.path / DECLASSIFIED
         return {"declassified": file_digest(said)} if said.exists() else {}

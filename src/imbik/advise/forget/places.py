@@ -41,6 +41,7 @@ class How(StrEnum):
 
 
 _SAMPLES = ("2_answers", "3_refined", "4_reviewed")
+_TURNED_AWAY = ("rejected", "repairs", ".round", ".pass", ".kept")
 PLACES: tuple[tuple[str, How], ...] = (
     ("*.tmp", How.SCRAP),
     ("*.tmp/*", How.SCRAP),
@@ -54,7 +55,9 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("1_tasks/likeness.json", How.REDACT),
     ("1_tasks/labels.json", How.REDACT),
     *((f"{folder}/part-*.jsonl", How.SAMPLES) for folder in _SAMPLES),
-    *((f"{folder}/{name}-*.jsonl", How.TURNED_AWAY) for folder in _SAMPLES for name in ("rejected", ".round", ".pass")),
+    *((f"{folder}/{name}-*.jsonl", How.TURNED_AWAY) for folder in _SAMPLES for name in _TURNED_AWAY),
+    ("3_refined/.asked-*.jsonl", How.SCRAP),
+    ("3_refined/checks.json", How.KEYED),
     ("4_reviewed/shown.jsonl", How.IDS),
     ("5_logits/shard-*", How.LOGITS),
     ("5_logits/logits.json", How.REDACT),
