@@ -46,6 +46,7 @@ class Asking:
     told: Told
     outcomes: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
     reasons: dict[Outcome, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def verdicts(self, samples: Callable[[], Iterable[Sample]]) -> Iterator[tuple[Sample, Verdict | None]]:
         """Every sample with its verdict; `samples()` gives them anew each time, in the same order.
@@ -55,6 +56,7 @@ class Asking:
         names = self.named.teachers
         identities = {name: self.asker.identity(name) for name in names}
         context = replace(self.context, identities=identities)
+        self.notes = tuple(getattr(self.named.check, "notes", lambda _: ())(context))
         level = inherited(*(self.asker.sensitivity(name) for name in names))
         files = {name: self.folder / f".asked-{self.named.name}-{number}.jsonl" for number, name in enumerate(names)}
         for name, path in files.items():
@@ -122,7 +124,8 @@ class Asking:
             self.reasons.setdefault(completion.outcome, completion.reason.partition(". ")[0])
 
     def warnings(self) -> Iterator[str]:
-        """One line for each way in which questions were not answered."""
+        """What the check says of itself, and one line for each way in which questions were not answered."""
+        yield from (f"{self.named.name}: {note}" for note in self.notes)
         for (teacher, outcome), count in sorted(self.outcomes.items()):
             if outcome in {Outcome.ANSWERED, Outcome.PENDING}:
                 continue

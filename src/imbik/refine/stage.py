@@ -7,12 +7,14 @@ could not ask yet, pending; all others count as failed under their outcome.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from imbik.core.executor import BLOCK_ROWS
-from imbik.core.files import remove
+from imbik.core.files import file_digest, remove
 from imbik.core.plugins import identity
+from imbik.core.runfolder import RunFolder
 from imbik.recipe import Recipe
+from imbik.refine.checks import ReadsBeside
 from imbik.refine.named import NamedCheck, checks_of
 from imbik.refine.work import Work
 from imbik.stage import Asker, StageContext, StageResult
@@ -40,6 +42,16 @@ class RefineStage:
         """The checks with their settings, versions, files and the teachers that they ask; and the kind."""
         checks = [_identity(named, recipe, asker) for named in checks_of(recipe)]
         return {"kind": identity("tasks/kinds", recipe.tasks.kind), "checks": checks}
+
+    def outside(self, recipe: Recipe, run: RunFolder, asker: Asker) -> Mapping[str, str]:
+        """Calibrations that decide what a judge may do: content by file name, '' for one that is not there yet."""
+        found: dict[str, str] = {}
+        for named in checks_of(recipe):
+            if isinstance(named.check, ReadsBeside):
+                identities = {name: asker.identity(name) for name in named.teachers}
+                paths = named.check.outside(identities, recipe.base, run.path.parent)
+                found |= {f"{named.name} {path.name}": file_digest(path) if path.exists() else "" for path in paths}
+        return found
 
     def run(self, context: StageContext) -> StageResult:
         """Refine from the start: partial work is cheap to do again, and what was asked is in the store.

@@ -8,6 +8,8 @@ question. A check rejects or passes on: none turns another's rejection into a ke
 
 Beside its scope a check may say:
 - `files(base)`: the files that its settings name. Preflight looks for them, and the stage's hash holds their content.
+- `outside(identities, base, runs)`: files that no stage wrote and that decide something (a judge's calibration).
+- `notes(context)`: what a person should know of it, said once a run (an `asked` check).
 - `repairable = False`: its rejections are not put to the teacher again (`repair:` in the recipe). Without it those of
   `row`, `group` and `asked` checks are, and those of `all` checks never.
 """
@@ -105,4 +107,13 @@ class NamesFiles(Protocol):
 
     def files(self, base: Path) -> Sequence[Path]:
         """Them, found from the recipe's folder."""
+        ...
+
+
+@runtime_checkable
+class ReadsBeside(Protocol):
+    """A check that reads what lies beside the runs, such as a judge's calibration."""
+
+    def outside(self, identities: Mapping[str, str], base: Path, runs: Path) -> Sequence[Path]:
+        """The files, there or not: their content is part of the stage's hash. `runs` is the folder of all runs."""
         ...
