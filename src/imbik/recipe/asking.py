@@ -57,6 +57,9 @@ class Samples(Section):
     min: int = Field(1, ge=1, description="answers always asked for")
     max: int = Field(1, ge=1, description="answers at most")
     until: Literal["", "agreement"] = Field("", description="ask beyond `min` only while answers disagree")
+    lead: int = Field(
+        1, ge=1, description="until agreement: answers that the most frequent one must be ahead of the next (3: surer)"
+    )
 
     @model_validator(mode="before")
     @classmethod

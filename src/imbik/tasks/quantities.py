@@ -73,7 +73,7 @@ count   12         düzine dozen
 _TURKISH_ENDINGS = re.compile(r"(?:l[ae]r)?(?:[dt][iu]r)?$")
 _ENGLISH_PLURAL = re.compile(r"(?<=[a-z])s$")
 _SIGN = r"[$€₺£%]"
-_NUMBER = r"[-+]?(?:\d+\s+\d+\s*/\s*\d+|\d+\s*/\s*\d+|\d[\d.,]*(?:\s\d{3}(?!\d))*|[.,]\d+|[½¼¾⅓⅔])"
+_NUMBER = r"[-+]?(?:\d*[½¼¾⅓⅔]|\d+\s+\d+\s*/\s*\d+|\d+\s*/\s*\d+|\d[\d.,]*(?:\s\d{3}(?!\d))*|[.,]\d+)"
 _UNIT = r"(?:[^\W\d_]+(?:/[^\W\d_]+|[²³23](?!\w))?|[$€₺£%¢])"
 _PIECE = rf"(?:(?P<before>{_SIGN})\s*)?(?P<number>{_NUMBER})\s*(?:(?:Türk|ABD|US)\s)?(?P<unit>{_UNIT})?(?:'[^\W\d_]+)?"
 _PIECES = re.compile(rf"\s*(?:ve|and|in|és)?\s*{_PIECE}[.,;]?")
