@@ -20,7 +20,7 @@ from imbik.evaluate import require
 from imbik.generate.tally import held_back_advice
 from imbik.models.folder import check_folder
 from imbik.models.load import may_be_on_hub, resolve
-from imbik.pipeline import money, rules
+from imbik.pipeline import judging, money, rules
 from imbik.pipeline.estimate import Estimate, estimate
 from imbik.pipeline.reach import cleans_in_vain, kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
@@ -57,7 +57,8 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
         (
             *_untrusted(recipe),
             *_kept(recipe, rows, kept),
-            *keys_missing(recipe),
+            *judging.unjudged(recipe, rows),
+            *keys_missing(recipe, judging.judges(recipe)),
             *cleans_in_vain(recipe),
             *unknown_terms(recipe),
             *money.warnings(recipe, forecast.money),
@@ -79,6 +80,7 @@ def refuse(recipe: Recipe) -> None:
     refuse_contradictions(recipe)
     refuse_terms(recipe)
     refuse_unreachable(recipe)
+    judging.refuse(recipe)
     money.refuse_unpriced(recipe)
 
 

@@ -6,7 +6,7 @@ decides for every question, with the address it really connects to; this only re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from imbik.core.errors import BlockedError, RecipeError
@@ -29,7 +29,7 @@ def refuse_unreachable(recipe: Recipe) -> None:
     teacher is named for them.
     """
     level = recipe.tasks.level
-    if recipe.generate.source == "reference" or level is None or _knows_its_own(recipe):
+    if recipe.generate.source == "reference" or level is None or knows_its_own(recipe):
         return
     name = recipe.teacher_for(level)
     if not name:
@@ -38,8 +38,8 @@ def refuse_unreachable(recipe: Recipe) -> None:
             next="add `otherwise: NAME` to generate.teacher",
         )
     operator = load_operator(recipe.base)
-    if far := _out_of_reach(recipe, operator, level, name):
-        raise _blocked(recipe, operator, level, *far)
+    if far := out_of_reach(recipe, operator, level, name):
+        raise blocked(recipe, operator, level, *far)
 
 
 def kept_from(recipe: Recipe, level: Sensitivity) -> str:
@@ -49,11 +49,11 @@ def kept_from(recipe: Recipe, level: Sensitivity) -> str:
     name = recipe.teacher_for(level)
     if not name:
         return f"generate.teacher names none for {level.value} rows"
-    far = _out_of_reach(recipe, load_operator(recipe.base), level, name)
+    far = out_of_reach(recipe, load_operator(recipe.base), level, name)
     return f"{level.value} rows may not go to teacher '{far[0]}' at {far[1]}" if far else ""
 
 
-def _out_of_reach(recipe: Recipe, operator: Operator, level: Sensitivity, name: str) -> tuple[str, Endpoint] | None:
+def out_of_reach(recipe: Recipe, operator: Operator, level: Sensitivity, name: str) -> tuple[str, Endpoint] | None:
     """The first of a teacher's members and its endpoint, where none of them may ever see rows of this level."""
     far = []
     for member in recipe.members(name):
@@ -71,9 +71,9 @@ def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint |
     return endpoint(teacher.url) if teacher else None
 
 
-def keys_missing(recipe: Recipe) -> Iterator[str]:
+def keys_missing(recipe: Recipe, judges: Sequence[str] = ()) -> Iterator[str]:
     """Teachers that will be asked with a key which is not set, in words that say how to set it."""
-    for name in recipe.asked_teachers():
+    for name in dict.fromkeys([*recipe.asked_teachers(), *judges]):
         block = recipe.teachers[name]
         teacher = None if block.use in HERE else served_teacher(name, block, recipe)
         key = teacher.request(_NOTHING).key_name if teacher else ""
@@ -117,13 +117,13 @@ def may_ever(operator: Operator, level: Sensitivity, served: Endpoint, *, cleans
     return any(level.rank <= item.rank for item in accepts)
 
 
-def _knows_its_own(recipe: Recipe) -> bool:
+def knows_its_own(recipe: Recipe) -> bool:
     """The embedded problems are public whatever the recipe says."""
     source = recipe.tasks.source
     return source.use == "embedded" or source.raw.get("path") == "embedded"
 
 
-def _blocked(recipe: Recipe, operator: Operator, level: Sensitivity, name: str, served: Endpoint) -> BlockedError:
+def blocked(recipe: Recipe, operator: Operator, level: Sensitivity, name: str, served: Endpoint) -> BlockedError:
     if level is Sensitivity.PUBLIC and operator.unlisted == "nothing":
         return BlockedError(
             f"no row may reach teacher '{name}' at {served}: the operator's file does not list it, and lets nothing go "

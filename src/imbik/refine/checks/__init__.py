@@ -8,6 +8,7 @@ question. A check rejects or passes on: none turns another's rejection into a ke
 
 Beside its scope a check may say:
 - `files(base)`: the files that its settings name. Preflight looks for them, and the stage's hash holds their content.
+- `verify(base)`: raises what is wrong with its settings and files, before a run.
 - `outside(identities, base, runs)`: files that no stage wrote and that decide something (a judge's calibration).
 - `notes(context)`: what a person should know of it, said once a run (an `asked` check).
 - `repairable = False`: its rejections are not put to the teacher again (`repair:` in the recipe). Without it those of

@@ -85,6 +85,10 @@ class Judge:
         named = self.settings.rubric
         return [base / Path(named).expanduser()] if isinstance(named, str) else []
 
+    def verify(self, base: Path) -> None:
+        """A rubric that cannot be one is refused before a run."""
+        self.rubric(base)
+
     def outside(self, identities: Mapping[str, str], base: Path, runs: Path) -> Sequence[Path]:
         """The calibration, where it decides anything."""
         return [path_of(runs, self.key(identities, base))] if self.settings.on_low == "reject" else []
