@@ -31,7 +31,7 @@ def asking(choose: Callable[[str, str, str], str]) -> FakeAsker:
     """Judges that see both texts in the order in which they stand."""
 
     def answer(teacher: str, question: Question) -> Completion:
-        first, second = re.findall(r" [AB] yanıtı\]\n(.*)\n", question.messages[0].content)
+        first, second = re.findall(r"\[\w{32} [AB] yanıtı\]\n(.*)\n", question.messages[0].content)
         return better(choose(teacher, first, second))
 
     return FakeAsker(answer)

@@ -119,12 +119,9 @@ def test_a_judge_out_of_money_leaves_its_rows_pending_and_the_same_command_goes_
 def test_a_killed_run_goes_on_and_pays_nothing_twice(folder: Path) -> None:
     with FakeTeacher(seven) as teacher, FakeTeacher(honest, latency=0.05) as judge:
         write(folder, teacher.base_url, judge.base_url, more="on_low: reject_uncalibrated")
-        code = (
-            f"import imbik; imbik.run({str(folder / 'recipe.yaml')!r}, runs={str(folder / 'runs')!r}, until='refine')"
-        )
-        code = code.replace("runs='", "runs=__import__('pathlib').Path('").replace("runs')", "runs'))")
-        code = code.replace("/runs',", "/runs'),")
-        process = subprocess.Popen([sys.executable, "-c", code], env=os.environ)
+        code = "import sys, pathlib, imbik; imbik.run(sys.argv[1], runs=pathlib.Path(sys.argv[2]), until='refine')"
+        command = [sys.executable, "-c", code, str(folder / "recipe.yaml"), str(folder / "runs")]
+        process = subprocess.Popen(command, env=os.environ)
         until = time.monotonic() + 30
         while judge.count < 12 and time.monotonic() < until:
             time.sleep(0.01)
