@@ -144,7 +144,7 @@ def _voted(told: dict[str, tuple[Completion, Completion]]) -> Preference:
         (first, why), (second, _) = map(read_choice, both)
         winner = of_both_orders(first, second)
         silent += [name] * (not winner)
-        split += [name] * (winner == "same" and first != second)
+        split += [name] * (winner == "same" and (first, second) != ("same", "same"))
         votes[winner] += 1
         reasons.append(f"{name}: {why}")
     verdicts = len(told) - votes.pop("", 0)
