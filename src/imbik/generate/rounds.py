@@ -13,13 +13,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
-from imbik.core.errors import raised_at
 from imbik.core.files import digest, read_lines, write_lines
 from imbik.core.types import Completion, Outcome, Question, Sample, Sensitivity, Task
+from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.stage import Asker
+from imbik.tasks.asking import read_completion
 from imbik.tasks.kinds import Kind
 from imbik.tasks.majority import settled
 from imbik.tasks.meaning import normal_forms
@@ -143,17 +142,10 @@ class Rounds:
             yield self._sample(teacher, waiting.popleft(), completion)
 
     def _sample(self, teacher: str, pair: Pair, completion: Completion) -> Sample:
-        task = pair.task
-        reasoning = answer = ""
-        if completion.outcome is Outcome.ANSWERED:
-            try:
-                reasoning, answer = self.kind.read(completion, task)
-            except Exception as error:  # a paid answer is kept whatever the reader makes of it
-                reason = f"the answer could not be read ({raised_at(error)})"
-                completion = msgspec.structs.replace(completion, outcome=Outcome.MALFORMED, reason=reason)
+        completion, reasoning, answer = read_completion(self.kind, completion, pair.task)
         return Sample(
-            task=task, teacher=teacher, number=pair.number, completion=completion, reasoning=reasoning, answer=answer,
-            sensitivity=max(task.sensitivity, self._level(teacher), key=lambda level: level.rank),
+            task=pair.task, teacher=teacher, number=pair.number, completion=completion, reasoning=reasoning,
+            answer=answer, sensitivity=inherited(pair.task.sensitivity, self._level(teacher)),
         )  # fmt: skip
 
     def _level(self, teacher: str) -> Sensitivity:

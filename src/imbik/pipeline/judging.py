@@ -6,6 +6,7 @@ the refine stage will ask. The gate still decides for every question; this only 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,13 +14,14 @@ from pathlib import Path
 
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import closest
-from imbik.pipeline.money import Cost, forecast, price, together
+from imbik.pipeline.money import Cost, cost, forecast, price, together
 from imbik.pipeline.reach import blocked, knows_its_own, out_of_reach
 from imbik.pipeline.rows import Rows
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
 from imbik.refine.named import NamedCheck, checks_of
 
+_REJECTED = 0.2  # share of answers that is taken to be rejected where nobody knows yet
 NO_JUDGES = {"recorded": "has its answers already", "ensemble": "is made of several teachers"}
 _NOTHING = Cost(Decimal(0), Decimal(0), Decimal(0))
 
@@ -92,23 +94,32 @@ def unjudged(recipe: Recipe, rows: Rows) -> Iterator[str]:
                     )
 
 
-def refine_asks(recipe: Recipe, rows: Rows, answers: int, answer_tokens: float, run: Path | None) -> Asked:  # noqa: ARG001
-    """What the checks ask at most: every answer, of every teacher that they name."""
-    parts = list[Asked]()
+def refine_asks(recipe: Recipe, rows: Rows, answers: int, answer_tokens: float, run: Path | None) -> Asked:
+    """What the checks ask at most (every answer, of every teacher that they name), and what repairs are taken for."""
+    parts = [_repairs(recipe, rows, answers, answer_tokens, run)]
     for named in checks_of(recipe):
         load = getattr(named.check, "load", _one_question)
         for name in named.teachers:
             count, read, written = load(rows.prompt_tokens, answer_tokens)
             calls = answers * count
             paid = price(recipe, name, at_once=True)
-            cost = None if paid is None else forecast(paid, calls * read, calls * written)
-            parts.append(Asked(calls, round(calls * read), round(calls * written), cost))
+            whole = None if paid is None else forecast(paid, calls * read, calls * written)
+            parts.append(Asked(calls, round(calls * read), round(calls * written), whole))
     return Asked(
         sum(part.calls for part in parts),
         sum(part.input_tokens for part in parts),
         sum(part.output_tokens for part in parts),
         together([part.money for part in parts]),
     )
+
+
+def _repairs(recipe: Recipe, rows: Rows, answers: int, answer_tokens: float, run: Path | None) -> Asked:
+    """Repairs read the question, the answer to it and a reason, and write another answer."""
+    if recipe.repair is None or not recipe.answering_teachers():
+        return Asked()
+    calls = sum(math.ceil(answers * _REJECTED**number) for number in range(1, recipe.repair.rounds + 1))
+    read, written = round(calls * (rows.prompt_tokens + answer_tokens + 120.0)), round(calls * answer_tokens)
+    return Asked(calls, read, written, cost(recipe, calls, read, written, run))
 
 
 def _one_question(prompt: float, answer: float) -> tuple[int, float, float]:

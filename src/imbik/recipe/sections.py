@@ -16,7 +16,7 @@ from pydantic import (
 
 from imbik.core.plugins import PluginBlock, RecipePath
 from imbik.core.types import Sensitivity
-from imbik.recipe.asking import Budget, Generate, Privacy
+from imbik.recipe.asking import Budget, Generate, Privacy, Repair
 from imbik.recipe.blocks import Block, Section, Share, SourceBlock
 
 
@@ -192,6 +192,7 @@ class Recipe(Section):
     generate: Generate = Field(default_factory=Generate, description="how answers are obtained")
     privacy: Privacy = Field(default_factory=Privacy, description="rows that may not go to their teacher as they are")
     refine: list[Block] = Field([], description="checks, in order (default: the kind's own)")
+    repair: Repair | None = Field(None, description="ask the teacher again with the reason of a rejection")
     review: Review | None = Field(None, description="experts' review in the browser")
     student: Student = Field(description="the model that learns")
     capture: Capture | None = Field(None, description="the teacher's logits, captured once")

@@ -35,8 +35,35 @@ class _Said(Record, frozen=True, kw_only=True):
 
 
 @dataclass
+class Ended:
+    """How the questions of one check ended, by teacher, with a reason of each kind; and what it says of itself."""
+
+    outcomes: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
+    reasons: dict[Outcome, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def count(self, teacher: str, completion: Completion) -> None:
+        """One more."""
+        self.outcomes[teacher, completion.outcome] += 1
+        if completion.outcome is not Outcome.ANSWERED:
+            self.reasons.setdefault(completion.outcome, completion.reason.partition(". ")[0])
+
+    def warnings(self, name: str) -> Iterator[str]:
+        """What the check says of itself, and one line for each way in which questions were not answered."""
+        yield from (f"{name}: {note}" for note in self.notes)
+        for (teacher, outcome), count in sorted(self.outcomes.items()):
+            if outcome in {Outcome.ANSWERED, Outcome.PENDING}:
+                continue
+            total = sum(number for (asked, _), number in self.outcomes.items() if asked == teacher)
+            ended = "were held back" if outcome is Outcome.BLOCKED else f"ended {outcome.value}"
+            why = f" ({self.reasons[outcome]})" if self.reasons.get(outcome) else ""
+            yield f"{name}: {count} of {total} questions to '{teacher}' {ended}{why}"
+
+
+@dataclass
 class Asking:
-    """One check's way through the samples. `outcomes` counts how its questions ended, by teacher."""
+    """One check's way through the samples. Questions are counted of samples with numbers from `counted_from` on: those
+    below were counted in an earlier round."""
 
     named: NamedCheck
     asker: Asker
@@ -44,9 +71,8 @@ class Asking:
     folder: Path
     crashes: Crashes
     told: Told
-    outcomes: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
-    reasons: dict[Outcome, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    ended: Ended
+    counted_from: int = 0
 
     def verdicts(self, samples: Callable[[], Iterable[Sample]]) -> Iterator[tuple[Sample, Verdict | None]]:
         """Every sample with its verdict; `samples()` gives them anew each time, in the same order.
@@ -56,7 +82,7 @@ class Asking:
         names = self.named.teachers
         identities = {name: self.asker.identity(name) for name in names}
         context = replace(self.context, identities=identities)
-        self.notes = tuple(getattr(self.named.check, "notes", lambda _: ())(context))
+        self.ended.notes = tuple(getattr(self.named.check, "notes", lambda _: ())(context))
         level = inherited(*(self.asker.sensitivity(name) for name in names))
         files = {name: self.folder / f".asked-{self.named.name}-{number}.jsonl" for number, name in enumerate(names)}
         for name, path in files.items():
@@ -72,22 +98,24 @@ class Asking:
 
     def _asked(self, teacher: str, samples: Iterable[Sample], context: CheckContext) -> Iterator[_Said]:
         """One teacher's completions, sample by sample; questions are drawn as fast as the asker wants them."""
-        waiting: deque[int] = deque()
+        waiting: deque[tuple[int, bool]] = deque()
 
         def questions() -> Iterator[Question]:
             for sample in samples:
                 asked = self._questions(sample, context)
-                waiting.append(len(asked))
+                waiting.append((len(asked), sample.number >= self.counted_from))
                 yield from asked
 
         got: list[Completion] = []
         for completion in self.asker.ask(teacher, questions(), purpose=PURPOSE, leave_pending=True):
-            while waiting[0] == 0:
+            while waiting[0][0] == 0:
                 waiting.popleft()
                 yield _Said()
-            self._count(teacher, completion)
+            count, counts = waiting[0]
+            if counts:
+                self.ended.count(teacher, completion)
             got.append(completion)
-            if len(got) == waiting[0]:
+            if len(got) == count:
                 waiting.popleft()
                 yield _Said(completions=tuple(got))
                 got = []
@@ -117,19 +145,3 @@ class Asking:
             raise
         except Exception as error:
             return self.crashes.verdict(self.named.name, error)
-
-    def _count(self, teacher: str, completion: Completion) -> None:
-        self.outcomes[teacher, completion.outcome] += 1
-        if completion.outcome is not Outcome.ANSWERED:
-            self.reasons.setdefault(completion.outcome, completion.reason.partition(". ")[0])
-
-    def warnings(self) -> Iterator[str]:
-        """What the check says of itself, and one line for each way in which questions were not answered."""
-        yield from (f"{self.named.name}: {note}" for note in self.notes)
-        for (teacher, outcome), count in sorted(self.outcomes.items()):
-            if outcome in {Outcome.ANSWERED, Outcome.PENDING}:
-                continue
-            total = sum(number for (name, _), number in self.outcomes.items() if name == teacher)
-            ended = "were held back" if outcome is Outcome.BLOCKED else f"ended {outcome.value}"
-            why = f" ({self.reasons[outcome]})" if self.reasons.get(outcome) else ""
-            yield f"{self.named.name}: {count} of {total} questions to '{teacher}' {ended}{why}"

@@ -16,7 +16,7 @@ from imbik.core.errors import ImbikError
 from imbik.core.files import read_json, write_json
 from imbik.core.types import Books, Outcome, Record, Sample, Sensitivity
 from imbik.privacy.sensitivity import inherited
-from imbik.refine.asking import Asking
+from imbik.refine.asking import Ended
 from imbik.refine.named import NamedCheck
 from imbik.refine.passes import Crashes
 
@@ -61,7 +61,7 @@ class Tally:
     kept_by: Counter[str] = field(default_factory=Counter)
     rejected_by: Counter[str] = field(default_factory=Counter)
     edits: Counter[tuple[str, str]] = field(default_factory=Counter)
-    asking: list[Asking] = field(default_factory=list)
+    ended: dict[str, Ended] = field(default_factory=dict)
     rows: int = 0
     pending: int = 0
     kept_training: int = 0
@@ -91,11 +91,7 @@ class Tally:
         return Counted(checks=tuple(map(self._count, checks)), repaired=repaired if repairs else None)
 
     def _count(self, named: NamedCheck) -> CheckCount:
-        asked = Counter[str]()
-        for asking in self.asking:
-            if asking.named.name == named.name:
-                for (teacher, outcome), count in asking.outcomes.items():
-                    asked[f"{teacher} {outcome.value}"] += count
+        ended = self.ended.get(named.name, Ended()).outcomes
         return CheckCount(
             name=named.name,
             scope=named.scope,
@@ -103,7 +99,7 @@ class Tally:
             rejected=self.rejected_by[named.name],
             crashed=self.crashes.crashed[named.name],
             edits={change: count for (name, change), count in sorted(self.edits.items()) if name == named.name},
-            asked=dict(sorted(asked.items())),
+            asked={f"{teacher} {outcome.value}": count for (teacher, outcome), count in sorted(ended.items())},
         )
 
     def books(self, kept: int) -> Books:
@@ -139,8 +135,8 @@ class Tally:
             yield "no validation sample is kept, so training cannot stop early or choose its best step"
         for name, count in self.crashes.crashed.items():
             yield f"{count} samples rejected because {self.crashes.reasons[name]}"
-        for asking in self.asking:
-            yield from asking.warnings()
+        for name, ended in self.ended.items():
+            yield from ended.warnings(name)
         if self.repairs_asked:
             yield (
                 f"repair: {self.repairs_asked} rejected answers were put to their teacher again; "

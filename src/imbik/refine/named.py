@@ -14,6 +14,7 @@ from typing import Any
 
 from imbik.core.files import file_digest
 from imbik.core.plugins import PluginBlock, make
+from imbik.core.types import Verdict
 from imbik.recipe import Recipe
 from imbik.refine.checks import NamesFiles
 
@@ -37,6 +38,12 @@ class NamedCheck:
     def repairable(self) -> bool:
         """Whether its rejections may be put to the teacher again."""
         return self.scope in _MENDABLE and bool(getattr(self.check, "repairable", True))
+
+    def can_be_mended(self, verdict: Verdict) -> bool:
+        """Whether this rejection says something that its teacher could do better: a crash of the check does not, nor
+        does a judge's lack of a verdict."""
+        judged = bool(getattr(self.check, "judged", lambda _: True)(verdict))
+        return self.repairable and judged and not verdict.reason.startswith(f"check {self.name} crashed:")
 
     @property
     def teachers(self) -> tuple[str, ...]:

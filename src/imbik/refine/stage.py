@@ -41,7 +41,15 @@ class RefineStage:
     def settings(self, recipe: Recipe, asker: Asker) -> object:
         """The checks with their settings, versions, files and the teachers that they ask; and the kind."""
         checks = [_identity(named, recipe, asker) for named in checks_of(recipe)]
-        return {"kind": identity("tasks/kinds", recipe.tasks.kind), "checks": checks}
+        found = {"kind": identity("tasks/kinds", recipe.tasks.kind), "checks": checks}
+        if recipe.repair is None:
+            return found
+        names = recipe.answering_teachers()
+        return found | {
+            "repair": recipe.repair.model_dump(mode="json"),
+            "asked as": recipe.generate.model_dump(mode="json", exclude={"source"}),
+            "teachers": {name: [asker.identity(name), asker.sensitivity(name).value] for name in names},
+        }
 
     def outside(self, recipe: Recipe, run: RunFolder, asker: Asker) -> Mapping[str, str]:
         """Calibrations that decide what a judge may do: content by file name, '' for one that is not there yet."""

@@ -16,14 +16,15 @@ from typing import Any, BinaryIO
 import msgspec
 
 from imbik.core.errors import ImbikError, raised_at
-from imbik.core.files import atomic_writer, read_lines, remove
+from imbik.core.files import atomic_writer, read_lines, remove, write_lines
 from imbik.core.lineage import Leaves, sample_leaf
 from imbik.core.runfolder import read_parts, write_parts
 from imbik.core.types import Outcome, Sample, Verdict
-from imbik.refine.asking import Asking
+from imbik.refine.asking import Asking, Ended
 from imbik.refine.books import Tally, write_counts
 from imbik.refine.named import NamedCheck, checks_of
 from imbik.refine.passes import Judged, Segment, blocks_between_tasks, judge_block, segments_of, with_verdict
+from imbik.refine.repair import Repair, by_task
 from imbik.refine.surroundings import Surroundings
 from imbik.stage import StageContext, StageResult
 
@@ -51,32 +52,83 @@ class Work:
         self.tally = Tally(str(context.folder), held_out)
         self.leaves = Leaves()
         self._rejected: list[Path] = []
+        self._repairs: list[Path] = []
+        self._seen = 0  # files of rejected samples that an earlier round of repair has looked through
+        self._span = 1
 
     def result(self) -> StageResult:
         """All ways through, then books and warnings.
 
         Raises: ImbikError when no training sample is kept.
         """
-        manifest = self.context.run.manifest("2_answers")
+        manifest, repair = self.context.run.manifest("2_answers"), self.context.recipe.repair
         self.context.progress.begin("refine", manifest.books.rows_in if manifest else 0)
-        self._write_kept(self._through(self._answered()))
-        for path in [*self.folder.glob(".pass-*.jsonl"), *self._rejected]:
-            if path.name.startswith(".") or not path.stat().st_size:  # a way through that rejected nothing
+        kept = self._through(self._answered())
+        for number in range(1, repair.rounds + 1 if repair else 1):
+            kept = self._repaired(kept, number)
+        self._write_kept(kept)
+        hidden = [path for name in (".pass", ".kept") for path in self.folder.glob(f"{name}-*.jsonl")]
+        for path in [*hidden, *self._rejected]:
+            if path in hidden or not path.stat().st_size:  # a way through that rejected nothing
                 remove(path)
-        write_counts(self.folder, self.tally.counted(self.checks, repairs=False))
-        kept = len(self.leaves)
-        books = self.tally.books(kept)
-        return StageResult(books, self.leaves, self.tally.sensitivity, warnings=list(self.tally.warnings(kept)))
+        write_counts(self.folder, self.tally.counted(self.checks, repairs=repair is not None))
+        out = len(self.leaves)
+        books = self.tally.books(out)
+        return StageResult(books, self.leaves, self.tally.sensitivity, warnings=list(self.tally.warnings(out)))
 
     def _answered(self) -> Iterator[Sample]:
         """Samples with an answer; the others are counted as failed."""
         for sample in read_parts(self.context.run.stage("2_answers"), Sample):
             self.tally.rows += 1
+            self._span = max(self._span, sample.number + 1)
             self.context.progress.advance("refine")
             if sample.completion.outcome is Outcome.ANSWERED:
                 yield sample
             else:
                 self.tally.outcomes[sample.completion.outcome.value] += 1
+
+    def _raw(self) -> Iterator[Sample]:
+        """All samples as they came, first answers and repairs, in task order."""
+        first = read_parts(self.context.run.stage("2_answers"), Sample)
+        for group, repairs in by_task(first, self._repairs):
+            yield from group
+            yield from (sample for found in repairs for sample in found)
+
+    def _repaired(self, rows: Iterator[Sample], number: int) -> Iterator[Sample]:
+        """One round: what was rejected is asked for again, and passes all checks with what was kept.
+
+        Rejections stand; what was kept is judged again, for a check of the group or the set looks at all of them. Rows
+        that wait for a judge keep the round from beginning: the same command goes on with them first.
+        """
+        scratch = self.folder / f".kept-{number}.jsonl"
+        write_lines(scratch, rows)
+        if self.tally.pending:
+            return read_lines(scratch, Sample)
+        rejected, self._seen = self._rejected[self._seen :], len(self._rejected)
+        context, checks = self.context, {named.name: named for named in self.checks}
+        repair = Repair(
+            context.recipe, self.surroundings().kind, context.asker, checks, self._raw, rejected, self._span, number
+        )
+        made = repair.write(self.folder)
+        self._repairs += made
+        new = {sample.id for path in made for sample in read_lines(path, Sample) if self._counts(sample)}
+        return self._through(self._again(scratch, new), number * self._span) if new else read_lines(scratch, Sample)
+
+    def _counts(self, sample: Sample) -> bool:
+        """Count a new sample in; whether it was answered."""
+        self.tally.rows += 1
+        self.tally.repairs_asked += 1
+        answered = sample.completion.outcome is Outcome.ANSWERED
+        self.tally.repairs_answered += answered
+        if not answered:
+            self.tally.outcomes[sample.completion.outcome.value] += 1
+        return answered
+
+    def _again(self, scratch: Path, new: set[str]) -> Iterator[Sample]:
+        """What was kept, as it came, and what is new, in task order."""
+        for group, (kept,) in by_task(self._raw(), [scratch]):
+            wanted = {sample.id for sample in kept}
+            yield from (sample for sample in group if sample.id in wanted or sample.id in new)
 
     def _through(self, rows: Iterable[Sample], counted_from: int = 0) -> Iterator[Sample]:
         """All segments; what the last of them leaves is given out."""
@@ -107,7 +159,7 @@ class Work:
             return again(), None
         if segment.sketched is not None:
             return again(), self._of_the_set(segment.sketched, sketches, again)
-        return again(), self._asked(segment.last, again)
+        return again(), self._asked(segment.last, again, counted_from)
 
     def _settled(self, rows: Iterable[Sample], decided: _Decided | None) -> Iterator[Sample]:
         """Apply what a segment's last check decided."""
@@ -142,13 +194,13 @@ class Work:
         kept = Verdict(by=named.name, keep=True)
         return _Decided(named, lambda: ((sample, found.get(sample.id) or kept) for sample in rows()))
 
-    def _asked(self, named: NamedCheck, rows: Callable[[], Iterator[Sample]]) -> _Decided:
+    def _asked(self, named: NamedCheck, rows: Callable[[], Iterator[Sample]], counted_from: int) -> _Decided:
         progress, label = self.context.progress, f"refine: {named.name}"
+        ended = self.tally.ended.setdefault(named.name, Ended())
         asking = Asking(
             named, self.context.asker, self.surroundings(), self.folder, self.tally.crashes,
-            lambda: progress.advance(label),
+            lambda: progress.advance(label), ended, counted_from,
         )  # fmt: skip
-        self.tally.asking.append(asking)
 
         def verdicts() -> Verdicts:
             progress.begin(label, sum(1 for _ in rows()))

@@ -13,6 +13,7 @@ Beside its scope a check may say:
 - `notes(context)`: what a person should know of it, said once a run (an `asked` check).
 - `repairable = False`: its rejections are not put to the teacher again (`repair:` in the recipe). Without it those of
   `row`, `group` and `asked` checks are, and those of `all` checks never.
+- `judged(verdict)`: False for a rejection that says nothing about the answer (no judge could be asked).
 """
 
 from __future__ import annotations

@@ -144,6 +144,10 @@ class Judge:
         why = "" if rejects else "; annotated only" + ("" if self.settings.on_low == "annotate" else ", not calibrated")
         return Verdict(by="judge", keep=not rejects, reason=said + why, score=found.score)
 
+    def judged(self, verdict: Verdict) -> bool:
+        """A rejection without a score says nothing about the answer."""
+        return verdict.score is not None
+
     def notes(self, context: CheckContext) -> Sequence[str]:
         """What a person should know of this judge, once a run."""
         if self.settings.on_low == "reject_uncalibrated":
