@@ -91,11 +91,23 @@ class Recorded(Record, frozen=True, kw_only=True):
     text: str
 
 
+class Origin(Record, frozen=True, kw_only=True):
+    """How a task was made: `by` which strategy or augmentation, `how` (operation, persona, template), `of` which tasks,
+    by which teacher ('' for none), and how many such steps it is away from what a person wrote."""
+
+    by: str
+    how: str = ""
+    of: tuple[str, ...] = ()
+    teacher: str = ""
+    depth: int = 1
+
+
 class Task(Record, frozen=True, kw_only=True):
     """One piece of work: what is asked, what is known about its answer, and how private it is.
 
     `set` is a set the source prescribes (train, validation, test, or a further test set such as `B`). A task made by a
     `text_template` keeps the template (trusted text), the column values (never control tokens) and the learned column.
+    `origin` is that of a task which was grown or augmented; one that a person brought has none.
     """
 
     id: str
@@ -115,6 +127,7 @@ class Task(Record, frozen=True, kw_only=True):
     template: str = ""
     fields: dict[str, str] = {}
     learn: str = ""
+    origin: Origin | None = None
 
     @property
     def text(self) -> str:

@@ -22,6 +22,7 @@ from imbik.models.folder import check_folder
 from imbik.models.load import may_be_on_hub, resolve
 from imbik.pipeline import judging, money, rules
 from imbik.pipeline.estimate import Estimate, estimate
+from imbik.pipeline.growth import refuse_growth
 from imbik.pipeline.reach import cleans_in_vain, kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
@@ -81,6 +82,7 @@ def refuse(recipe: Recipe) -> None:
     refuse_terms(recipe)
     refuse_unreachable(recipe)
     judging.refuse(recipe)
+    refuse_growth(recipe)
     money.refuse_unpriced(recipe)
 
 
@@ -113,6 +115,8 @@ def blocks(recipe: Recipe) -> Iterator[tuple[str, PluginBlock]]:
         if source is not None and source.use != "auto":
             yield "tasks/sources", source
     yield "tasks/kinds", tasks.kind
+    yield from (("tasks/strategies", block) for block in (tasks.grow.strategies if tasks.grow else ()))
+    yield from (("tasks/augmentations", block) for block in tasks.augment)
     yield from (("teachers", block) for block in recipe.teachers.values())
     yield from (("refine/checks", block) for block in recipe.refine)
     yield "train/methods", recipe.train.method

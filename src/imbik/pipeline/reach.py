@@ -16,6 +16,7 @@ from imbik.privacy.addresses import Endpoint, endpoint, may_be_behind
 from imbik.privacy.keys import is_set
 from imbik.privacy.operator import Operator, load_operator
 from imbik.recipe import Recipe
+from imbik.tasks.sources.taxonomy import TaxonomyTasks
 from imbik.teachers import ServedTeacher, TeacherContext
 
 _NOTHING = Question(messages=(), row="", sensitivity=Sensitivity.PUBLIC)  # a request is made, and never sent
@@ -40,6 +41,20 @@ def refuse_unreachable(recipe: Recipe) -> None:
     operator = load_operator(recipe.base)
     if far := out_of_reach(recipe, operator, level, name):
         raise blocked(recipe, operator, level, *far)
+
+
+def growth_kept_from(recipe: Recipe, strategy: str, name: str) -> None:
+    """Refuse a strategy whose questions, which show rows, can never leave for its teacher.
+
+    Raises: BlockedError.
+    """
+    level = recipe.tasks.level
+    if level is None or knows_its_own(recipe):
+        return
+    operator = load_operator(recipe.base)
+    if far := out_of_reach(recipe, operator, level, name):
+        error = blocked(recipe, operator, level, *far)
+        raise BlockedError(f"'{strategy}' cannot grow tasks: {error.what}", where=error.where, next=error.next)
 
 
 def kept_from(recipe: Recipe, level: Sensitivity) -> str:
@@ -118,8 +133,10 @@ def may_ever(operator: Operator, level: Sensitivity, served: Endpoint, *, cleans
 
 
 def knows_its_own(recipe: Recipe) -> bool:
-    """The embedded problems are public whatever the recipe says."""
+    """The embedded problems, and the tasks of a shipped taxonomy, are public whatever the recipe says."""
     source = recipe.tasks.source
+    if source.use == "taxonomy":
+        return TaxonomyTasks(TaxonomyTasks.Settings.model_validate(source.raw)).sensitivity is Sensitivity.PUBLIC
     return source.use == "embedded" or source.raw.get("path") == "embedded"
 
 

@@ -18,6 +18,7 @@ from imbik.core.plugins import PluginBlock, RecipePath
 from imbik.core.types import Sensitivity
 from imbik.recipe.asking import Budget, Generate, Privacy, Repair
 from imbik.recipe.blocks import Block, Section, Share, SourceBlock
+from imbik.recipe.growing import Grow, asks, named_for_growth
 
 
 class Split(Section):
@@ -59,6 +60,14 @@ class Tasks(Section):
         description="public, internal, confidential, special, or a column; without it every row is confidential",
     )
     split: Split = Field(default_factory=Split, description="how rows are divided into train, validation and test")
+    grow: Grow | None = Field(None, description="more tasks, made of these: {to: 10000, teacher: NAME}")
+    augment: list[Block] = Field([], description="training tasks once more in other words or with typing errors")
+
+    @model_validator(mode="after")
+    def _grows_rows_of_its_kind(self) -> Tasks:
+        if (self.grow or self.augment) and self.text_template:
+            raise ValueError("rows of a text_template cannot be grown or augmented: take one of the two out")
+        return self
 
     @model_validator(mode="after")
     def _prompt_is_learned(self) -> Tasks:
@@ -206,6 +215,7 @@ class Recipe(Section):
         named = self.generate.teacher
         wanted = list(named.values()) if isinstance(named, dict) else [named] if named else []
         wanted += [self.capture.teacher] if self.capture and self.capture.teacher else []
+        wanted += named_for_growth(self.tasks.grow, self.tasks.augment)
         several = [name for name, block in self.teachers.items() if block.use == "ensemble"]
         for made in several:
             if nested := [name for name in self.members(made) if name in several]:
@@ -248,8 +258,23 @@ class Recipe(Section):
         return [str(name) for name in named] if isinstance(named, list) else []
 
     def asked_teachers(self) -> list[str]:
-        """As `answering_teachers`, with the members of those that are made of several in their place."""
-        return list(dict.fromkeys(member for name in self.answering_teachers() for member in self.members(name)))
+        """As `answering_teachers` and `growing_teachers`, with the members of those that are made of several in their
+        place."""
+        names = [*self.answering_teachers(), *self.growing_teachers()]
+        return list(dict.fromkeys(member for name in names for member in self.members(name)))
+
+    def growing_teacher(self, block: PluginBlock) -> str:
+        """Who is asked by a strategy or an augmentation: its own teacher, else that of `grow`, else the first."""
+        grow = self.tasks.grow
+        return str(block.raw.get("teacher") or (grow.teacher if grow else "") or next(iter(self.teachers), ""))
+
+    def growing_teachers(self) -> list[str]:
+        """Names of the teachers that tasks are grown or augmented by, in the order written, without repeats."""
+        grow = self.tasks.grow
+        blocks = [("tasks/strategies", block) for block in (grow.strategies if grow else ())]
+        blocks += [("tasks/augmentations", block) for block in self.tasks.augment]
+        found = [self.growing_teacher(block) for group, block in blocks if asks(group, block)]
+        return [name for name in dict.fromkeys(found) if name]
 
     def answering_teachers(self) -> list[str]:
         """Names of the teachers that answer tasks, in the order written, without repeats."""
