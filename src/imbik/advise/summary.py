@@ -80,7 +80,8 @@ def estimate_lines(found: Estimate) -> list[str]:
         lines.append(f"teacher calls: at most {found.teacher_calls:,} ({tokens})")
     for stage, asked in found.beside.items():
         tokens = f"about {asked.input_tokens:,} tokens in, {asked.output_tokens:,} out"
-        lines.append(f"questions of stage {stage}: at most {asked.calls:,} ({tokens})")
+        most = "about" if stage == "tasks" else "at most"  # how many grown tasks will be new is not known before
+        lines.append(f"questions of stage {stage}: {most} {asked.calls:,} ({tokens})")
     if found.teacher_calls or found.beside:
         lines.append(f"money: {_money(found)}")
     if found.recorded_answers:

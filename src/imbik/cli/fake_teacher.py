@@ -39,10 +39,11 @@ def fake_teacher(
     It speaks OpenAI's format and Anthropic's. It answers with reasoning and a
     marked result (`Cevap: 7`): what --answers holds (a JSON document as it
     stands), else a plain sum or difference in the question (`4 + 3`). Any other
-    question it only says again, which refine may well reject. What it was asked
-    and would have billed: http://127.0.0.1:PORT/books.
+    question it only says again, which refine may well reject; questions of
+    tasks.grow get made-up word problems. What it was asked and would have
+    billed: http://127.0.0.1:PORT/books.
     """
-    from imbik.testing import from_file, parse_rule, read_script, solve
+    from imbik.testing import GrowthTeacher, from_file, parse_rule, read_script, solve
     from imbik.testing import run as serve
     from imbik.testing.judges import judging
     from imbik.testing.told import faults_told, price_of
@@ -51,7 +52,7 @@ def fake_teacher(
         print(faults_told())
         return
     rules = [*(parse_rule(text) for text in rule or ()), *(read_script(script) if script else ())]
-    answer = judging(judge, from_file(answers) if answers else solve)
+    answer = judging(judge, GrowthTeacher(from_file(answers) if answers else solve))
     paid, place = price_of(price), f"http://127.0.0.1:{port}"
     print(f"teachers: {{fake: {{use: openai, base_url: '{place}/v1', model: sahte}}}}")
     print(f"or in the other format: {{use: anthropic, base_url: '{place}', key: '', model: sahte}}", flush=True)

@@ -19,8 +19,9 @@ def show(
 ) -> None:
     """Print the funnel of a run and sample rows, or what it has spent."""
     from imbik.advise.runs import find_run
-    from imbik.advise.show import funnel, newest_rows, sample_rows
+    from imbik.advise.show import funnel, grown_in, newest_rows, sample_rows
     from imbik.advise.summary import clock
+    from imbik.advise.terminal import safe
     from imbik.cli.console import table
 
     found = find_run(run, runs)
@@ -46,6 +47,12 @@ def show(
                 + [clock(line.seconds), why]
             )
         table(head, lines) if lines else print(f"{found.name}: no stage has finished yet")
+    if stage and (growth := grown_in(found, stage)) is not None:
+        from imbik.tasks.growth.report import coverage_rows, told_growth
+
+        print(safe(told_growth(growth)) + "\n")
+        head, lines = coverage_rows(growth)
+        table(head, [[safe(cell, keep_lines=False) for cell in line] for line in lines])
     for row in sample_rows(found, stage, rows) if stage else newest_rows(found, rows):
         print(f"\n[{row.mark}] {row.id}")
         for name, text in row.texts.items():

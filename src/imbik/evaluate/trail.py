@@ -18,6 +18,7 @@ from imbik.evaluate.scores import FOLDER, FunnelStage, Spend, SpendOf
 from imbik.privacy.account import NOBODY_ASKED, what_left
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Paying
+from imbik.tasks.growth.report import read_growth
 
 _UNITS = (
     ("1_tasks", "rows of the source"),
@@ -50,7 +51,10 @@ def manifests(run: RunFolder) -> dict[str, Manifest]:
 def funnel(run: RunFolder) -> list[FunnelStage]:
     """The books of every stage that handles rows, in order."""
     done = manifests(run)
-    return [FunnelStage.of(done[folder].stage, unit, done[folder].books) for folder, unit in _UNITS if folder in done]
+    units = dict(_UNITS)
+    if read_growth(run.stage("1_tasks")) is not None:
+        units["1_tasks"] = "rows of the source, and tasks that were grown of them"
+    return [FunnelStage.of(done[name].stage, unit, done[name].books) for name, unit in units.items() if name in done]
 
 
 def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer], asker: Asker) -> Spend:

@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
 
+from imbik.pipeline.growth import growth_asks
 from imbik.pipeline.judging import Asked, refine_asks
 from imbik.pipeline.money import Cost, cost, together
 from imbik.pipeline.rows import Rows
@@ -29,6 +30,7 @@ READ_FLOPS, READ_FLOOR = 62e9, 8e-6  # the same for reading alone, as capture do
 ASK_SECONDS, ASK_FLOOR = 110e-6, 30e-6  # seconds a generated token for each million parameters, and the floor
 SERVED_SECONDS, SERVED_AT_ONCE = 4.0, 32  # an API's answer, and how many are open at once
 OPTIMIZER_BYTES = 16  # weights, gradients and two moments in fp32
+GROW_SECONDS = 0.5e-3  # to have, read and compare one grown task
 STARTUP = 6.0  # seconds until torch and transformers are loaded, in the first stage that needs them
 REASONING = 80.0  # tokens of a chain of thought and its answer, where the rows show none
 _UNKNOWN = Size(1_000_000, True)
@@ -101,14 +103,17 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
     inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _asked_tokens(recipe, rows))
     run = runs / recipe.name if runs else None
     refining = refine_asks(recipe, rows, _answers(recipe, rows), _answer_tokens(recipe, rows), run)
+    growing = growth_asks(recipe, rows)
     return Estimate(
         rows=rows.total,
         teacher_calls=calls,
         input_tokens=inputs,
         output_tokens=outputs,
         answering=cost(recipe, calls, inputs, outputs, run),
-        beside={"refine": refining} if refining.calls else {},
-        forecast=lambda: _seconds(recipe, rows, student, teachers, refining.calls),
+        beside={name: asked for name, asked in (("tasks", growing), ("refine", refining)) if asked.calls},
+        forecast=lambda: (
+            _seconds(recipe, rows, student, teachers, refining.calls) | {"tasks": _tasks_seconds(rows, growing.calls)}
+        ),
         memory_bytes=memory_bytes(recipe, student, rows),
         disk_bytes=disk_bytes(recipe, student, rows),
         evaluation_calls=_evaluation_calls(recipe, rows),
@@ -202,7 +207,7 @@ def _seconds(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes, judged:
     kept = _answers(recipe, rows)
     here = any(recipe.teachers[name].use in {"in_process", "run"} for name in teachers)
     found = {
-        "tasks": 0.5 + 60e-6 * rows.total * slow,
+        "tasks": 0.0,
         "generate": 0.3 + (STARTUP if here else 0.0) * slow + _asking(recipe, rows, kept, teachers) * slow,
         "refine": 0.3 + 250e-6 * kept * slow + math.ceil(judged / SERVED_AT_ONCE) * SERVED_SECONDS,
         "train": 2.0 + (0.0 if here else STARTUP) * slow + _training(recipe, rows, student) * slow,
@@ -214,6 +219,14 @@ def _seconds(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes, judged:
         length = rows.prompt_tokens + _answer_tokens(recipe, rows)
         found["capture"] = 1.0 + kept * length * (2 * parameters / READ_FLOPS + READ_FLOOR) * slow
     return found
+
+
+def _tasks_seconds(rows: Rows, questions: int) -> float:
+    """Reading rows, and growing more of them: new tasks are compared as they appear, teachers are waited for."""
+    slow = 1 / machine_speed()
+    grown = max(0, rows.total - rows.seeds) if rows.seeds else 0
+    asked = math.ceil(questions / SERVED_AT_ONCE) * SERVED_SECONDS
+    return 0.5 + (60e-6 * rows.total + GROW_SECONDS * grown) * slow + asked
 
 
 def _training(recipe: Recipe, rows: Rows, student: Size) -> float:

@@ -15,10 +15,11 @@ from pathlib import Path
 from imbik.ask.budget import price_unknown, runs_here
 from imbik.core.money import plain_usd, usd
 from imbik.core.runfolder import RunFolder
-from imbik.generate.pilot import read_pilot, total_of
+from imbik.generate.pilot import read_pilot
 from imbik.pipeline.reach import HERE, served_teacher
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
+from imbik.tasks.costs import total_of
 from imbik.teachers.catalogue.prices import FREE, Price
 
 _UNSURE = 2  # a forecast without a pilot is right within this factor

@@ -23,6 +23,7 @@ from imbik.models.load import may_be_on_hub, resolve
 from imbik.pipeline import judging, money, rules
 from imbik.pipeline.estimate import Estimate, estimate
 from imbik.pipeline.growth import refuse_growth
+from imbik.pipeline.growth import warnings as growth_warnings
 from imbik.pipeline.reach import cleans_in_vain, kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
@@ -61,6 +62,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
             *judging.unjudged(recipe, rows),
             *keys_missing(recipe, judging.judges(recipe)),
             *cleans_in_vain(recipe),
+            *growth_warnings(recipe, rows),
             *unknown_terms(recipe),
             *money.warnings(recipe, forecast.money),
             *said,

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import imbik
 from imbik.core.errors import BlockedError, BudgetSpentError, ExitCode, ImbikError
 from imbik.core.files import read_lines
-from imbik.core.runfolder import read_parts
+from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Sensitivity, Task
 from imbik.tasks.grams import grams, jaccard, task_text, tokens
 from imbik.tasks.growth.journal import FOLDER, Refused
@@ -191,6 +192,21 @@ def test_a_spent_budget_stops_with_its_code_and_the_same_command_goes_on(write: 
         recipe.write_text(recipe.read_text(encoding="utf-8").replace("total: 1", "total: 400"))
         assert [task for task, _ in pool(run(recipe))] == free
         assert max(teacher.asked.values()) == 1 or teacher.count - len(teacher.asked) <= 60  # evolve may ask alike
+
+
+def test_the_rest_is_forecast_after_the_first_round_and_not_begun_where_it_cannot_be_paid(write: Write) -> None:
+    price = "price: {input: 100, output: 100}}"
+    grow = "    {to: 2000, strategies: [self_instruct]}"
+    with FakeTeacher(GrowthTeacher()) as teacher:
+        recipe = write(teacher.base_url, grow=grow, more="budget: {total: 4, reserve_for_evaluation: 0}")
+        recipe.write_text(recipe.read_text(encoding="utf-8").replace("served_as: sahte}", f"served_as: sahte, {price}"))
+        with pytest.raises(BudgetSpentError, match="the rest of growing will cost .* so it was not begun") as error:
+            run(recipe)
+        first = teacher.count
+        assert 0 < first <= 96
+        enough = error.value.next.split('"')[1]
+        imbik.run(recipe, runs=recipe.parent / "runs", until="tasks", overrides=[f"budget.total={enough}"])
+    assert report(RunFolder(recipe.parent / "runs" / "havuz")).total == 2000
 
 
 def test_a_question_that_failed_for_good_stays_failed_and_costs_its_strategy_nothing_else(write: Write) -> None:

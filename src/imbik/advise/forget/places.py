@@ -54,6 +54,9 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("1_tasks/quarantine.jsonl", How.REDACT),
     ("1_tasks/likeness.json", How.REDACT),
     ("1_tasks/labels.json", How.REDACT),
+    ("1_tasks/growth.json", How.REDACT),
+    ("1_tasks/refused.jsonl", How.REDACT),
+    ("1_tasks/.grow/*", How.SCRAP),  # rounds of growing that was not finished: made again from the answer store
     *((f"{folder}/part-*.jsonl", How.SAMPLES) for folder in _SAMPLES),
     *((f"{folder}/{name}-*.jsonl", How.TURNED_AWAY) for folder in _SAMPLES for name in _TURNED_AWAY),
     ("3_refined/.asked-*.jsonl", How.SCRAP),

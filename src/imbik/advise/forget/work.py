@@ -41,6 +41,7 @@ from imbik.privacy.person import Person, squeezed
 from imbik.privacy.signing import sign_bytes
 from imbik.privacy.suppression import person_print, suppress
 from imbik.recipe import Recipe
+from imbik.tasks.augment import own_words
 
 Why = Literal["forget", "retain"]
 
@@ -121,6 +122,8 @@ def look(
         keys |= asked
         notes += unknown
     keys |= databases.stored_with(run.store, person, named)
+    grown = frozenset(squeezed(own_words(task)) for task in chosen.tasks.values() if task.origin is not None)
+    keys |= databases.stored_holding(run.store, grown)
     notes += _outside(recipe)
     return Plan(
         run=run,

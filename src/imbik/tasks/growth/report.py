@@ -102,3 +102,28 @@ def read_growth(stage: Path) -> GrowthReport | None:
     """The report of a tasks stage; None where nothing was grown."""
     path = stage / FILE
     return read_json(path, GrowthReport) if path.exists() else None
+
+
+def told_growth(found: GrowthReport) -> str:
+    """One paragraph: how many, by whom, what was refused, and why it ended where it did."""
+    by = ", ".join(f"{line.strategy} {line.new:,} ({line.share:.0%})" for line in found.strategies)
+    refused = sum(found.refused.values())
+    why = next(iter(found.refused), "")
+    text = (
+        f"Of {found.total:,} tasks {found.seeds:,} were brought and {found.total - found.seeds:,} grown: {by}. "
+        f"{refused:,} more were offered and refused{f', most often: {why}' if why else ''}."
+    )
+    return f"{text} {found.stopped[:1].upper()}{found.stopped[1:]}." if found.stopped else text
+
+
+def coverage_rows(found: GrowthReport) -> tuple[list[str], list[list[str]]]:
+    """Head and lines of the table by category: what was brought, and what each strategy grew."""
+    names = sorted({name for line in found.coverage for name in line.by})
+    head = ["category", "brought", *names, "all", "an even part"]
+    lines = [
+        [line.category or "none", f"{line.seeds:,}"]
+        + [f"{line.by[name]:,}" if name in line.by else "" for name in names]
+        + [f"{line.seeds + line.grown:,}", f"{line.quota:,}"]
+        for line in found.coverage
+    ]
+    return head, lines

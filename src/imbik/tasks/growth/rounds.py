@@ -25,6 +25,7 @@ from imbik.tasks.growth.journal import Journal, Placed, Refused, Round, Tried
 from imbik.tasks.growth.making import Maker
 from imbik.tasks.growth.named import strategies_of
 from imbik.tasks.growth.novelty import Novelty
+from imbik.tasks.growth.paid import look_ahead
 from imbik.tasks.growth.reading import columns_of, read, schema
 from imbik.tasks.growth.stops import refuse_silence
 from imbik.tasks.identifiers import raised
@@ -116,19 +117,24 @@ class Rounds:
         progress.begin(LABEL, self.grow.to)
         progress.advance(LABEL, min(self.mixer.total, self.grow.to))
         while turns := self.mixer.turns():
-            done = self.journal.read(number)
+            done, answers = self.journal.read(number), dict[str, list[Completion]]()
             if done is None:
-                done = self._round(turns)
+                done = self._round(turns, answers)
                 self.journal.write(number, done)
             self._take(done)
             progress.advance(LABEL, len(done.placed), self._note())
+            if not number and answers:
+                look_ahead(self.context, self.named, self.mixer, answers)
             number += 1
         progress.end(LABEL)
 
-    def _round(self, turns: Sequence[Turn]) -> Round:
-        """Have the ideas, ask, make tasks of what comes back, and refuse what is nothing new."""
+    def _round(self, turns: Sequence[Turn], asked: dict[str, list[Completion]]) -> Round:
+        """Have the ideas, ask, make tasks of what comes back, and refuse what is nothing new; `asked` gets the
+        completions by strategy."""
         ideas = [self._idea(turn) for turn in turns]
         answers = self._ask(turns, ideas)
+        for place, answer in answers.items():
+            asked.setdefault(turns[place].strategy, []).append(answer)
         tried, refused, candidates = list[Tried](), list[Refused](), list[_Candidate]()
         for place, (turn, idea) in enumerate(zip(turns, ideas, strict=True)):
             if isinstance(idea, str):
