@@ -25,12 +25,12 @@ from imbik.privacy.sensitivity import inherited
 from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext
-from imbik.tasks.grams import task_text, text_key
+from imbik.tasks.grams import text_key
 from imbik.tasks.growth.faithful import unfaithful
 from imbik.tasks.growth.grow import Grown
 from imbik.tasks.growth.journal import Refused
 from imbik.tasks.growth.named import asked_teacher
-from imbik.tasks.growth.novelty import Novelty
+from imbik.tasks.growth.novelty import Novelty, compared
 from imbik.tasks.growth.stops import refuse_blocked
 from imbik.tasks.identifiers import raised
 from imbik.tasks.questions import row_seed
@@ -89,7 +89,7 @@ def augment(
     training = [task for task, name in zip(tasks, sets, strict=True) if name == "train"]
     held = Novelty(context.recipe.tasks.grow.threshold if context.recipe.tasks.grow else 0.85)
     held.add(
-        ((task.id, task_text(task)) for task, name in zip(tasks, sets, strict=True) if name != "train"), held_out=True
+        ((task.id, compared(task)) for task, name in zip(tasks, sets, strict=True) if name != "train"), held_out=True
     )
     seen = {text_key(task.text) for task in tasks}
     for item in named:
@@ -243,5 +243,5 @@ def _wrong(item: _Named, work: _Work, task: Task, held: Novelty, seen: set[str])
         return AGAIN, ""
     if item.teacher and (why := unfaithful(work.before, work.after, work.task)):
         return "it is another task than the one it was made of", why
-    refusal = held.look(task_text(task))
+    refusal = held.look(compared(task))
     return (refusal.reason, refusal.detail) if refusal else ("", "")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
+from imbik.core.types import Task
 from imbik.tasks.grams import grams, jaccard, text_key, tokens
 from imbik.tasks.minhash import band_keys
 
@@ -133,6 +134,15 @@ class Novelty:
             self._sizes[row] = len(own)
             for gram in own:
                 self._ngrams[gram].append(row)
+
+
+def compared(task: Task) -> str:
+    """What of a task is compared: its turns without system prompts, and without a passage that stands above the last
+    one: two questions about one passage are two tasks."""
+    turns = [message.content for message in task.messages if message.role != "system"]
+    if task.passage and turns and turns[-1] != task.passage:
+        turns[-1] = turns[-1].removeprefix(task.passage).lstrip()
+    return "\n".join(turns)
 
 
 def _key(text: str) -> bytes:

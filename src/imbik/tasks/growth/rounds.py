@@ -19,12 +19,11 @@ from imbik.privacy.detect import Detection
 from imbik.privacy.person import strings
 from imbik.privacy.suppression import Suppression
 from imbik.stage import StageContext
-from imbik.tasks.grams import task_text
 from imbik.tasks.growth.coverage import Line, Mixer, Turn
 from imbik.tasks.growth.journal import Journal, Placed, Refused, Round, Tried
 from imbik.tasks.growth.making import Maker
 from imbik.tasks.growth.named import strategies_of
-from imbik.tasks.growth.novelty import Novelty
+from imbik.tasks.growth.novelty import Novelty, compared
 from imbik.tasks.growth.paid import look_ahead
 from imbik.tasks.growth.reading import columns_of, read, schema
 from imbik.tasks.growth.stops import refuse_silence
@@ -87,7 +86,7 @@ class Rounds:
         held: set[str] = set()
         for task, item in zip(self.seeds, self.assignments, strict=True):
             out = item.set != "train"
-            self.novelty.add([(task.id, task_text(task))], held_out=out)
+            self.novelty.add([(task.id, compared(task))], held_out=out)
             held |= {family_of(task)} if out else set()
         return held
 
@@ -215,7 +214,7 @@ class Rounds:
                 refused.append(Refused(by=told.strategy, category=told.category, reason=why))
             else:
                 pairs.append((item, task))
-        items = [(task.id, task_text(task), item.set != "train") for item, task in pairs]
+        items = [(task.id, compared(task), item.set != "train") for item, task in pairs]
         placed = list[Placed]()
         for (item, task), refusal in zip(pairs, self.novelty.admit(items, self.mixer.room), strict=True):
             told = tried[item.turn]
@@ -224,7 +223,7 @@ class Rounds:
                 placed.append(Placed(task=task, set=item.set))
             else:
                 why, detail = refusal
-                text = task_text(task)
+                text = compared(task)
                 refused.append(Refused(by=told.strategy, category=told.category, reason=why, detail=detail, text=text))
         return placed
 
@@ -237,7 +236,7 @@ class Rounds:
                 self.grown.setdefault(category_of(item.task), []).append(item.task)
         if len(known) < len(self.seeds) + len(self.placed):  # read from the journal: not judged again
             for item in done.placed:
-                known.add([(item.task.id, task_text(item.task))], held_out=item.set != "train")
+                known.add([(item.task.id, compared(item.task))], held_out=item.set != "train")
         self.refused.update(item.reason for item in done.refused)
         self.failures.update(item.failed for item in done.tried if item.failed)
         self.mixer.note(done.tried)
