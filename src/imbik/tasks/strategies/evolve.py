@@ -82,15 +82,20 @@ class Evolve:
         return ground.categories()
 
     def idea(self, category: str, number: int) -> Idea | None:
-        """One task of the category, one operation; seeds take turns with what was grown."""
+        """One task of the category, one operation. Seeds take turns with what was grown until each seed was changed in
+        every way; seeds again only where nothing was grown."""
         ground, operations = self.ground, self.settings.operations
         draw = ground.draw("evolve", category, number)
-        seeds = ground.seeds_of(category)
+        pairs = [(task, operation) for task in ground.seeds_of(category) for operation in operations]
+        ground.draw("evolve", category).shuffle(pairs)
         grown = [task for task in ground.grown(category) if _depth(task.origin) < self.settings.depth]
-        if not seeds and not grown:
+        if not pairs and not grown:
             return None
-        task = draw.choice(grown if grown and (number % 2 or not seeds) else seeds)
-        operation, count = operations[number % len(operations)], self.settings.per_answer
+        if grown and (number % 2 or number // 2 >= len(pairs)):
+            task, operation = draw.choice(grown), draw.choice(operations)
+        else:
+            task, operation = pairs[number // (2 if grown else 1) % len(pairs)]
+        count = self.settings.per_answer
         asked = worded(_ASK, task.language).format(count=count, operation=worded(_OPERATIONS[operation], task.language))
         prompt = "\n\n".join(
             (

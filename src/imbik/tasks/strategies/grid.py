@@ -28,6 +28,11 @@ _ASK = {
 _PERSONA = {"tr": "Soran: {persona}.", "en": "Who asks: {persona}."}
 _SHAPE = {"tr": "Görevin türü: {shape}.", "en": "Form of the task: {shape}."}
 _RUBRIC = {"tr": "İyi bir görev ve cevabı:\n{rubric}", "en": "A good task and its answer:\n{rubric}"}
+_AVOID = {
+    "tr": "Bu konuda şu görevler zaten var; bunları sorma, bunlara benzemeyen şeyler sor.",
+    "en": "These tasks on the subject exist already; ask none of them, and nothing like them.",
+}
+_KNOWN = 4
 _MARK = {"tr": "örnekler", "en": "examples"}
 _FORMS = {
     "tr": (
@@ -100,6 +105,7 @@ class Grid:
         persona = people[number % len(people)]
         shape = forms[(number // len(people) + number) % len(forms)]
         seeds, texts = self._examples(topic, number)
+        known = self._known(category, number) if number >= len(people) * len(forms) else []
         parts = [
             worded(_ASK, language).format(
                 count=self.settings.per_answer, topic=category, about=f" {topic.about}." if topic.about else ""
@@ -109,18 +115,24 @@ class Grid:
             worded(_RUBRIC, language).format(rubric=topic.rubric) if topic.rubric else "",
             rules(language),
             fenced(worded(_MARK, language), listed(texts), language) if texts else "",
+            _avoided(known, self.ground.fields, language),
             form(self.ground.fields, language, self.settings.per_answer),
         ]
         return Idea(
             category=category,
             family=family_of(seeds[0]) if seeds else f"grid: {category}",
-            sensitivity=highest([self.level, *(task.sensitivity for task in seeds)]),
+            sensitivity=highest([self.level, *(task.sensitivity for task in (*seeds, *known))]),
             language=language,
             prompt="\n\n".join(part for part in parts if part),
             wanted=self.settings.per_answer,
             how=persona,
-            made_of=tuple(task.id for task in seeds),
+            made_of=tuple(task.id for task in (*seeds, *known)),
         )
+
+    def _known(self, category: str, number: int) -> list[Task]:
+        """A few tasks that the topic has by now: shown, so that they are not written again, once every cell was had."""
+        grown = self.ground.grown(category)
+        return self.ground.draw("known", category, number).sample(list(grown), min(_KNOWN, len(grown)))
 
     def _examples(self, topic: Branch, number: int) -> tuple[list[Task], list[str]]:
         """Training seeds of the topic and of the branches above it, then the taxonomy's own tasks: drawn anew."""
@@ -141,6 +153,14 @@ class Grid:
             for task in branch.tasks:
                 texts = [str(task.values[name]) for name in self.ground.fields if name in task.values]
                 yield texts[0] if texts else str(next(iter(task.values.values())))
+
+
+def _avoided(known: Sequence[Task], fields: Sequence[str], language: str) -> str:
+    """The tasks that are not to be written again."""
+    if not known:
+        return ""
+    texts = listed(shown(task, fields) for task in known)
+    return f"{worded(_AVOID, language)}\n{fenced(worded(_MARK, language), texts, language)}"
 
 
 def _lines(path: Path) -> list[str]:
