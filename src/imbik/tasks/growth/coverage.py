@@ -20,6 +20,7 @@ from imbik.tasks.growth.journal import Tried
 
 ROUND_TASKS = 320
 MOST_IDEAS = 96
+_TELLING = 20  # tasks brought, below which a few old ones among them say nothing
 
 
 class Turn(NamedTuple):
@@ -42,14 +43,18 @@ class Recent:
         """One more round."""
         failed = next((item.failed for item in items), "") if all(item.failed for item in items) else ""
         self.kept.append((len(items), sum(item.offered for item in items), sum(item.new for item in items), failed))
-        while len(self.kept) > self.rounds:
+        while (
+            len(self.kept) > self.rounds and sum(offered for _, offered, *_ in self.kept) - self.kept[0][1] >= _TELLING
+        ):
             self.kept.popleft()
 
     def dry(self, bar: float) -> str:
         """Why these rounds say that nothing more is to be had; '' where they do not, or are too few to say."""
-        if len(self.kept) < self.rounds or any(new and new >= bar * offered for _, offered, new, _ in self.kept):
-            return ""
         offered, new = sum(item[1] for item in self.kept), sum(item[2] for item in self.kept)
+        if len(self.kept) < self.rounds or 0 < offered < _TELLING:
+            return ""
+        if any(new and new >= bar * offered for _, offered, new, _ in self.kept):
+            return ""
         if offered:
             return f"novelty dried up: of its last {offered:,} tasks {new:,} were new"
         ideas, why = sum(item[0] for item in self.kept), self.kept[-1][3]
