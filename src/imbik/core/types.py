@@ -93,13 +93,15 @@ class Recorded(Record, frozen=True, kw_only=True):
 
 class Origin(Record, frozen=True, kw_only=True):
     """How a task was made: `by` which strategy or augmentation, `how` (operation, persona, template), `of` which tasks,
-    by which teacher ('' for none), and how many such steps it is away from what a person wrote."""
+    by which teacher ('' for none), and how many such steps it is away from what a person wrote. `same_as` is the task
+    that an augmented one says in other words."""
 
     by: str
     how: str = ""
     of: tuple[str, ...] = ()
     teacher: str = ""
     depth: int = 1
+    same_as: str = ""
 
 
 class Task(Record, frozen=True, kw_only=True):

@@ -220,6 +220,7 @@ def _finish(
 
 def _task(item: _Named, work: _Work, level: Sensitivity) -> Task:
     task = work.task
+    depth = task.origin.depth if task.origin is not None else 0
     *before, last = task.messages
     content = last.content.removesuffix(work.before) + work.after
     return msgspec.structs.replace(
@@ -230,7 +231,11 @@ def _task(item: _Named, work: _Work, level: Sensitivity) -> Task:
         sensitivity=inherited(task.sensitivity, level),
         recorded=(),
         origin=Origin(
-            by=item.name, of=(task.id,), teacher=item.teacher, depth=(task.origin.depth if task.origin else 0) + 1
+            by=item.name,
+            of=(task.id,),
+            teacher=item.teacher,
+            same_as=task.id,
+            depth=(task.origin.depth if task.origin else 0) + 1,
         ),
     )
 
