@@ -230,13 +230,7 @@ def _task(item: _Named, work: _Work, level: Sensitivity) -> Task:
         group=family_of(task),
         sensitivity=inherited(task.sensitivity, level),
         recorded=(),
-        origin=Origin(
-            by=item.name,
-            of=(task.id,),
-            teacher=item.teacher,
-            same_as=task.id,
-            depth=(task.origin.depth if task.origin else 0) + 1,
-        ),
+        origin=Origin(by=item.name, of=(task.id,), teacher=item.teacher, depth=depth + 1, same_as=task.id),
     )
 
 
