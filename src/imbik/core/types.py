@@ -168,7 +168,8 @@ class Question(Record, frozen=True, kw_only=True):
 
     `schema` is the text of a JSON schema that the answer has to fit; empty where any text will do. `task` is the task
     that it asks, where there is one: several teachers as one are routed by it, and their answers compared.
-    `longer` are the limits under which it is put again, one after another, while its answer is cut off.
+    `longer` are the limits under which it is put again, one after another, while its answer is cut off. `shown` are
+    further rows whose words stand in it (the examples of a growth question): the audit names them too.
     """
 
     messages: tuple[Message, ...]
@@ -182,6 +183,7 @@ class Question(Record, frozen=True, kw_only=True):
     task: Task | None = None
     inspected: Inspected = Inspected()
     longer: tuple[int, ...] = ()
+    shown: tuple[str, ...] = ()
 
 
 class Outcome(StrEnum):

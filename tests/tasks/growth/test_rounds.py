@@ -17,6 +17,8 @@ from imbik.core.errors import BlockedError, BudgetSpentError, ExitCode, ImbikErr
 from imbik.core.files import read_lines
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Sensitivity, Task
+from imbik.privacy.audit import row_names
+from imbik.privacy.chain import read_audit
 from imbik.tasks.grams import grams, jaccard, task_text, tokens
 from imbik.tasks.growth.journal import FOLDER, Refused
 from imbik.testing import FakeTeacher, GrowthTeacher, Rule
@@ -261,3 +263,16 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_pool(write: Wr
             before = teacher.count
             assert list(read_parts(run(recipe, runs=runs).stage("1_tasks"), Task)) == whole
             assert teacher.count - before < 190 - before + 16  # what was under way at the kill, and no more
+
+
+def test_the_audit_names_every_row_that_a_question_showed(write: Write) -> None:
+    grow = "    {to: 60, strategies: [{use: self_instruct, examples: 3}]}"
+    with FakeTeacher(GrowthTeacher()) as teacher:
+        found = run(write(teacher.base_url, grow=grow))
+    keyed = row_names(found.path)
+    assert keyed is not None
+    left = {row for line in read_audit(found.path / "audit.jsonl") if line.purpose == "growth" for row in line.rows}
+    shown = {name for task, _ in pool(found) if task.origin for name in task.origin.of}
+    assert len(shown) > 8
+    assert {keyed(name) for name in shown} <= left
+    assert not {keyed(task.id) for task, name in pool(found) if name != "train"} & left

@@ -170,15 +170,17 @@ class Rounds:
 
     def _question(self, turn: Turn, idea: Idea | str) -> Question:
         assert isinstance(idea, Idea)
-        grow, row = self.grow, f"grow/{turn.strategy}/{turn.category}/{turn.number}"
+        grow, name = self.grow, f"grow/{turn.strategy}/{turn.category}/{turn.number}"
+        row, *others = idea.made_of or (idea.how if idea.passage else name,)
         return Question(
             messages=(Message(role="user", content=idea.prompt),),
             row=row,
+            shown=tuple(others),
             sensitivity=idea.sensitivity,
             sampling=Sampling(
                 temperature=grow.temperature,
                 top_p=grow.top_p,
-                seed=row_seed(grow.seed, row, turn.number) if grow.temperature else None,
+                seed=row_seed(grow.seed, name, turn.number) if grow.temperature else None,
                 max_tokens=grow.max_tokens,
             ),
             sample=turn.number,
