@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from imbik.core.errors import InputError
 from imbik.core.plugins import closest, explain_validation
-from imbik.core.strict_yaml import YamlError, read_yaml
+from imbik.core.strict_yaml import YamlError, lines_of, read_yaml
 from imbik.tasks.sources import located
 
 SHIPPED = Path(__file__).parent / "taxonomies"
@@ -141,7 +140,7 @@ def read_taxonomy(written: str, base: Path) -> Taxonomy:
         raise InputError(f"a taxonomy is UTF-8 text ({error.reason})", where=str(path)) from None
     except YamlError as error:
         raise InputError(error.what, where=f"{path}:{error.line}", next=error.advice) from None
-    lines = dict(_lines(node, ())) if node is not None else {}
+    lines = dict(lines_of(node))
     try:
         found = TaxonomyFile.model_validate(data if isinstance(data, dict) else {})
     except ValidationError as error:
@@ -168,15 +167,3 @@ def _branches(
         )
         yield Branch(path, entry.about, entry.rubric or rubric, tasks, topic=not entry.branches)
         yield from _branches(entry.branches, path, entry.rubric or rubric, lines)
-
-
-def _lines(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """The 1-based line of every key and item."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*path, str(key.value)), key.start_mark.line + 1
-            yield from _lines(value, (*path, str(key.value)))
-    elif isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            yield (*path, str(number)), item.start_mark.line + 1
-            yield from _lines(item, (*path, str(number)))

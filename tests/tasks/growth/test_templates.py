@@ -179,3 +179,19 @@ def test_slots_that_divide_by_zero_are_drawn_again(tmp_path: Path) -> None:
 
 def test_names_are_read_from_expressions() -> None:
     assert names_in("max(a, b) if c > 1 else round(a, 2)") == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("slot", "said"),
+    [
+        ("{names: de}", "one of tr, en"),
+        ("{names: []}", "nothing to choose from"),
+        ("{choices: []}", "nothing to choose from"),
+        ("{choices: [Konya, {text: Ağrı, plaka: 4}]}", "all plain, or all mappings"),
+        ("{choices: [{plaka: 4}]}", "all plain, or all mappings"),
+        ("{int: [1]}", "int"),
+    ],
+)
+def test_slots_that_cannot_be_drawn_are_refused(tmp_path: Path, slot: str, said: str) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        opened(tmp_path, f"templates:\n- {{name: a, text: '{{s}} ne eder?', slots: {{s: {slot}}}}}")

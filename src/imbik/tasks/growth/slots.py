@@ -57,7 +57,11 @@ class Slot(BaseModel):
         span = self.int_ or self.decimal or self.money
         if (span is not None and span[0] > span[1]) or (self.days is not None and self.days[0] > self.days[1]):
             raise ValueError("the first bound is larger than the second")
-        if self.choices is not None and not self.choices:
+        if self.choices is not None:
+            _refuse_uneven(self.choices)
+        if isinstance(self.names, str) and self.names not in NAMES:
+            raise ValueError(f"names: one of {', '.join(NAMES)}, or a list of names")
+        if self.names == []:
             raise ValueError("there is nothing to choose from")
         return self
 
@@ -72,8 +76,7 @@ class Slot(BaseModel):
         return len(self.choices) if self.choices is not None else len(self._people())
 
     def _people(self) -> Sequence[str]:
-        named = self.names
-        return named if isinstance(named, list) else NAMES.get(str(named), NAMES["tr"])
+        return self.names if isinstance(self.names, list) else NAMES[str(self.names)]
 
     def draw(self, name: str, random: Random, language: str) -> tuple[dict[str, Value], dict[str, str]]:
         """Values to reckon with and their words, by name; a choice with further values has several."""
@@ -88,6 +91,18 @@ class Slot(BaseModel):
             return _chosen(name, random.choice(self.choices), language)
         person = random.choice(self._people())
         return {name: person}, {name: person}
+
+
+def _refuse_uneven(choices: Sequence[Any]) -> None:
+    """Choices are all plain, or all mappings with a `text` and the same further keys.
+
+    Raises: ValueError.
+    """
+    keys = {tuple(sorted(item)) if isinstance(item, dict) else ("text",) for item in choices}
+    if not choices:
+        raise ValueError("there is nothing to choose from")
+    if len(keys) > 1 or "text" not in next(iter(keys)):
+        raise ValueError("choices are all plain, or all mappings with a `text` and the same further keys")
 
 
 def _chosen(name: str, item: Any, language: str) -> tuple[dict[str, Value], dict[str, str]]:

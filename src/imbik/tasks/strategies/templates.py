@@ -7,14 +7,14 @@ template writes it, reasoning. The same number gives the same row everywhere. Al
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from imbik.core.errors import InputError
 from imbik.core.plugins import RecipePath, explain_validation
-from imbik.core.strict_yaml import YamlError, read_yaml
+from imbik.core.strict_yaml import YamlError, lines_of, read_yaml
 from imbik.core.types import Source
 from imbik.tasks.growth.arithmetic import ArithmeticFaultError, Value, names_in, value_of
 from imbik.tasks.growth.slots import Slot, written
@@ -168,7 +168,7 @@ def read_templates(path: Path) -> tuple[TemplatesFile, dict[str, int]]:
     Raises: InputError naming file, line and key.
     """
     try:
-        data, _ = read_yaml(text := path.read_text(encoding="utf-8-sig"))
+        data, node = read_yaml(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"templates are UTF-8 text ({error.reason})", where=str(path)) from None
     except YamlError as error:
@@ -184,15 +184,8 @@ def read_templates(path: Path) -> tuple[TemplatesFile, dict[str, int]]:
             where=str(path),
             next="docs/growing.md shows some",
         ) from None
-    return found, dict(_lines(text, names))
-
-
-def _lines(text: str, names: Sequence[str]) -> Iterator[tuple[str, int]]:
-    for number, line in enumerate(text.splitlines(), start=1):
-        said = line.strip().lstrip("-{ ").partition(":")
-        name = said[2].split(",")[0].strip().strip("'\"")
-        if said[0] == "name" and name in names:
-            yield name, number
+    lines, place = dict(lines_of(node)), () if isinstance(data, list) else ("templates",)
+    return found, {name: lines.get((*place, str(number)), 1) for number, name in enumerate(names)}
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:
