@@ -84,6 +84,7 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("events.jsonl", How.REDACT),
     ("pilot.json", How.REDACT),
     ("auditions/*.json", How.REDACT),
+    ("comparisons/*.json", How.KEYED),
     ("anchors.jsonl", How.KEYED),
     ("declassified.jsonl", How.KEYED),
     ("ages.jsonl", How.IDS),

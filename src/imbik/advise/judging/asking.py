@@ -42,29 +42,42 @@ class Bench:
         return tuple(self.judge.teachers)
 
 
-def bench_of(target: str, check: str = "", runs: Path | None = None, overrides: Sequence[str] = ()) -> Bench:
-    """The judge of a run or of a recipe; `check` names one of several.
+def bench_of(
+    target: str, check: str = "", runs: Path | None = None, overrides: Sequence[str] = (), judge: str = ""
+) -> Bench:
+    """The judge of a run or of a recipe; `check` names one of several, `judge` another teacher to judge in its place
+    (where the recipe has no judge: by the rubric that a judge has by default).
 
     Raises: UsageError where the recipe has none, or several and none is named; RecipeError for one that cannot judge.
     """
-    file = Path(target).expanduser()
-    if (file.is_file() or (file / "recipe.yaml").is_file()) and not (file / ".imbik").exists():
-        recipe, run = located(file, runs, overrides)
-    else:
-        run = find_run(target, runs)
-        recipe, run = located(run.path, None, overrides) if overrides else (recipe_of(run), run)
+    recipe, run = _found(target, runs, overrides)
     found = {named.name: named.check for named in checks_of(recipe) if isinstance(named.check, Judge)}
     if check and check not in found:
         raise UsageError(f"there is no judge '{check}' under refine; {closest(check, list(found))}", where="--check")
-    if not found or (len(found) > 1 and not check):
+    if (not found and not judge) or (len(found) > 1 and not check):
         raise UsageError(
             f"the recipe has {len(found) or 'no'} judges" + (f": {', '.join(found)}" if found else ""),
             where=str(run.path),
             next="name one with --check" if found else "add to refine: {use: judge, teacher: NAME, rubric: [doğruluk]}",
         )
     judging.refuse(recipe)
-    name = check or next(iter(found))
-    return Bench(recipe, run, name, found[name])
+    name = check or next(iter(found), "judge")
+    if not judge:
+        return Bench(recipe, run, name, found[name])
+    if judge not in recipe.teachers or recipe.teachers[judge].use in judging.NO_JUDGES:
+        known = [known for known, block in recipe.teachers.items() if block.use not in judging.NO_JUDGES]
+        raise UsageError(f"'{judge}' is no teacher that can judge; {closest(judge, known)}", where="--judge")
+    settings = found[name].settings if found else Judge.Settings(teacher=judge)
+    return Bench(recipe, run, name, Judge(settings.model_copy(update={"teacher": judge, "teachers": []})))
+
+
+def _found(target: str, runs: Path | None, overrides: Sequence[str]) -> tuple[Recipe, RunFolder]:
+    """The recipe and the run of what a person typed."""
+    file = Path(target).expanduser()
+    if (file.is_file() or (file / "recipe.yaml").is_file()) and not (file / ".imbik").exists():
+        return located(file, runs, overrides)
+    run = find_run(target, runs)
+    return located(run.path, None, overrides) if overrides else (recipe_of(run), run)
 
 
 @contextmanager
