@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import imbik
+from imbik.cli.main import application
 from imbik.core.errors import BlockedError, BudgetSpentError, ExitCode, RecipeError
 from imbik.core.files import read_json, read_lines
 from imbik.core.runfolder import RunFolder, read_parts
@@ -93,6 +96,10 @@ def test_a_judge_marks_every_row_and_a_second_run_asks_nothing(folder: Path) -> 
         assert counted(run)["judge"].asked == {"yargıç answered": 36}
         assert set(judge.asked.values()) == {1}
         assert '"required": ["reasoning", "scores"]' in judge.bodies[0]["messages"][0]["content"]
+        shown = CliRunner().invoke(application(), ["show", str(run.path), "refine", "-n", "1"]).output
+        assert re.search(r"judge +asked +\d+ +\d+ +yargıç answered 36", shown)
+        assert re.search(rf"judge +{found.rejected} +low \(below …\): doğruluk …, açıklık …", shown)
+        assert "noted: judge: doğruluk 5, açıklık 5 (the fake judge" in shown
         refined(folder)
         write(folder, teacher.base_url, judge.base_url, more="at_least: 5")
         refined(folder)

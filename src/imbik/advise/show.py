@@ -153,5 +153,7 @@ def _sample(sample: Sample, mark: str) -> Shown:
     texts = {"asked": sample.task.messages[-1].content if sample.task.messages else ""}
     texts |= {"reasoning": sample.reasoning, "answer": sample.answer or sample.completion.answer}
     refused = [f"{v.by}: {v.reason}" for v in sample.verdicts if not v.keep]
-    texts |= {"reason": "; ".join(refused) or sample.completion.reason}
+    noted = [f"{v.by}: {v.reason}" for v in sample.verdicts if v.keep and v.reason]
+    texts |= {"reason": "; ".join(refused) or sample.completion.reason, "noted": "; ".join(noted)}
+    texts |= {"repairs": sample.repairs}
     return shown(sample.id, mark or sample.completion.outcome.value, texts)

@@ -18,8 +18,9 @@ def show(
     runs: Runs = None,
 ) -> None:
     """Print the funnel of a run and sample rows, or what it has spent."""
+    from imbik.advise import refined
     from imbik.advise.runs import find_run
-    from imbik.advise.show import funnel, grown_in, newest_rows, sample_rows
+    from imbik.advise.show import funnel, grown_in, newest_rows, sample_rows, stage_folder
     from imbik.advise.summary import clock
     from imbik.advise.terminal import safe
     from imbik.cli.console import table
@@ -53,6 +54,14 @@ def show(
         print(safe(told_growth(growth)) + "\n")
         head, lines = coverage_rows(growth)
         table(head, [[safe(cell, keep_lines=False) for cell in line] for line in lines])
+    if stage and stage_folder(stage) == refined.FOLDER:
+        if checks := refined.check_rows(found):
+            table(refined.HEAD, checks)
+        if repaired := refined.repaired_line(found):
+            print(repaired)
+        if reasons := refined.reason_rows(found):
+            print()
+            table(refined.REASONS, reasons)
     for row in sample_rows(found, stage, rows) if stage else newest_rows(found, rows):
         print(f"\n[{row.mark}] {row.id}")
         for name, text in row.texts.items():
