@@ -19,8 +19,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from planting import planted, share
-from turkish_references import TEXTS
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.planting import planted, share
+from benchmarks.turkish_references import TEXTS
 
 from imbik.core.plugins import PluginBlock, make
 from imbik.core.types import Completion, Message, Sample, Task

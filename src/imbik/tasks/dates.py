@@ -22,12 +22,14 @@ _NAMES = {
     "nov": 11, "dec": 12,
 }  # fmt: skip
 MONTHS = {fold(name): number for name, number in _NAMES.items()}
-_MONTH = "|".join(sorted((*_NAMES, *(name.title() for name in _NAMES), *map(str.upper, _NAMES)), key=len, reverse=True))
-_MONTH += "|HAZİRAN|EKİM|NİSAN"
+_SPELLED = (*_NAMES, *(name.title() for name in _NAMES), *map(str.upper, _NAMES), "HAZİRAN", "EKİM", "NİSAN")
+_MONTH = "|".join(sorted(_SPELLED, key=len, reverse=True))
+# Endings without an apostrophe, of Turkish months alone: `26 mayın` is about mines, not about May.
+_ENDING = r"(?<=[^yY.])(?:[dt][ae]n?|[ıiuü]n?|[ae])"
 _DAY, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"[12]\d{3}"
 _DATES = re.compile(
     rf"""(?<![\w.,/-])(?:
-      (?P<d1>{_DAY})\.?\ (?P<m1>{_MONTH})(?:['’]?[^\W\d_]+)?(?:,?\ (?P<y1>{_YEAR})(?!\d))?
+      (?P<d1>{_DAY})\.?\ (?P<m1>{_MONTH})(?:['’][^\W\d_]+|{_ENDING})?(?!\w)(?:,?\ (?P<y1>{_YEAR})(?!\d))?
     | (?P<m2>{_MONTH})\ (?P<d2>{_DAY})(?:st|nd|rd|th)?(?:,?\ (?P<y2>{_YEAR})(?!\d))(?!\w)
     | (?P<m3>{_MONTH})\ (?P<y3>{_YEAR})(?![\d.,]*\d)
     | (?P<y4>{_YEAR})-(?P<m4>\d\d)-(?P<d4>\d\d)(?![\d-])
@@ -35,7 +37,6 @@ _DATES = re.compile(
     )""",
     re.VERBOSE,
 )
-_HAS_MONTH = re.compile(_MONTH)
 
 
 class Date(NamedTuple):

@@ -55,8 +55,8 @@ def document_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in SUFFIXES)
 
 
-def passages(folder: Path, words: int, notes: list[str]) -> list[Passage]:
-    """All passages of a folder.
+def passages(folder: Path, words: int, notes: list[str], fewest: int = _FEWEST) -> list[Passage]:
+    """All passages of a folder; `fewest`: words below which a piece is left out.
 
     Raises: InputError where there is none.
     """
@@ -64,7 +64,7 @@ def passages(folder: Path, words: int, notes: list[str]) -> list[Passage]:
     for path in document_files(folder):
         name = path.relative_to(folder).as_posix()
         try:
-            pieces = list(_pieces(_paragraphs(path), words))
+            pieces = list(_pieces(_paragraphs(path), words, fewest))
         except (InputError, OSError, ValueError) as error:
             notes.append(f"{name} was not read: {str(error).splitlines()[0]:.120}")
             continue
@@ -110,19 +110,19 @@ def _pdf(path: Path) -> list[str]:
         raise InputError(f"damaged or protected ({type(error).__name__})", where=str(path)) from None
 
 
-def _pieces(paragraphs: Sequence[str], words: int) -> Iterator[str]:
+def _pieces(paragraphs: Sequence[str], words: int, fewest: int) -> Iterator[str]:
     """Paragraphs joined until they hold about so many words; a longer one is cut between its sentences."""
     piece: list[str] = []
     count = 0
     for part in (sentence for paragraph in paragraphs for sentence in _shorter(paragraph, words)):
         size = len(part.split())
         if count and count + size > words:
-            if count >= _FEWEST:
+            if count >= fewest:
                 yield "\n".join(piece)
             piece, count = [], 0
         piece.append(part)
         count += size
-    if count >= _FEWEST:
+    if count >= fewest:
         yield "\n".join(piece)
 
 
