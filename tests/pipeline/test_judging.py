@@ -169,6 +169,26 @@ def test_rows_that_may_not_reach_a_judge_are_said_before_and_after(folder: Path)
             refined(folder)
 
 
+def test_a_judge_without_json_is_asked_again_and_then_gives_no_verdict(folder: Path) -> None:
+    met = set[str]()
+
+    def stubborn(messages: Sequence[Mapping[str, str]]) -> str:
+        """Chats at the first asking of every row, and at each of row 3."""
+        text = messages[-1]["content"]
+        first, never = text not in met, "\n3 numaralı kutuda" in text
+        met.add(text)
+        return "I would say 5." if first or never else honest(messages)
+
+    with FakeTeacher(seven) as teacher, FakeTeacher(stubborn) as judge:
+        write(folder, teacher.base_url, judge.base_url)
+        run = refined(folder)
+        asked = counted(run)["judge"].asked
+        unheard = [s for s in read_parts(run.stage("3_refined"), Sample) if "not judged" in s.verdicts[-1].reason]
+        assert asked["yargıç answered"] == 36 - len(unheard) >= 35
+        assert max(judge.asked.values()) <= 3
+        assert all("no verdict (malformed: the answer is not the JSON" in s.verdicts[-1].reason for s in unheard)
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -6,10 +6,11 @@ manifests, the ledger of the answer store and the audit chain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from imbik.ask import ledger
+from imbik.core.files import read_lines
 from imbik.core.money import ANSWERS, SpendLine, stage_of, totals
 from imbik.core.runfolder import Manifest, RunFolder, begun_hash, read_parts
 from imbik.core.types import Record, Usage
@@ -60,7 +61,7 @@ def funnel(run: RunFolder) -> list[FunnelStage]:
 def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer], asker: Asker) -> Spend:
     """What this run paid, by the ledger, and what the teacher's answers had cost, by the stages' own files."""
     taught = read_parts(run.stage("2_answers"), _PaidSample) if recipe.answering_teachers() else iter(())
-    trained = [sample.completion for sample in taught]
+    trained = [sample.completion for sample in (*taught, *_repaired(run))]
     asked = [answer for answer in evaluated if answer.asked]
     worth = sum((item.cost for item in trained), Decimal(0)) + sum((item.cost for item in asked), Decimal(0))
     lines = list(asker.spending()) if isinstance(asker, Paying) else ledger.read(run.store, run.name)
@@ -79,6 +80,12 @@ def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer], asker: As
         lines=[SpendOf(stage=stage_of(line.purpose), **line._asdict()) for line in lines],
         unpriced=[name for name in recipe.answering_teachers() if _unpriced(asker, name)],
     )
+
+
+def _repaired(run: RunFolder) -> Iterator[_PaidSample]:
+    """Answers that were asked for again: they are paid as generation, and lie with what was refined."""
+    for path in sorted(run.stage("3_refined").glob("repairs-*.jsonl")):
+        yield from read_lines(path, _PaidSample)
 
 
 def _of(lines: Iterable[SpendLine], stage: str) -> Decimal:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from imbik.judge.scoring import Marks
 
+LOW = "low (below "
+"""How the reason of a low mark begins."""
 _LONGEST_GROUNDS = 300
 
 

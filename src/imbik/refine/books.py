@@ -15,6 +15,7 @@ from pathlib import Path
 from imbik.core.errors import ImbikError
 from imbik.core.files import read_json, write_json
 from imbik.core.types import Books, Outcome, Record, Sample, Sensitivity
+from imbik.judge.voting import LOW
 from imbik.privacy.sensitivity import inherited
 from imbik.refine.asking import Ended
 from imbik.refine.named import NamedCheck
@@ -62,6 +63,7 @@ class Tally:
     rejected_by: Counter[str] = field(default_factory=Counter)
     edits: Counter[tuple[str, str]] = field(default_factory=Counter)
     ended: dict[str, Ended] = field(default_factory=dict)
+    low: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     pending: int = 0
     kept_training: int = 0
@@ -74,6 +76,7 @@ class Tally:
     def keep(self, sample: Sample) -> None:
         """A sample that goes on."""
         self.kept_by.update(verdict.by for verdict in sample.verdicts)
+        self.low.update(verdict.by for verdict in sample.verdicts if verdict.reason.startswith(LOW))
         self.sensitivity = inherited(self.sensitivity, sample.sensitivity)
         training = sample.task.id not in self.validation
         self.kept_training += training
@@ -137,6 +140,8 @@ class Tally:
             yield f"{count} samples rejected because {self.crashes.reasons[name]}"
         for name, ended in self.ended.items():
             yield from ended.warnings(name)
+        for name, count in self.low.items():
+            yield f"{name}: {count} of {kept} kept answers have a low mark, which was noted and rejected nothing"
         if self.repairs_asked:
             yield (
                 f"repair: {self.repairs_asked} rejected answers were put to their teacher again; "

@@ -67,7 +67,9 @@ def test_a_judge_annotates_by_default(run: RunFolder) -> None:
     assert [sample.verdicts[-1].keep for sample in kept] == [True] * 3
     assert kept[1].verdicts[-1].reason == "doğruluk 4, açıklık 5 (çünkü öyle)"
     assert kept[2].verdicts[-1].reason == "low (below 4): doğruluk 2, açıklık 5 (çünkü öyle); annotated only"
-    assert not any("judge" in warning for warning in result.warnings)
+    assert [line for line in result.warnings if "judge" in line] == [
+        "judge: 1 of 3 kept answers have a low mark, which was noted and rejected nothing"
+    ]
 
 
 def test_an_uncalibrated_judge_rejects_only_when_told_to_regardless(run: RunFolder) -> None:

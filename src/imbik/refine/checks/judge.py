@@ -21,7 +21,7 @@ from imbik.judge.calibration import Bar, judge_key, meets, path_of, read_calibra
 from imbik.judge.fence import secret_of
 from imbik.judge.rubric import Rubric, rubric_of
 from imbik.judge.scoring import Marks, read_marks, scoring_question, wording
-from imbik.judge.voting import vote
+from imbik.judge.voting import LOW, vote
 from imbik.refine.checks import CheckContext
 
 _ANCHORS = 90.0  # tokens of a criterion with its anchors
@@ -140,7 +140,7 @@ class Judge:
             return Verdict(by="judge", keep=keep, reason=f"not judged: {found.words}")
         if found.passed:
             return Verdict(by="judge", keep=True, reason=found.words, score=found.score)
-        said = f"low (below {self.settings.at_least}): {found.words}"
+        said = f"{LOW}{self.settings.at_least}): {found.words}"
         why = "" if rejects else "; annotated only" + ("" if self.settings.on_low == "annotate" else ", not calibrated")
         return Verdict(by="judge", keep=not rejects, reason=said + why, score=found.score)
 
