@@ -4,7 +4,8 @@ Four recorded teachers of different strength answered 660 problems of GSM8K's te
 right or wrong by the authors of the data). Every solution is read by the `math` kind and judged by the check `answer`;
 disagreements are printed in full, to be read by a person. Beside it: what `agreement` keeps of the same four voices
 without looking at any label, and how much of that is right (no floor: a majority is not truth); and whether all 7,473
-worked solutions of the training set are taken apart into reasoning and answer.
+worked solutions of the training set are taken apart into reasoning and answer; and which share of the answers was
+compared without sympy (math-verify alone judges some hundreds a second).
 
 Positive control, in the same run: each right answer moved by one must be called wrong, and with all labels turned round
 none may agree.
@@ -30,6 +31,7 @@ import msgspec
 from imbik.core.plugins import PluginBlock, make
 from imbik.core.types import Completion, Message, Reference, Sample, Task
 from imbik.refine.checks import CheckContext, GroupCheck, RowCheck
+from imbik.tasks import expressions
 from imbik.tasks.kinds import Kind
 from imbik.tasks.numbers import canonical_number, write_number
 
@@ -77,6 +79,7 @@ def agreement_with_labels(groups: list[list[Labelled]], context: CheckContext) -
     """Share of solutions on which check and label say the same; prints the others."""
     check: RowCheck = make("refine/checks", PluginBlock(use="answer"))
     began, wrong, total, by_teacher = time.perf_counter(), 0, 0, dict.fromkeys(TEACHERS, 0)
+    slow = sympy_calls()
     for sample, label in (item for group in groups for item in group):
         verdict = check.judge(sample, context)
         total += 1
@@ -90,9 +93,16 @@ def agreement_with_labels(groups: list[list[Labelled]], context: CheckContext) -
         f"answer: agrees with the label on {total - wrong} of {total} solutions ({1 - wrong / total:.2%}), "
         f"{total / seconds:,.0f} solutions/s"
     )
+    print(f"without sympy: {1 - (sympy_calls() - slow) / total:.2%} of the solutions")
     for name, count in by_teacher.items():
         print(f"  {name:<20} {count / len(groups):6.1%} right")
     return 1 - wrong / total
+
+
+def sympy_calls() -> int:
+    """How often an expression has gone the slow way, answered from memory or not."""
+    info = expressions._canonical.cache_info()
+    return info.hits + info.misses
 
 
 def string_floor(groups: list[list[Labelled]]) -> None:

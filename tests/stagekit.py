@@ -84,7 +84,7 @@ class FakeAsker:
     def ask(
         self, teacher: str, questions: Iterable[Question], *, purpose: str, leave_pending: bool = False
     ) -> Iterator[Completion]:
-        assert purpose in ("generation", "evaluation")
+        assert purpose in ("generation", "evaluation", "judge")
         source, waiting = iter(questions), list[Question]()
         while True:
             while len(waiting) < self.ahead and (question := next(source, None)) is not None:

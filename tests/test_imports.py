@@ -22,6 +22,7 @@ ORDER = [
     ("ask",),
     ("stage",),
     ("tasks",),
+    ("judge",),
     STAGES,
     ("pipeline",),
     ("scale", "search", "embedded", "advise"),

@@ -15,14 +15,23 @@ METHODS = {
     "privacy/detectors": ("spans",),
     "tasks/sources": ("files", "rows"),
     "tasks/kinds": ("reference", "question", "choices", "read", "render", "canonical"),
+    "tasks/strategies": ("files", "prepare", "idea"),
     "train/losses": ("value",),
     "evaluate/metrics": ("score",),
 }
-CHECKS = {"row": ("judge",), "group": ("judge",), "all": ("sketch", "merge", "decide")}
+CHECKS = {
+    "row": ("judge",),
+    "group": ("judge",),
+    "all": ("sketch", "merge", "decide"),
+    "edit": ("edit",),
+    "asked": ("questions", "decide"),
+}
 VERSIONED = (
     "privacy/detectors",
     "tasks/sources",
     "tasks/kinds",
+    "tasks/strategies",
+    "tasks/augmentations",
     "refine/checks",
     "train/methods",
     "train/losses",
@@ -66,6 +75,12 @@ def test_the_groups_methods_are_there(info: PluginInfo) -> None:
     if info.group == "refine/checks":
         for method in CHECKS[found.scope]:
             assert callable(getattr(found, method, None)), f"a check of scope {found.scope} has {method}"
+    if info.group in ("tasks/strategies", "tasks/augmentations"):
+        assert isinstance(found.asks, bool)
+        assert "share" in found.Settings.model_fields
+        assert ("teacher" in found.Settings.model_fields) == found.asks
+    if info.group == "tasks/augmentations":
+        assert callable(getattr(found, "prompt" if found.asks else "change", None))
     if info.group == "train/losses":
         assert isinstance(found.needs_teacher, bool)
         assert "weight" in found.Settings.model_fields

@@ -143,8 +143,8 @@ class Concludes(Protocol):
 
 @runtime_checkable
 class ReadsOutside(Protocol):
-    """A stage that also reads what no stage wrote (experts' verdicts): the state of that is part of its hash."""
+    """A stage that also reads what no stage wrote (experts' verdicts, calibrations): its state is part of the hash."""
 
-    def outside(self, run: RunFolder) -> Mapping[str, str]:
+    def outside(self, recipe: Recipe, run: RunFolder, asker: Asker) -> Mapping[str, str]:
         """A name and the present state of each such input."""
         ...

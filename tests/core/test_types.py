@@ -13,9 +13,11 @@ from imbik.core.types import (
     Reference,
     Sample,
     Sensitivity,
+    Span,
     Task,
     TextReference,
     TurnsReference,
+    Verdict,
 )
 
 
@@ -52,3 +54,11 @@ def test_the_last_turn_is_the_text_of_a_conversation() -> None:
 def test_records_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Message(role="user", content="a").content = "b"  # type: ignore[misc]
+
+
+def test_a_span_keeps_what_it_is_part_of_and_what_supports_it() -> None:
+    supported = Span(start=3, end=7, note="1402", source=(120, 124))
+    wrong = Span(start=0, end=9, part="reasoning")
+    assert (supported.part, wrong.source) == ("answer", None)
+    verdict = Verdict(by="grounded", keep=True, spans=(supported, wrong))
+    assert msgspec.json.decode(msgspec.json.encode(verdict), type=Verdict) == verdict

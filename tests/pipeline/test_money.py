@@ -25,12 +25,12 @@ from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Sample
 from imbik.evaluate.answers import Answer
 from imbik.evaluate.trail import spend
-from imbik.generate.pilot import Pilot, summary, total_of
 from imbik.pipeline import run
 from imbik.pipeline.money import cost
 from imbik.pipeline.preflight import preflight
 from imbik.privacy.operator import Operator
 from imbik.recipe import Recipe, load_recipe
+from imbik.tasks.costs import Pilot, summary, total_of
 from imbik.tasks.questions import question_of
 from imbik.tasks.read import kind_of, read_tasks
 from imbik.testing import FakeTeacher, Rule

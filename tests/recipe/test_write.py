@@ -82,6 +82,8 @@ def section_keys(group: str, block: object) -> dict[str, object]:
     places: dict[str, dict[str, object]] = {
         "tasks/sources": {"tasks": {"source": block, "kind": "qa"}},
         "tasks/kinds": {"tasks": {"source": "a.csv", "kind": block}},
+        "tasks/strategies": {"tasks": {"source": "a.csv", "kind": "qa", "grow": {"to": 9, "strategies": [block]}}},
+        "tasks/augmentations": {"tasks": {"source": "a.csv", "kind": "qa", "augment": [block]}},
         "teachers": {"teachers": {"a": block}},
         "refine/checks": {"refine": [block]},
         "train/methods": {"train": {"method": block}},

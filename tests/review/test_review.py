@@ -120,13 +120,14 @@ def test_newer_verdicts_wait_for_the_next_snapshot(run: RunFolder) -> None:
 
 def test_a_new_snapshot_changes_the_stages_hash_and_nothing_else_does(run: RunFolder) -> None:
     assert isinstance(STAGE, ReadsOutside)
-    before = STAGE.outside(run)
+    recipe, asker = make_recipe(review={}), FakeAsker(lambda teacher, question: Completion())
+    before = STAGE.outside(recipe, run, asker)
     review(run)
-    assert STAGE.outside(run) == before
+    assert STAGE.outside(recipe, run, asker) == before
     add_verdicts(run, [said(SAMPLES[0], keep=False)])
-    assert STAGE.outside(run) == before
+    assert STAGE.outside(recipe, run, asker) == before
     close(run)
-    assert STAGE.outside(run) != before
+    assert STAGE.outside(recipe, run, asker) != before
 
 
 def test_verdicts_outlive_regeneration_of_other_rows_and_of_their_own_id(run: RunFolder) -> None:

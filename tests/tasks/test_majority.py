@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imbik.tasks.majority import majority
+from imbik.tasks.majority import majority, settled
 
 
 def test_shares_count_all_samples() -> None:
@@ -24,3 +24,35 @@ def test_a_tie_or_nothing_has_no_winner() -> None:
 def test_order_does_not_matter(answers: list[str], random: object) -> None:
     mixed = sorted(answers)
     assert majority(mixed) == majority(answers) == majority(mixed[::-1])
+
+
+def enough(answers: str, share: float = 0.5, lead: int = 1, most: int = 8) -> bool:
+    return settled([answer.strip("-") for answer in answers.split()], share=share, lead=lead, most=most)
+
+
+def test_asking_stops_where_an_answer_has_its_share_and_its_lead() -> None:
+    assert enough("5 5")
+    assert not enough("5 5", lead=3)
+    assert enough("5 5 5", lead=3)
+    assert not enough("5 7 5 5", lead=3)
+    assert enough("5 7 5 5 5", lead=3)
+    assert not enough("5 7 5", share=0.75)
+    assert not enough("5 7")
+    assert not enough("- -")
+    assert not enough("")
+
+
+def test_asking_stops_where_no_answer_can_win_any_more() -> None:
+    assert not enough("1 2 3 4", most=6)
+    assert enough("1 2 3 4 5", most=6)
+    assert enough("- - - - -", most=8, share=0.5)
+    assert enough("1 2", most=2, share=0.75)
+
+
+@given(st.lists(st.sampled_from(["", "1", "2"]), max_size=8), st.floats(0, 1), st.integers(1, 4))
+def test_a_settled_task_has_a_winner_or_can_have_none(answers: list[str], share: float, lead: int) -> None:
+    if not settled(answers, share=share, lead=lead, most=8):
+        return
+    winner, reached = majority(answers)
+    most_frequent = max((answers.count(answer) for answer in set(answers) - {""}), default=0)
+    assert (winner and reached >= share) or most_frequent + 8 - len(answers) < share * 8

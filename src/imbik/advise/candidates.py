@@ -57,7 +57,7 @@ def told_before(recipe: Recipe, names: Sequence[str]) -> Iterator[str]:
     """What a person should know before these are asked."""
     members = list(dict.fromkeys(member for name in names for member in recipe.members(name)))
     yield from kept_from_candidates(recipe, names)
-    yield from keys_missing(recipe, members)
+    yield from keys_missing(recipe, names=members)
     for name, found in terms_of_teachers(recipe, members):
         for terms in found.restricted:
             if terms.name not in recipe.accept_terms:

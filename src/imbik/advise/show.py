@@ -22,6 +22,8 @@ from imbik.core.files import read_lines
 from imbik.core.plugins import closest
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Books, Outcome, Sample, Task
+from imbik.tasks.growth.journal import Refused
+from imbik.tasks.growth.report import REFUSED_FILE, GrowthReport, read_growth
 from imbik.tasks.read import read_quarantine, read_sets
 
 R = TypeVar("R")
@@ -84,6 +86,12 @@ def sample_rows(run: RunFolder, stage: str, count: int) -> list[Shown]:
     return results.trained(run) if folder == FOLDERS["train"] else results.exported(run)
 
 
+def grown_in(run: RunFolder, stage: str) -> GrowthReport | None:
+    """How the pool was grown, where that is the stage which is shown."""
+    folder = stage_folder(stage)
+    return read_growth(run.stage(folder)) if folder == FOLDERS["tasks"] else None
+
+
 def newest_rows(run: RunFolder, count: int) -> list[Shown]:
     """Rows of the furthest stage that keeps any."""
     for stage in ("review", "refine", "generate", "tasks"):
@@ -95,9 +103,13 @@ def newest_rows(run: RunFolder, count: int) -> list[Shown]:
 def _tasks(run: RunFolder, count: int) -> list[Shown]:
     path = run.stage(FOLDERS["tasks"])
     sets = read_sets(run) if (path / "splits.jsonl").exists() else {}
-    found = [_task(task, sets.get(task.id, "")) for task in islice(read_parts(path, Task), count)]
+    brought = islice((task for task in read_parts(path, Task) if task.origin is None), count)
+    grown = islice((task for task in read_parts(path, Task) if task.origin is not None), count)
+    found = [_task(task, sets.get(task.id, "")) for task in (*brought, *grown)]
     if (path / "quarantine.jsonl").exists():
         found += [shown("", "quarantine", {"reason": str(bad)}) for bad in islice(read_quarantine(run), count)]
+    if (path / REFUSED_FILE).exists():
+        found += [_refused(item) for item in islice(read_lines(path / REFUSED_FILE, Refused), count)]
     return found
 
 
@@ -105,7 +117,14 @@ def _task(task: Task, set_name: str) -> Shown:
     texts: dict[str, str] = {message.role: message.content for message in task.messages}
     if task.reference is not None:
         texts |= {"known reasoning": task.reference.reasoning, "known answer": task.reference.text}
-    return shown(task.id, f"{set_name} {task.sensitivity.value}".strip(), texts)
+    by = f" {task.origin.by}" if task.origin else ""
+    return shown(task.id, f"{set_name} {task.sensitivity.value}{by}".strip(), texts)
+
+
+def _refused(item: Refused) -> Shown:
+    """A grown task that was not taken in."""
+    reason = f"{item.by}: {item.reason}{f' ({item.detail})' if item.detail else ''}"
+    return shown("", f"refused {item.category}".strip(), {"user": item.text, "reason": reason})
 
 
 def _samples(path: Path, count: int) -> list[Shown]:
@@ -141,5 +160,7 @@ def _sample(sample: Sample, mark: str) -> Shown:
     texts = {"asked": sample.task.messages[-1].content if sample.task.messages else ""}
     texts |= {"reasoning": sample.reasoning, "answer": sample.answer or sample.completion.answer}
     refused = [f"{v.by}: {v.reason}" for v in sample.verdicts if not v.keep]
-    texts |= {"reason": "; ".join(refused) or sample.completion.reason}
+    noted = [f"{v.by}: {v.reason}" for v in sample.verdicts if v.keep and v.reason]
+    texts |= {"reason": "; ".join(refused) or sample.completion.reason, "noted": "; ".join(noted)}
+    texts |= {"repairs": sample.repairs}
     return shown(sample.id, mark or sample.completion.outcome.value, texts)

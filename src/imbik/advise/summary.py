@@ -78,6 +78,11 @@ def estimate_lines(found: Estimate) -> list[str]:
     if found.teacher_calls:
         tokens = f"about {found.input_tokens:,} tokens in, {found.output_tokens:,} out"
         lines.append(f"teacher calls: at most {found.teacher_calls:,} ({tokens})")
+    for stage, asked in found.beside.items():
+        tokens = f"about {asked.input_tokens:,} tokens in, {asked.output_tokens:,} out"
+        most = "about" if stage == "tasks" else "at most"  # how many grown tasks will be new is not known before
+        lines.append(f"questions of stage {stage}: {most} {asked.calls:,} ({tokens})")
+    if found.teacher_calls or found.beside:
         lines.append(f"money: {_money(found)}")
     if found.recorded_answers:
         lines.append(f"recorded answers: at most {found.recorded_answers:,} are read; nobody is asked, nothing is paid")

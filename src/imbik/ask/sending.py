@@ -144,7 +144,7 @@ class Sender:
             reply = await self._transport.send(
                 self.teacher.request(question),
                 sensitivity=question.sensitivity,
-                rows=(question.row,),
+                rows=(question.row, *question.shown),
                 purpose=flight.purpose,
                 seconds=min(self.teacher.timeout, max(flight.left(self._deadline), 0.001)),
                 most=self._most_bytes,

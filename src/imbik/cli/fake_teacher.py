@@ -15,6 +15,10 @@ def fake_teacher(
         Path | None,
         typer.Option(metavar="FILE", help="Rows with a question and an answer (CSV, JSON lines …) to answer from."),
     ] = None,
+    judge: Annotated[
+        str,
+        typer.Option(metavar="honest|gullible", help="Answer a judge's questions so; all others as without it."),
+    ] = "",
     rule: Annotated[
         list[str] | None, typer.Option(metavar="RULE", help="What goes wrong, e.g. '429 times=3'; repeatable.")
     ] = None,
@@ -35,18 +39,20 @@ def fake_teacher(
     It speaks OpenAI's format and Anthropic's. It answers with reasoning and a
     marked result (`Cevap: 7`): what --answers holds (a JSON document as it
     stands), else a plain sum or difference in the question (`4 + 3`). Any other
-    question it only says again, which refine may well reject. What it was asked
-    and would have billed: http://127.0.0.1:PORT/books.
+    question it only says again, which refine may well reject; questions of
+    tasks.grow get made-up word problems. What it was asked and would have
+    billed: http://127.0.0.1:PORT/books.
     """
-    from imbik.testing import from_file, parse_rule, read_script, solve
+    from imbik.testing import GrowthTeacher, from_file, parse_rule, read_script, solve
     from imbik.testing import run as serve
+    from imbik.testing.judges import judging
     from imbik.testing.told import faults_told, price_of
 
     if faults:
         print(faults_told())
         return
     rules = [*(parse_rule(text) for text in rule or ()), *(read_script(script) if script else ())]
-    answer = from_file(answers) if answers else solve
+    answer = judging(judge, GrowthTeacher(from_file(answers) if answers else solve))
     paid, place = price_of(price), f"http://127.0.0.1:{port}"
     print(f"teachers: {{fake: {{use: openai, base_url: '{place}/v1', model: sahte}}}}")
     print(f"or in the other format: {{use: anthropic, base_url: '{place}', key: '', model: sahte}}", flush=True)

@@ -32,6 +32,8 @@ GROUPS = (
     "teachers",
     "tasks/sources",
     "tasks/kinds",
+    "tasks/strategies",
+    "tasks/augmentations",
     "refine/checks",
     "train/methods",
     "train/losses",

@@ -8,6 +8,7 @@ nesting without end are refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -93,3 +94,15 @@ def read_yaml(text: str | bytes) -> tuple[Any, yaml.Node | None]:
         what = str(getattr(error, "problem", None) or error).replace("\n", " ")
         line, advice = mark.line + 1 if mark else 0, "look for a missing quote, bracket or colon there or just before"
         raise YamlError(f"not valid YAML: {what}", line, advice, syntax=True) from None
+
+
+def lines_of(node: yaml.Node | None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    """The 1-based line of every key and list item, by its path."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*path, str(key.value)), key.start_mark.line + 1
+            yield from lines_of(value, (*path, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield (*path, str(number)), item.start_mark.line + 1
+            yield from lines_of(item, (*path, str(number)))

@@ -91,11 +91,25 @@ class Recorded(Record, frozen=True, kw_only=True):
     text: str
 
 
+class Origin(Record, frozen=True, kw_only=True):
+    """How a task was made: `by` which strategy or augmentation, `how` (operation, persona, template), `of` which tasks,
+    by which teacher ('' for none), and how many such steps it is away from what a person wrote. `same_as` is the task
+    that an augmented one says in other words."""
+
+    by: str
+    how: str = ""
+    of: tuple[str, ...] = ()
+    teacher: str = ""
+    depth: int = 1
+    same_as: str = ""
+
+
 class Task(Record, frozen=True, kw_only=True):
     """One piece of work: what is asked, what is known about its answer, and how private it is.
 
     `set` is a set the source prescribes (train, validation, test, or a further test set such as `B`). A task made by a
     `text_template` keeps the template (trusted text), the column values (never control tokens) and the learned column.
+    `origin` is that of a task which was grown or augmented; one that a person brought has none.
     """
 
     id: str
@@ -115,6 +129,7 @@ class Task(Record, frozen=True, kw_only=True):
     template: str = ""
     fields: dict[str, str] = {}
     learn: str = ""
+    origin: Origin | None = None
 
     @property
     def text(self) -> str:
@@ -154,7 +169,8 @@ class Question(Record, frozen=True, kw_only=True):
 
     `schema` is the text of a JSON schema that the answer has to fit; empty where any text will do. `task` is the task
     that it asks, where there is one: several teachers as one are routed by it, and their answers compared.
-    `longer` are the limits under which it is put again, one after another, while its answer is cut off.
+    `longer` are the limits under which it is put again, one after another, while its answer is cut off. `shown` are
+    further rows whose words stand in it (the examples of a growth question): the audit names them too.
     """
 
     messages: tuple[Message, ...]
@@ -168,6 +184,7 @@ class Question(Record, frozen=True, kw_only=True):
     task: Task | None = None
     inspected: Inspected = Inspected()
     longer: tuple[int, ...] = ()
+    shown: tuple[str, ...] = ()
 
 
 class Outcome(StrEnum):
@@ -233,11 +250,16 @@ class Completion(Record, frozen=True, kw_only=True):
 
 
 class Span(Record, frozen=True, kw_only=True):
-    """Characters [start, end) of the answer, with what supports or contradicts them."""
+    """Characters [start, end) of the answer or of the reasoning, with what supports or contradicts them.
+
+    `source` are the characters [start, end) of the task's passage that support them, where there is one that does.
+    """
 
     start: int
     end: int
     note: str = ""
+    part: Literal["answer", "reasoning"] = "answer"
+    source: tuple[int, int] | None = None
 
 
 class Verdict(Record, frozen=True, kw_only=True):
@@ -251,7 +273,10 @@ class Verdict(Record, frozen=True, kw_only=True):
 
 
 class Sample(Record, frozen=True, kw_only=True):
-    """One answer to one task. `reasoning` and `answer` are what the task's kind read from the raw completion."""
+    """One answer to one task. `reasoning` and `answer` are what the task's kind read from the raw completion.
+
+    `repairs` is the id of the rejected sample that its teacher was asked to do better; '' for a first answer.
+    """
 
     task: Task
     teacher: str
@@ -261,6 +286,7 @@ class Sample(Record, frozen=True, kw_only=True):
     answer: str = ""
     verdicts: tuple[Verdict, ...] = ()
     sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
+    repairs: str = ""
 
     @property
     def id(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from imbik.core.types import Sensitivity
 from imbik.evaluate.plots import Curve
 from imbik.evaluate.scores import Scores
+from imbik.tasks.growth.report import GrowthReport
 
 _ORDER = ("teacher", "student", "text_only", "answers_only", "baseline", "tfidf")
 
@@ -77,6 +78,7 @@ class Findings:
     privacy: str = ""
     command: str = ""
     date: str = ""
+    growth: GrowthReport | None = None
 
 
 def ordered(names: Sequence[str]) -> list[str]:

@@ -34,6 +34,7 @@ from imbik.evaluate.systems import System
 from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe
 from imbik.stage import StageContext, StageResult
+from imbik.tasks.growth.report import read_growth
 from imbik.tasks.kinds import Kind
 from imbik.tasks.read import held_out, kind_of
 
@@ -184,6 +185,7 @@ class Measured:
             privacy=trail.privacy_sentence(run),
             command=f"imbik run {run.path / 'recipe.yaml'}",
             date=datetime.now(UTC).strftime("%Y-%m-%d"),
+            growth=read_growth(run.stage("1_tasks")),
         )
 
     def result(self) -> StageResult:

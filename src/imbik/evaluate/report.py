@@ -13,6 +13,7 @@ from imbik import __version__
 from imbik.evaluate import figures, plots, words
 from imbik.evaluate.findings import Findings, ordered, what
 from imbik.evaluate.scores import MetricScore
+from imbik.tasks.growth.report import told_growth
 
 
 def html_page(found: Findings, drawn: Sequence[plots.Plot]) -> str:
@@ -85,6 +86,7 @@ def _render(template: str, found: Findings, drawn: Sequence[plots.Plot]) -> str:
         notes=words.notes(found),
         held_out=words.held_out(found),
         sets=words.sets(found),
+        grown=told_growth(found.growth) if found.growth else "",
         spent=words.spent(found.scores.spend),
         spend_rows=found.scores.spend.lines if len(found.scores.spend.lines) > 1 else [],
         plots=shown,

@@ -6,10 +6,11 @@ manifests, the ledger of the answer store and the audit chain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from imbik.ask import ledger
+from imbik.core.files import read_lines
 from imbik.core.money import ANSWERS, SpendLine, totals
 from imbik.core.runfolder import Manifest, RunFolder, begun_hash, read_parts
 from imbik.core.types import Record, Usage
@@ -18,6 +19,7 @@ from imbik.evaluate.scores import FOLDER, FunnelStage, Spend
 from imbik.privacy.account import NOBODY_ASKED, what_left
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Paying
+from imbik.tasks.growth.report import read_growth
 
 _UNITS = (
     ("1_tasks", "rows of the source"),
@@ -50,13 +52,16 @@ def manifests(run: RunFolder) -> dict[str, Manifest]:
 def funnel(run: RunFolder) -> list[FunnelStage]:
     """The books of every stage that handles rows, in order."""
     done = manifests(run)
-    return [FunnelStage.of(done[folder].stage, unit, done[folder].books) for folder, unit in _UNITS if folder in done]
+    units = dict(_UNITS)
+    if read_growth(run.stage("1_tasks")) is not None:
+        units["1_tasks"] = "rows of the source, and tasks that were grown of them"
+    return [FunnelStage.of(done[name].stage, unit, done[name].books) for name, unit in units.items() if name in done]
 
 
 def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer], asker: Asker) -> Spend:
     """What this run paid, by the ledger, and what the teacher's answers had cost, by the stages' own files."""
     taught = read_parts(run.stage("2_answers"), _PaidSample) if recipe.answering_teachers() else iter(())
-    trained = [sample.completion for sample in taught]
+    trained = [sample.completion for sample in (*taught, *_repaired(run))]
     asked = [answer for answer in evaluated if answer.asked]
     worth = sum((item.cost for item in trained), Decimal(0)) + sum((item.cost for item in asked), Decimal(0))
     lines = list(asker.spending()) if isinstance(asker, Paying) else ledger.read(run.store, run.name)
@@ -75,6 +80,12 @@ def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer], asker: As
         lines=lines,
         unpriced=[name for name in recipe.answering_teachers() if _unpriced(asker, name)],
     )
+
+
+def _repaired(run: RunFolder) -> Iterator[_PaidSample]:
+    """Answers that were asked for again: they are paid as generation, and lie with what was refined."""
+    for path in sorted(run.stage("3_refined").glob("repairs-*.jsonl")):
+        yield from read_lines(path, _PaidSample)
 
 
 def _of(lines: Iterable[SpendLine], stage: str) -> Decimal:

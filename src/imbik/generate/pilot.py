@@ -12,68 +12,23 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from statistics import fmean, stdev
 
 from imbik.core.errors import BudgetSpentError, ImbikError
 from imbik.core.files import digest, read_json, write_json
 from imbik.core.money import rounded_up, usd
 from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Outcome, Question, Record, Task
+from imbik.core.types import Completion, Outcome, Question, Task
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Paying
+from imbik.tasks.costs import ASKED, Interval, Pilot, summary, total_of
 from imbik.tasks.kinds import Kind
 from imbik.tasks.questions import question_of
 
 FILE = "pilot.json"
 _ENOUGH = 5  # questions without an answer that say something about the others; the least that `budget.pilot` takes
-_ASKED = {Outcome.ANSWERED, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.MALFORMED, Outcome.FILTERED}
 Tasks = Callable[[], Iterator[Task]]
-
-
-class Pilot(Record, frozen=True, kw_only=True):
-    """What the pilot of one teacher found: rows asked, USD a row (mean and standard deviation), tokens a row, and how
-    many answers were cut off, or were no good one for another reason."""
-
-    rows: int
-    mean: float
-    deviation: float
-    input_tokens: float
-    output_tokens: float
-    truncated: int = 0
-    bad: int = 0
-
-
-@dataclass(frozen=True)
-class Interval:
-    """USD with a 95% interval."""
-
-    value: Decimal
-    low: Decimal
-    high: Decimal
-
-    def __str__(self) -> str:
-        return f"{usd(self.value)} (95%: {usd(self.low)} to {usd(self.high)})"
-
-
-def total_of(pilot: Pilot, least: int, most: int | None = None) -> Interval:
-    """What so many further questions will cost: at least `least` of them, at most `most`.
-
-    Student's t on the cost of a row. The variance is that of a sum of n new rows whose mean is known from m:
-    n² s² (1/m + 1/n), which is the one of sampling without replacement from m + n rows (Cochran 1977, 2.23).
-    """
-    from scipy.special import stdtrit
-
-    t = float(stdtrit(pilot.rows - 1, 0.975)) if pilot.rows > 1 else math.inf
-
-    def around(count: int, sign: int) -> float:
-        spread = t * pilot.deviation * count * math.sqrt(1 / pilot.rows + 1 / count) if count else 0.0
-        return max(0.0, count * pilot.mean + sign * spread)
-
-    top = least if most is None else most
-    return Interval(*(Decimal(repr(value)) for value in (least * pilot.mean, around(least, -1), around(top, 1))))
 
 
 def run_pilot(recipe: Recipe, kind: Kind, asker: Asker, tasks: Tasks, progress: Progress, run: RunFolder) -> None:
@@ -117,33 +72,12 @@ def read_pilot(run: RunFolder) -> dict[str, Pilot]:
     return read_json(path, dict[str, Pilot]) if path.exists() else {}
 
 
-def summary(completions: Sequence[Completion], share: Decimal = Decimal(1)) -> Pilot | None:
-    """Mean and spread of what was asked; None where too little was answered to say anything.
-
-    The pilot is asked at once; `share` is that of its price which the rest costs, in batches.
-    """
-    asked = [completion for completion in completions if completion.outcome in _ASKED]
-    if len(asked) < 2:
-        return None
-    costs = [float(completion.cost * share) for completion in asked]
-    outcomes = [completion.outcome for completion in asked]
-    return Pilot(
-        rows=len(asked),
-        mean=fmean(costs),
-        deviation=stdev(costs),
-        input_tokens=fmean(completion.usage.input_tokens for completion in asked),
-        output_tokens=fmean(completion.usage.output_tokens for completion in asked),
-        truncated=outcomes.count(Outcome.TRUNCATED),
-        bad=sum(outcome not in {Outcome.ANSWERED, Outcome.TRUNCATED} for outcome in outcomes),
-    )
-
-
 def _worth_it(name: str, completions: Sequence[Completion], rest: Interval) -> None:
     """Refuse to begin the rest where the pilot brought no answer at all.
 
     Raises: ImbikError with the commonest reason.
     """
-    asked = [completion for completion in completions if completion.outcome in _ASKED]
+    asked = [completion for completion in completions if completion.outcome in ASKED]
     if len(asked) < _ENOUGH or any(completion.outcome is Outcome.ANSWERED for completion in asked):
         return
     (outcome, reason), count = Counter((item.outcome, item.reason) for item in asked).most_common(1)[0]

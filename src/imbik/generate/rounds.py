@@ -13,20 +13,20 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
-from imbik.core.errors import raised_at
-from imbik.core.files import read_lines, write_lines
+from imbik.core.files import digest, read_lines, write_lines
 from imbik.core.money import ANSWERS
 from imbik.core.types import Completion, Outcome, Question, Sample, Sensitivity, Task
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Paying
+from imbik.tasks.asking import read_completion
 from imbik.tasks.kinds import Kind
-from imbik.tasks.majority import majority
+from imbik.tasks.majority import settled
+from imbik.tasks.meaning import normal_forms
 from imbik.tasks.questions import question_of, voices_of
 
 NOBODY = "none"
+_REMEMBERED = 2000  # characters
 
 
 class Pair(NamedTuple):
@@ -100,17 +100,26 @@ class Rounds:
         if not teacher or self.voices[teacher] is not None:
             yield from samples
             return
-        until, share = self.recipe.generate.samples.until, needed_share(self.recipe)
+        wanted, share = self.recipe.generate.samples, needed_share(self.recipe)
         for name, group in groupby(samples, key=lambda sample: sample.task.id):
             answers, pending = undecided.pop(name, []), False
             for sample in group:
                 pending |= sample.completion.outcome is Outcome.PENDING
                 answered = sample.completion.outcome is Outcome.ANSWERED
-                answers.append(self.kind.canonical(sample.answer, sample.task) if answered else "")
+                answers.append(_remembered(sample.answer) if answered else "")
+                task = sample.task
                 yield sample
-            winner, reached = majority(answers)
-            if not pending and (not until or not winner or reached < share):
+            if not pending and not (wanted.until and self._settled(answers, task, share)):
                 undecided[name] = answers
+
+    def _settled(self, answers: Sequence[str], task: Task, share: float) -> bool:
+        """Whether more answers to a task would change nothing; where they cannot be compared, they are asked for."""
+        wanted = self.recipe.generate.samples
+        try:
+            forms = normal_forms(answers, self.kind, task)
+        except Exception:  # as in `_sample`: a reader that fails loses nothing that was paid for
+            return False
+        return settled(forms, share=share, lead=wanted.lead, most=wanted.max)
 
     def _ask(self, teacher: str, pairs: Iterator[Pair]) -> Iterator[Sample]:
         """Samples for pairs, in order; pairs are drawn as fast as the asker wants them."""
@@ -139,17 +148,10 @@ class Rounds:
         return any(line.answers for line in lines if line.purpose in ANSWERS)
 
     def _sample(self, teacher: str, pair: Pair, completion: Completion) -> Sample:
-        task = pair.task
-        reasoning = answer = ""
-        if completion.outcome is Outcome.ANSWERED:
-            try:
-                reasoning, answer = self.kind.read(completion, task)
-            except Exception as error:  # a paid answer is kept whatever the reader makes of it
-                reason = f"the answer could not be read ({raised_at(error)})"
-                completion = msgspec.structs.replace(completion, outcome=Outcome.MALFORMED, reason=reason)
+        completion, reasoning, answer = read_completion(self.kind, completion, pair.task)
         return Sample(
-            task=task, teacher=teacher, number=pair.number, completion=completion, reasoning=reasoning, answer=answer,
-            sensitivity=inherited(task.sensitivity, self._level(teacher)),
+            task=pair.task, teacher=teacher, number=pair.number, completion=completion, reasoning=reasoning,
+            answer=answer, sensitivity=inherited(pair.task.sensitivity, self._level(teacher)),
         )  # fmt: skip
 
     def _level(self, teacher: str) -> Sensitivity:
@@ -184,6 +186,11 @@ class _Stream:
         while self._next is not None and self._next.task.id == task:
             yield self._next
             self._next = next(self._samples, None)
+
+
+def _remembered(answer: str) -> str:
+    """What is kept of an answer while its task is undecided: all of a short one, of a long one what tells it apart."""
+    return answer if len(answer) <= _REMEMBERED else f"{_REMEMBERED}+ {digest(' '.join(answer.split()))}"
 
 
 def _nobody(task: Task) -> Completion:

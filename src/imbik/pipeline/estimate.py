@@ -16,7 +16,9 @@ from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
 
-from imbik.pipeline.money import Cost, cost
+from imbik.pipeline.growth import growth_asks
+from imbik.pipeline.judging import Asked, refine_asks
+from imbik.pipeline.money import Cost, cost, together
 from imbik.pipeline.rows import Rows
 from imbik.pipeline.sizes import Size, folder_here, student_size, teacher_size
 from imbik.recipe import Recipe
@@ -28,6 +30,7 @@ READ_FLOPS, READ_FLOOR = 62e9, 8e-6  # the same for reading alone, as capture do
 ASK_SECONDS, ASK_FLOOR = 110e-6, 30e-6  # seconds a generated token for each million parameters, and the floor
 SERVED_SECONDS, SERVED_AT_ONCE = 4.0, 32  # an API's answer, and how many are open at once
 OPTIMIZER_BYTES = 16  # weights, gradients and two moments in fp32
+GROW_SECONDS = 0.5e-3  # to have, read and compare one grown task
 STARTUP = 6.0  # seconds until torch and transformers are loaded, in the first stage that needs them
 REASONING = 80.0  # tokens of a chain of thought and its answer, where the rows show none
 _UNKNOWN = Size(1_000_000, True)
@@ -38,14 +41,16 @@ Sizes = Mapping[str, Size]
 class Estimate:
     """The forecast of a run, or of some of its stages.
 
-    `money` is None where a teacher's price is not known; 0 rows means unknown.
+    `answering` is what the teachers' answers cost, None where a price is not known; `beside` is what other stages ask
+    (judges, repairs), by stage; 0 rows means unknown.
     """
 
     rows: int = 0
     teacher_calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    money: Cost | None = None
+    answering: Cost | None = None
+    beside: Mapping[str, Asked] = field(default_factory=dict)
     forecast: Callable[[], Mapping[str, float]] = field(default=dict, compare=False, repr=False)
     memory_bytes: int = 0
     disk_bytes: int = 0
@@ -61,7 +66,7 @@ class Estimate:
         asked = {"generate": self.teacher_calls - self.evaluation_calls, "evaluate": self.evaluation_calls}
         calls = sum(count for name, count in asked.items() if name in stages)
         share = Fraction(calls, self.teacher_calls or 1)
-        money = None if self.money is None else self.money.part(Decimal(share.numerator) / share.denominator)
+        part = Decimal(share.numerator) / share.denominator
         return replace(
             self,
             teacher_calls=calls,
@@ -69,9 +74,15 @@ class Estimate:
             recorded_answers=self.recorded_answers if "generate" in stages else 0,
             input_tokens=round(self.input_tokens * share),
             output_tokens=round(self.output_tokens * share),
-            money=money,
+            answering=None if self.answering is None else self.answering.part(part),
+            beside={name: asked for name, asked in self.beside.items() if name in stages},
             forecast=lambda: {name: seconds for name, seconds in self.seconds.items() if name in stages},
         )
+
+    @property
+    def money(self) -> Cost | None:
+        """What all questions cost together; None where a price is not known."""
+        return together([self.answering, *(asked.money for asked in self.beside.values())])
 
     @cached_property
     def seconds(self) -> Mapping[str, float]:
@@ -90,14 +101,19 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
     teachers = {name: teacher_size(recipe, name, runs) or _UNKNOWN for name in recipe.answering_teachers()}
     calls = teacher_calls(recipe, rows)
     inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _asked_tokens(recipe, rows))
-    money = cost(recipe, calls, inputs, outputs, runs / recipe.name if runs else None)
+    run = runs / recipe.name if runs else None
+    refining = refine_asks(recipe, rows, _answers(recipe, rows), _answer_tokens(recipe, rows), run)
+    growing = growth_asks(recipe, rows)
     return Estimate(
         rows=rows.total,
         teacher_calls=calls,
         input_tokens=inputs,
         output_tokens=outputs,
-        money=money,
-        forecast=lambda: _seconds(recipe, rows, student, teachers),
+        answering=cost(recipe, calls, inputs, outputs, run),
+        beside={name: asked for name, asked in (("tasks", growing), ("refine", refining)) if asked.calls},
+        forecast=lambda: (
+            _seconds(recipe, rows, student, teachers, refining.calls) | {"tasks": _tasks_seconds(rows, growing.calls)}
+        ),
         memory_bytes=memory_bytes(recipe, student, rows),
         disk_bytes=disk_bytes(recipe, student, rows),
         evaluation_calls=_evaluation_calls(recipe, rows),
@@ -185,15 +201,15 @@ def disk_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
     return round(saved + exported + logits + 12 * tokens + 5e6)
 
 
-def _seconds(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> dict[str, float]:
+def _seconds(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes, judged: int) -> dict[str, float]:
     """Forecast by stage; a stage the recipe has not is left out."""
     slow = 1 / machine_speed()
     kept = _answers(recipe, rows)
     here = any(recipe.teachers[name].use in {"in_process", "run"} for name in teachers)
     found = {
-        "tasks": 0.5 + 60e-6 * rows.total * slow,
+        "tasks": 0.0,
         "generate": 0.3 + (STARTUP if here else 0.0) * slow + _asking(recipe, rows, kept, teachers) * slow,
-        "refine": 0.3 + 250e-6 * kept * slow,
+        "refine": 0.3 + 250e-6 * kept * slow + math.ceil(judged / SERVED_AT_ONCE) * SERVED_SECONDS,
         "train": 2.0 + (0.0 if here else STARTUP) * slow + _training(recipe, rows, student) * slow,
         "export": 1.0 + student.parameters * 4 / 200e6,
         "evaluate": 1.0 + _evaluating(recipe, rows, student, teachers) * slow,
@@ -203,6 +219,14 @@ def _seconds(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> dict
         length = rows.prompt_tokens + _answer_tokens(recipe, rows)
         found["capture"] = 1.0 + kept * length * (2 * parameters / READ_FLOPS + READ_FLOOR) * slow
     return found
+
+
+def _tasks_seconds(rows: Rows, questions: int) -> float:
+    """Reading rows, and growing more of them: new tasks are compared as they appear, teachers are waited for."""
+    slow = 1 / machine_speed()
+    grown = max(0, rows.total - rows.seeds) if rows.seeds else 0
+    asked = math.ceil(questions / SERVED_AT_ONCE) * SERVED_SECONDS
+    return 0.5 + (60e-6 * rows.total + GROW_SECONDS * grown) * slow + asked
 
 
 def _training(recipe: Recipe, rows: Rows, student: Size) -> float:

@@ -7,7 +7,7 @@ or twice as much.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,10 +15,11 @@ from pathlib import Path
 from imbik.ask.budget import price_unknown, runs_here
 from imbik.core.money import plain_usd, usd
 from imbik.core.runfolder import RunFolder
-from imbik.generate.pilot import read_pilot, total_of
+from imbik.generate.pilot import read_pilot
 from imbik.pipeline.reach import HERE, served_teacher
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
+from imbik.tasks.costs import total_of
 from imbik.teachers.catalogue.prices import FREE, Price
 
 _UNSURE = 2  # a forecast without a pilot is right within this factor
@@ -38,16 +39,16 @@ class Cost:
         return Cost(self.value * share, self.low * share, self.high * share, self.rows)
 
 
-def price(recipe: Recipe, name: str) -> Price | None:
+def price(recipe: Recipe, name: str, *, at_once: bool = False) -> Price | None:
     """What a teacher costs: its price, nothing for one that is here or is the operator's own server, else unknown.
-    Where it is asked in batches, what it costs there."""
+    Where it is asked in batches, what it costs there, but for questions that are asked `at_once`."""
     block = recipe.teachers[name]
     teacher = None if block.use in HERE else served_teacher(name, block, recipe)
     if teacher is None:
         return FREE
     if teacher.price is None and runs_here(load_operator(recipe.base), teacher):
         return FREE
-    batched = teacher.price is not None and getattr(teacher, "batch", None) is not None
+    batched = teacher.price is not None and getattr(teacher, "batch", None) is not None and not at_once
     return teacher.price.in_batches() if teacher.price and batched else teacher.price
 
 
@@ -100,8 +101,22 @@ def cost(recipe: Recipe, calls: int, inputs: float, outputs: float, run: Path | 
             spent = (Decimal(round(inputs)) * rates[0] + Decimal(round(outputs)) * rates[1]) / 1_000_000
             spent /= len(names)
             parts.append(Cost(spent, spent / _UNSURE, spent * _UNSURE))
-    rows = min((part.rows for part in parts if part.value), default=0)
-    value, low, high = (sum((part[place] for part in map(_figures, parts)), Decimal(0)) for place in range(3))
+    return together(parts)
+
+
+def forecast(price: Price, inputs: float, outputs: float) -> Cost:
+    """What so many tokens cost at a price, without a pilot."""
+    spent = (Decimal(round(inputs)) * price.input + Decimal(round(outputs)) * price.output) / 1_000_000
+    return Cost(spent, spent / _UNSURE, spent * _UNSURE)
+
+
+def together(parts: Sequence[Cost | None]) -> Cost | None:
+    """The sum of costs; None where one of them is not known."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    rows = min((part.rows for part in known if part.value), default=0)
+    value, low, high = (sum((part[place] for part in map(_figures, known)), Decimal(0)) for place in range(3))
     return Cost(value, low, high, rows)
 
 

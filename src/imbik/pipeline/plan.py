@@ -49,7 +49,7 @@ def plan_stage(stage: Stage, recipe: Recipe, run: RunFolder, asker: Asker, stage
     made = _input_manifests(stage, recipe, run, stages)
     inputs = {name: manifest.root for name, manifest in made.items()}
     if isinstance(stage, ReadsOutside):
-        inputs |= stage.outside(run)
+        inputs |= stage.outside(recipe, run, asker)
     levels = {name: manifest.sensitivity.value for name, manifest in made.items()}
     settings = {"own": stage.settings(recipe, asker), "sensitivity of inputs": levels}
     wanted = stage_hash(stage.name, stage.version, settings, inputs)

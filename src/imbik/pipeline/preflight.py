@@ -20,8 +20,10 @@ from imbik.evaluate import require
 from imbik.generate.tally import held_back_advice
 from imbik.models.folder import check_folder, read_base
 from imbik.models.load import may_be_on_hub, resolve
-from imbik.pipeline import money, rules
+from imbik.pipeline import judging, money, rules
 from imbik.pipeline.estimate import Estimate, estimate
+from imbik.pipeline.growth import refuse_growth
+from imbik.pipeline.growth import warnings as growth_warnings
 from imbik.pipeline.offered import ended_models
 from imbik.pipeline.reach import cleans_in_vain, kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
@@ -59,8 +61,10 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
         (
             *_untrusted(recipe),
             *_kept(recipe, rows, kept),
-            *keys_missing(recipe),
+            *judging.unjudged(recipe, rows),
+            *keys_missing(recipe, judging.judges(recipe)),
             *cleans_in_vain(recipe),
+            *growth_warnings(recipe, rows),
             *unknown_terms(recipe),
             *ended_models(recipe),
             *money.warnings(recipe, forecast.money),
@@ -83,6 +87,8 @@ def refuse(recipe: Recipe) -> None:
     refuse_contradictions(recipe)
     refuse_terms(recipe)
     refuse_unreachable(recipe)
+    judging.refuse(recipe)
+    refuse_growth(recipe)
     money.refuse_unpriced(recipe)
 
 
@@ -115,6 +121,8 @@ def blocks(recipe: Recipe) -> Iterator[tuple[str, PluginBlock]]:
         if source is not None and source.use != "auto":
             yield "tasks/sources", source
     yield "tasks/kinds", tasks.kind
+    yield from (("tasks/strategies", block) for block in (tasks.grow.strategies if tasks.grow else ()))
+    yield from (("tasks/augmentations", block) for block in tasks.augment)
     yield from (("teachers", block) for block in recipe.teachers.values())
     yield from (("refine/checks", block) for block in recipe.refine)
     yield "train/methods", recipe.train.method

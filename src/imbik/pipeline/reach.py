@@ -16,6 +16,7 @@ from imbik.privacy.addresses import Endpoint, endpoint, may_be_behind
 from imbik.privacy.keys import is_set
 from imbik.privacy.operator import Operator, load_operator
 from imbik.recipe import Recipe
+from imbik.tasks.sources.taxonomy import TaxonomyTasks
 from imbik.teachers import ServedTeacher, TeacherContext, make_teacher
 
 _NOTHING = Question(messages=(), row="", sensitivity=Sensitivity.PUBLIC)  # a request is made, and never sent
@@ -29,7 +30,7 @@ def refuse_unreachable(recipe: Recipe) -> None:
     teacher is named for them.
     """
     level = recipe.tasks.level
-    if recipe.generate.source == "reference" or level is None or _knows_its_own(recipe):
+    if recipe.generate.source == "reference" or level is None or knows_its_own(recipe):
         return
     name = recipe.teacher_for(level)
     if not name:
@@ -38,8 +39,22 @@ def refuse_unreachable(recipe: Recipe) -> None:
             next="add `otherwise: NAME` to generate.teacher",
         )
     operator = load_operator(recipe.base)
-    if far := _out_of_reach(recipe, operator, level, name):
-        raise _blocked(recipe, operator, level, *far)
+    if far := out_of_reach(recipe, operator, level, name):
+        raise blocked(recipe, operator, level, *far)
+
+
+def growth_kept_from(recipe: Recipe, strategy: str, name: str) -> None:
+    """Refuse a strategy whose questions, which show rows, can never leave for its teacher.
+
+    Raises: BlockedError.
+    """
+    level = recipe.tasks.level
+    if level is None or knows_its_own(recipe):
+        return
+    operator = load_operator(recipe.base)
+    if far := out_of_reach(recipe, operator, level, name):
+        error = blocked(recipe, operator, level, *far)
+        raise BlockedError(f"'{strategy}' cannot grow tasks: {error.what}", where=error.where, next=error.next)
 
 
 def refuse_candidates(recipe: Recipe, names: Sequence[str]) -> None:
@@ -48,22 +63,22 @@ def refuse_candidates(recipe: Recipe, names: Sequence[str]) -> None:
     Raises: BlockedError.
     """
     level = recipe.tasks.level
-    if level is None or _knows_its_own(recipe):
+    if level is None or knows_its_own(recipe):
         return
     operator = load_operator(recipe.base)
-    far = [found for name in names if (found := _out_of_reach(recipe, operator, level, name))]
+    far = [found for name in names if (found := out_of_reach(recipe, operator, level, name))]
     if far and len(far) == len(names):
-        raise _blocked(recipe, operator, level, *far[0])
+        raise blocked(recipe, operator, level, *far[0])
 
 
 def kept_from_candidates(recipe: Recipe, names: Sequence[str]) -> Iterator[str]:
     """Which of these teachers rows of the recipe's one level can never reach, in words."""
     level = recipe.tasks.level
-    if level is None or _knows_its_own(recipe):
+    if level is None or knows_its_own(recipe):
         return
     operator = load_operator(recipe.base)
     for name in names:
-        if far := _out_of_reach(recipe, operator, level, name):
+        if far := out_of_reach(recipe, operator, level, name):
             yield f"teachers.{name}: nothing will be asked of it: {level.value} rows may not go to {far[1]}"
 
 
@@ -74,11 +89,11 @@ def kept_from(recipe: Recipe, level: Sensitivity) -> str:
     name = recipe.teacher_for(level)
     if not name:
         return f"generate.teacher names none for {level.value} rows"
-    far = _out_of_reach(recipe, load_operator(recipe.base), level, name)
+    far = out_of_reach(recipe, load_operator(recipe.base), level, name)
     return f"{level.value} rows may not go to teacher '{far[0]}' at {far[1]}" if far else ""
 
 
-def _out_of_reach(recipe: Recipe, operator: Operator, level: Sensitivity, name: str) -> tuple[str, Endpoint] | None:
+def out_of_reach(recipe: Recipe, operator: Operator, level: Sensitivity, name: str) -> tuple[str, Endpoint] | None:
     """The first of a teacher's members and its endpoint, where none of them may ever see rows of this level."""
     far = []
     for member in recipe.members(name):
@@ -96,9 +111,10 @@ def served_endpoint(name: str, block: PluginBlock, recipe: Recipe) -> Endpoint |
     return endpoint(teacher.url) if teacher else None
 
 
-def keys_missing(recipe: Recipe, names: Sequence[str] | None = None) -> Iterator[str]:
-    """Teachers that will be asked (or `names`) with a key which is not set, in words that say how to set it."""
-    for name in recipe.asked_teachers() if names is None else names:
+def keys_missing(recipe: Recipe, judges: Sequence[str] = (), names: Sequence[str] | None = None) -> Iterator[str]:
+    """Teachers that will be asked (or `names`) and judges with a key which is not set, in words that say how to set
+    it."""
+    for name in dict.fromkeys([*(recipe.asked_teachers() if names is None else names), *judges]):
         block = recipe.teachers[name]
         teacher = None if block.use in HERE else served_teacher(name, block, recipe)
         key = teacher.request(_NOTHING).key_name if teacher else ""
@@ -144,13 +160,15 @@ def may_ever(operator: Operator, level: Sensitivity, served: Endpoint, *, cleans
     return any(level.rank <= item.rank for item in accepts)
 
 
-def _knows_its_own(recipe: Recipe) -> bool:
-    """The embedded problems are public whatever the recipe says."""
+def knows_its_own(recipe: Recipe) -> bool:
+    """The embedded problems, and the tasks of a shipped taxonomy, are public whatever the recipe says."""
     source = recipe.tasks.source
+    if source.use == "taxonomy":
+        return TaxonomyTasks(TaxonomyTasks.Settings.model_validate(source.raw)).sensitivity is Sensitivity.PUBLIC
     return source.use == "embedded" or source.raw.get("path") == "embedded"
 
 
-def _blocked(recipe: Recipe, operator: Operator, level: Sensitivity, name: str, served: Endpoint) -> BlockedError:
+def blocked(recipe: Recipe, operator: Operator, level: Sensitivity, name: str, served: Endpoint) -> BlockedError:
     if level is Sensitivity.PUBLIC and operator.unlisted == "nothing":
         return BlockedError(
             f"no row may reach teacher '{name}' at {served}: the operator's file does not list it, and lets nothing go "

@@ -20,9 +20,11 @@ from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Sensitivity, Task
 from imbik.recipe import Recipe
 from imbik.tasks.build import marked
+from imbik.tasks.growth.report import read_growth
 from imbik.tasks.load import open_source
 from imbik.tasks.rows import BadRowError, Row
 from imbik.tasks.selection import parse_selection
+from imbik.tasks.taxonomy import read_taxonomy
 
 CHARACTERS_A_TOKEN = 3.5
 LOOK_BYTES = 4_000_000
@@ -36,7 +38,7 @@ class Rows:
     """Rows by set and their mean lengths in tokens; `known` is False where they were guessed.
 
     `levels` are the shares of rows of each sensitivity where a column marks them, {} where they are all alike or not
-    known; `held_back` is the share that no teacher may see.
+    known; `held_back` is the share that no teacher may see. `seeds` are rows without those that were or will be grown.
     """
 
     train: int = 0
@@ -47,6 +49,7 @@ class Rows:
     known: bool = False
     levels: Mapping[Sensitivity, float] = field(default_factory=dict)
     held_back: float = 0.0
+    seeds: int = 0
 
     @property
     def total(self) -> int:
@@ -66,7 +69,7 @@ def look(recipe: Recipe, run: RunFolder) -> Rows:
     """Rows of stage 1 if it has run, else of the source."""
     folder = run.stage("1_tasks")
     made = (folder / "manifest.json").exists()
-    rows = _from_stage(folder) if made else _from_source(recipe)
+    rows = _from_stage(folder) if made else _with_grown(recipe, _from_source(recipe))
     if recipe.tasks.level is not None:
         return rows
     counted = Counter(item.sensitivity for item in read_parts(folder, _Marked)) if made else _marks(recipe)
@@ -82,7 +85,23 @@ def _from_stage(folder: Path) -> Rows:
             sets[decoder.decode(line).set] += 1
     prompt, answer = _lengths(folder)
     others = sum(count for name, count in sets.items() if name not in {"train", "validation"})
-    return Rows(sets["train"], sets["validation"], others, prompt, answer, known=True)
+    grown = read_growth(folder)
+    seeds = grown.seeds if grown else sets.total()
+    return Rows(sets["train"], sets["validation"], others, prompt, answer, known=True, seeds=seeds)
+
+
+def _with_grown(recipe: Recipe, rows: Rows) -> Rows:
+    """What will be grown counts as well: training rows, but for families that are held out."""
+    grow, seeds = recipe.tasks.grow, rows.total
+    more = max(0, grow.to - seeds) if grow is not None else 0
+    share = grow.held_out if grow is not None else None
+    validation, test = (round(more * share.validation), round(more * share.test)) if share else (0, 0)
+    again = sum(float(block.raw.get("share", 0.2)) for block in recipe.tasks.augment)
+    train = rows.train + more - validation - test
+    return replace(
+        rows, train=round(train * (1 + again)), validation=rows.validation + validation, test=rows.test + test,
+        seeds=seeds,
+    )  # fmt: skip
 
 
 def _lengths(folder: Path) -> tuple[float, float]:
@@ -105,7 +124,7 @@ def _from_source(recipe: Recipe) -> Rows:
     tasks = recipe.tasks
     if tasks.source.use == "embedded" or tasks.source.raw.get("path") == "embedded":
         return _embedded(recipe)
-    rows, characters = _count(tasks.source, recipe)
+    rows, characters = _taxonomy(recipe) if tasks.source.use == "taxonomy" else _count(tasks.source, recipe)
     rows = sum(1 for _ in parse_selection(tasks.rows).take(range(rows)))
     validation, test = _apart(tasks.validation_source, recipe), _apart(tasks.test_source, recipe)
     share_validation = 0.0 if validation is not None else tasks.split.validation
@@ -147,6 +166,16 @@ def _embedded(recipe: Recipe) -> Rows:
     validation, test = round(settings.pool * split.validation), round(settings.pool * split.test) * (settings.test == 0)
     held_out = settings.test + settings.B + settings.C
     return Rows(settings.pool - validation - test, validation, test + held_out, *EMBEDDED_TOKENS)
+
+
+def _taxonomy(recipe: Recipe) -> tuple[int, float]:
+    """The tasks of a taxonomy, and their mean characters; none where it cannot be read, which stage 1 will say."""
+    try:
+        branches = read_taxonomy(str(recipe.tasks.source.raw.get("path", "")), recipe.base).branches
+    except ImbikError:
+        return 0, 0.0
+    sizes = [len(str(next(iter(task.values.values())))) for branch in branches for task in branch.tasks]
+    return len(sizes), sum(sizes) / len(sizes) if sizes else 0.0
 
 
 def _apart(block: PluginBlock | None, recipe: Recipe) -> int | None:

@@ -49,8 +49,8 @@ def asked_about(sensitivity: Sensitivity, rows: Sequence[str], known: Inspected)
 
 
 def asked_of(question: Question) -> Asked:
-    """What the gate is asked about a question's row."""
-    return asked_about(question.sensitivity, (question.row,), question.inspected)
+    """What the gate is asked about a question's row, and the rows that it shows."""
+    return asked_about(question.sensitivity, (question.row, *question.shown), question.inspected)
 
 
 class Gate:

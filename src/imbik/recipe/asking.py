@@ -57,6 +57,9 @@ class Samples(Section):
     min: int = Field(1, ge=1, description="answers always asked for")
     max: int = Field(1, ge=1, description="answers at most")
     until: Literal["", "agreement"] = Field("", description="ask beyond `min` only while answers disagree")
+    lead: int = Field(
+        1, ge=1, description="until agreement: answers that the most frequent one must be ahead of the next (3: surer)"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -112,3 +115,12 @@ class Privacy(Section):
         description="take personal data out of such rows where the operator's accepts_cleaned lets them leave then: "
         "pseudonymise ([TCKN_3F2A], put back in the answer), redact ([TCKN], for good), or none: they stay here",
     )
+
+
+class Repair(Section):
+    """Rejected answers are put to their teacher again, with their own words and the reason why they were rejected.
+
+    Only where the reason says something about the answer: not for duplicates, leakage, balance or personal data.
+    """
+
+    rounds: int = Field(1, ge=1, le=3, description="how often a rejected answer is put to its teacher again, at most")

@@ -33,6 +33,8 @@ _SET = "--set "
 # Where a plug-in may be written as its bare name; "*" stands for any item or name.
 _BLOCKS = (
     ("tasks", "kind"),
+    ("tasks", "grow", "strategies", "*"),
+    ("tasks", "augment", "*"),
     ("teachers", "*"),
     ("refine", "*"),
     ("train", "method"),
@@ -216,6 +218,8 @@ def _is_path(path: tuple[str, ...], use: str) -> bool:
     """Whether what stands there names a file of this machine (or a key, which is held to its own rules)."""
     match path:
         case ("tasks", "source" | "validation_source" | "test_source" | "answer_schema", *_) | ("student", "model"):
+            return True
+        case ("tasks", "grow", "strategies", _, "taxonomy" | "personas" | "folder" | "file"):
             return True
         case ("teachers", _, "recipe" | "run" | "key") | ("teachers", _, "files", *_):
             return True

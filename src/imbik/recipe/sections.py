@@ -18,8 +18,9 @@ from pydantic import (
 
 from imbik.core.plugins import PluginBlock, RecipePath, closest
 from imbik.core.types import Sensitivity
-from imbik.recipe.asking import Budget, Generate, Privacy
+from imbik.recipe.asking import Budget, Generate, Privacy, Repair
 from imbik.recipe.blocks import Block, MisplacedError, Section, Share, SourceBlock
+from imbik.recipe.growing import Grow, asks
 
 _ROUTES = [*(level.value for level in Sensitivity), "otherwise"]
 
@@ -63,6 +64,14 @@ class Tasks(Section):
         description="public, internal, confidential, special, or a column; without it every row is confidential",
     )
     split: Split = Field(default_factory=Split, description="how rows are divided into train, validation and test")
+    grow: Grow | None = Field(None, description="more tasks, made of these: {to: 10000, teacher: NAME}")
+    augment: list[Block] = Field([], description="training tasks once more in other words or with typing errors")
+
+    @model_validator(mode="after")
+    def _grows_rows_of_its_kind(self) -> Tasks:
+        if (self.grow or self.augment) and self.text_template:
+            raise ValueError("rows of a text_template cannot be grown or augmented: take one of the two out")
+        return self
 
     @model_validator(mode="after")
     def _prompt_is_learned(self) -> Tasks:
@@ -196,6 +205,7 @@ class Recipe(Section):
     generate: Generate = Field(default_factory=Generate, description="how answers are obtained")
     privacy: Privacy = Field(default_factory=Privacy, description="rows that may not go to their teacher as they are")
     refine: list[Block] = Field([], description="checks, in order (default: the kind's own)")
+    repair: Repair | None = Field(None, description="ask the teacher again with the reason of a rejection")
     review: Review | None = Field(None, description="experts' review in the browser")
     student: Student = Field(description="the model that learns")
     capture: Capture | None = Field(None, description="the teacher's logits, captured once")
@@ -232,6 +242,7 @@ class Recipe(Section):
             yield ("generate", "teacher", level), name
         if self.capture and self.capture.teacher:
             yield ("capture", "teacher"), self.capture.teacher
+        yield from named_for_growth(self.tasks.grow, self.tasks.augment)
         for made, block in self.teachers.items():
             if block.use == "ensemble":
                 for number, name in enumerate(self.members(made)):
@@ -273,8 +284,23 @@ class Recipe(Section):
         return [str(name) for name in named] if isinstance(named, list) else []
 
     def asked_teachers(self) -> list[str]:
-        """As `answering_teachers`, with the members of those that are made of several in their place."""
-        return list(dict.fromkeys(member for name in self.answering_teachers() for member in self.members(name)))
+        """As `answering_teachers` and `growing_teachers`, with the members of those that are made of several in their
+        place."""
+        names = [*self.answering_teachers(), *self.growing_teachers()]
+        return list(dict.fromkeys(member for name in names for member in self.members(name)))
+
+    def growing_teacher(self, block: PluginBlock) -> str:
+        """Who is asked by a strategy or an augmentation: its own teacher, else that of `grow`, else the first."""
+        grow = self.tasks.grow
+        return str(block.raw.get("teacher") or (grow.teacher if grow else "") or next(iter(self.teachers), ""))
+
+    def growing_teachers(self) -> list[str]:
+        """Names of the teachers that tasks are grown or augmented by, in the order written, without repeats."""
+        grow = self.tasks.grow
+        blocks = [("tasks/strategies", block) for block in (grow.strategies if grow else ())]
+        blocks += [("tasks/augmentations", block) for block in self.tasks.augment]
+        found = [self.growing_teacher(block) for group, block in blocks if asks(group, block)]
+        return [name for name in dict.fromkeys(found) if name]
 
     def answering_teachers(self) -> list[str]:
         """Names of the teachers that answer tasks, in the order written, without repeats."""

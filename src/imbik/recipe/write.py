@@ -21,6 +21,8 @@ GROUPS = {
     "validation_source": "tasks/sources",
     "test_source": "tasks/sources",
     "kind": "tasks/kinds",
+    "strategies": "tasks/strategies",
+    "augment": "tasks/augmentations",
     "teachers": "teachers",
     "refine": "refine/checks",
     "method": "train/methods",

@@ -1,13 +1,14 @@
-"""One way through the samples: row and group checks on blocks, then the sketch of a check that looks at the whole set.
+"""One way through the samples: checks of a block, then the sketch of a check that looks at the whole set.
 
-Enters: blocks of samples, cut between tasks. Leaves: per block what is kept and rejected, the sketch of the set check
-that follows, and how often each check crashed. A check that raises rejects the row with its reason; it never loses it.
+Enters: blocks of samples, cut between tasks. Leaves: per block what is kept and rejected, in the order in which it
+came, the sketch of the set check that follows, what was edited, and how often each check crashed. A check that raises
+rejects the row with its reason; it never loses it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -18,34 +19,29 @@ from imbik.core.errors import ImbikError, raised_at
 from imbik.core.executor import BLOCK_ROWS
 from imbik.core.types import Sample, Verdict
 from imbik.refine.checks import CheckContext
+from imbik.refine.named import NamedCheck
 
-
-@dataclass(frozen=True)
-class NamedCheck:
-    """A check as the recipe names it, built."""
-
-    name: str
-    check: Any
-
-    @property
-    def scope(self) -> str:
-        """row, group or all."""
-        return str(self.check.scope)
+_LAST = ("all", "asked")
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Checks that need one way through: row and group checks, then at most one set check to be sketched."""
+    """Checks that need one way through: those of a block, then at most one that looks at the set, or that asks."""
 
     checks: tuple[NamedCheck, ...]
-    sketched: NamedCheck | None = None
+    last: NamedCheck | None = None
+
+    @property
+    def sketched(self) -> NamedCheck | None:
+        """The check of the whole set that ends it."""
+        return self.last if self.last is not None and self.last.scope == "all" else None
 
 
 def segments_of(checks: Sequence[NamedCheck]) -> list[Segment]:
-    """Cut the recipe's checks after each one that looks at the whole set."""
+    """Cut the recipe's checks after each one that looks at the whole set, or that asks."""
     segments, begun = [], list[NamedCheck]()
     for named in checks:
-        if named.scope == "all":
+        if named.scope in _LAST:
             segments.append(Segment(tuple(begun), named))
             begun = []
         else:
@@ -67,6 +63,13 @@ class Crashes:
         self.crashed.update(other.crashed)
         self.reasons.update({name: reason for name, reason in other.reasons.items() if name not in self.reasons})
 
+    def verdict(self, name: str, error: Exception) -> Verdict:
+        """The rejection of a row on which a check crashed."""
+        reason = crash_reason(name, error)
+        self.crashed[name] += 1
+        self.reasons.setdefault(name, reason)
+        return Verdict(by=name, keep=False, reason=reason)
+
     def refuse_total(self) -> None:
         """Raise ImbikError for a check that crashed on everything: that is a broken check, not bad rows."""
         for name, count in self.crashed.items():
@@ -80,12 +83,13 @@ class Crashes:
 
 @dataclass
 class Judged:
-    """A block after a way through."""
+    """A block after a way through; `edits` counts what edit checks changed, by (check, change)."""
 
     kept: list[Sample] = field(default_factory=list)
     rejected: list[Sample] = field(default_factory=list)
     sketches: list[Any] = field(default_factory=list)
     crashes: Crashes = field(default_factory=Crashes)
+    edits: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def blocks_between_tasks(samples: Iterable[Sample], size: int = BLOCK_ROWS) -> Iterator[list[Sample]]:
@@ -100,16 +104,23 @@ def blocks_between_tasks(samples: Iterable[Sample], size: int = BLOCK_ROWS) -> I
         yield block
 
 
-def judge_block(samples: Sequence[Sample], *, segment: Segment, surroundings: Callable[[], CheckContext]) -> Judged:
-    """Put a block through a segment. Picklable with functools.partial, so that worker processes can do it."""
+def judge_block(
+    samples: Sequence[Sample], *, segment: Segment, surroundings: Callable[[], CheckContext], counted_from: int = 0
+) -> Judged:
+    """Put a block through a segment. Picklable with functools.partial, so that worker processes can do it.
+
+    Edits are counted of samples with numbers from `counted_from` on: those below were counted in an earlier round.
+    """
     context, judged = surroundings(), Judged()
-    for _, group in groupby(samples, key=lambda sample: sample.task.id):
-        alive = list(group)
-        for named in segment.checks:
-            alive = _apply(named, alive, context, judged)
-        judged.kept.extend(alive)
-    if segment.sketched is not None and judged.kept:
+    alive = list(samples)
+    for named in segment.checks:
+        alive = _apply(named, alive, context, judged, counted_from)
+    judged.kept = alive
+    if segment.sketched is not None and alive:
         _sketch(segment.sketched, context, judged)
+    if judged.rejected:
+        place = {sample.id: number for number, sample in enumerate(samples)}
+        judged.rejected.sort(key=lambda sample: place[sample.id])
     return judged
 
 
@@ -124,41 +135,92 @@ def crash_reason(name: str, error: Exception) -> str:
     return f"check {name} crashed: {raised_at(error)}"
 
 
-def _apply(named: NamedCheck, samples: list[Sample], context: CheckContext, judged: Judged) -> list[Sample]:
-    """Verdicts of one check on the living samples of a task; those it keeps go on."""
+def edit_reason(changes: Mapping[str, int]) -> str:
+    """What an edit did, in words: `html 2, mojibake 1`; '' for nothing."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(changes.items()) if count)
+
+
+def _apply(
+    named: NamedCheck, samples: list[Sample], context: CheckContext, judged: Judged, counted_from: int
+) -> list[Sample]:
+    """Verdicts of one check on the living samples of a block; those it keeps go on."""
     if not samples:
         return samples
     judged.crashes.asked[named.name] += len(samples)
-    if named.scope == "row":
-        verdicts = [_verdicts(named, [sample], context, judged)[0] for sample in samples]
+    if named.scope == "edit":
+        pairs = [_edited(named, sample, context, judged, counted_from) for sample in samples]
     else:
-        verdicts = _verdicts(named, samples, context, judged)
+        verdicts = (_by_group if named.scope == "group" else _by_row)(named, samples, context, judged)
+        pairs = list(zip(samples, verdicts, strict=True))
     alive = list[Sample]()
-    for sample, verdict in zip(samples, verdicts, strict=True):
+    for sample, verdict in pairs:
         (alive if verdict.keep else judged.rejected).append(with_verdict(sample, named.name, verdict))
     return alive
 
 
-def _verdicts(named: NamedCheck, samples: list[Sample], context: CheckContext, judged: Judged) -> list[Verdict]:
-    """What the check says, or a rejection that says how it crashed."""
+def _by_row(named: NamedCheck, samples: list[Sample], context: CheckContext, judged: Judged) -> list[Verdict]:
+    """A verdict for each: all at once where the check can, alone where that crashes."""
+    many = getattr(named.check, "judge_many", None)
+    if many is None:
+        return [_alone(named, sample, context, judged) for sample in samples]
     try:
-        if named.scope == "row":
-            return [named.check.judge(samples[0], context)]
-        verdicts: list[Verdict] = named.check.judge(samples, context)
-        if len(verdicts) != len(samples):
-            raise ValueError(f"{len(verdicts)} verdicts for {len(samples)} samples")
-        return verdicts
+        return _as_many(many(samples, context), samples)
+    except ImbikError:
+        raise
+    except Exception:
+        return [_alone(named, sample, context, judged) for sample in samples]
+
+
+def _alone(named: NamedCheck, sample: Sample, context: CheckContext, judged: Judged) -> Verdict:
+    """What a row check says of one sample, or a rejection that says how it crashed."""
+    try:
+        judge = getattr(named.check, "judge", None)
+        if judge is None:
+            return _as_many(named.check.judge_many([sample], context), [sample])[0]
+        verdict: Verdict = judge(sample, context)
+        return verdict
     except ImbikError:
         raise
     except Exception as error:
-        return [_crashed(named, error, judged) for _ in samples]
+        return judged.crashes.verdict(named.name, error)
 
 
-def _crashed(named: NamedCheck, error: Exception, judged: Judged) -> Verdict:
-    reason = crash_reason(named.name, error)
-    judged.crashes.crashed[named.name] += 1
-    judged.crashes.reasons.setdefault(named.name, reason)
-    return Verdict(by=named.name, keep=False, reason=reason)
+def _by_group(named: NamedCheck, samples: list[Sample], context: CheckContext, judged: Judged) -> list[Verdict]:
+    """What a group check says of each task's samples."""
+    verdicts = list[Verdict]()
+    for _, found in groupby(samples, key=lambda sample: sample.task.id):
+        group = list(found)
+        try:
+            verdicts += _as_many(named.check.judge(group, context), group)
+        except ImbikError:
+            raise
+        except Exception as error:
+            verdicts += [judged.crashes.verdict(named.name, error) for _ in group]
+    return verdicts
+
+
+def _as_many(verdicts: Sequence[Verdict], samples: Sequence[Sample]) -> list[Verdict]:
+    if len(verdicts) != len(samples):
+        raise ValueError(f"{len(verdicts)} verdicts for {len(samples)} samples")
+    return list(verdicts)
+
+
+def _edited(
+    named: NamedCheck, sample: Sample, context: CheckContext, judged: Judged, counted_from: int
+) -> tuple[Sample, Verdict]:
+    """The sample, mended, and a verdict that says what was changed."""
+    try:
+        edited, changes = named.check.edit(sample, context)
+        if (edited.id, edited.verdicts) != (sample.id, sample.verdicts):
+            raise ValueError("an edit keeps the id and the verdicts")
+        reason = edit_reason(changes)
+    except ImbikError:
+        raise
+    except Exception as error:
+        return sample, judged.crashes.verdict(named.name, error)
+    if sample.number >= counted_from:
+        judged.edits.update({(named.name, change): count for change, count in changes.items() if count})
+    return edited, Verdict(by=named.name, keep=True, reason=reason)
 
 
 def _sketch(named: NamedCheck, context: CheckContext, judged: Judged) -> None:
@@ -175,5 +237,5 @@ def _sketch(named: NamedCheck, context: CheckContext, judged: Judged) -> None:
                 judged.sketches.append(named.check.sketch([sample], context))
                 alive.append(sample)
             except Exception as error:
-                judged.rejected.append(with_verdict(sample, named.name, _crashed(named, error, judged)))
+                judged.rejected.append(with_verdict(sample, named.name, judged.crashes.verdict(named.name, error)))
         judged.kept = alive

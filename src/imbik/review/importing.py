@@ -30,6 +30,7 @@ class _Line(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     answer: str | None = None
     reasoning: str | None = None
     at: str = ""
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,13 @@ def import_verdicts(run: RunFolder, path: Path) -> Imported:
         verdict = Verdict(by=read.by, keep=read.keep, reason=read.reason, score=read.score)
         found.append(
             ExpertVerdict(
-                content=content, verdict=verdict, row=read.row, answer=read.answer, reasoning=read.reasoning, at=read.at
+                content=content,
+                verdict=verdict,
+                row=read.row,
+                answer=read.answer,
+                reasoning=read.reasoning,
+                at=read.at,
+                blind=read.blind,
             )
         )
     if found:

@@ -45,7 +45,7 @@ class ReviewStage:
         """Whom is shown what; whether to wait shapes nothing."""
         return recipe.review.model_dump(mode="json", exclude={"wait"}) if recipe.review else {}
 
-    def outside(self, run: RunFolder) -> Mapping[str, str]:
+    def outside(self, recipe: Recipe, run: RunFolder, asker: Asker) -> Mapping[str, str]:  # noqa: ARG002 - the contract
         """The snapshot in use. The first is taken by the stage itself, so before it the answer is the same."""
         return {"reviews": str(max(snapshot_number(run), 1))}
 

@@ -33,7 +33,10 @@ CREATE TABLE snapshots (number INTEGER PRIMARY KEY AUTOINCREMENT, upto INTEGER N
 
 
 class ExpertVerdict(Record, frozen=True, kw_only=True):
-    """A person's word on one content: `verdict.by` is the person; `answer` and `reasoning` are edits, None for none."""
+    """A person's word on one content: `verdict.by` is the person; `answer` and `reasoning` are edits, None for none.
+
+    `blind`: given without having seen what checks and judges said of it; only such a verdict calibrates a judge.
+    """
 
     content: str
     verdict: Verdict
@@ -41,6 +44,7 @@ class ExpertVerdict(Record, frozen=True, kw_only=True):
     answer: str | None = None
     reasoning: str | None = None
     at: str = ""
+    blind: bool = False
 
 
 def reviews_path(run: RunFolder) -> Path:

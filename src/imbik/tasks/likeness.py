@@ -139,7 +139,7 @@ def _facts(tasks: Sequence[Task]) -> SetFacts:
 def _differences(name: str, tasks: Sequence[Task], train: Sequence[Task]) -> list[Difference]:
     found = []
     for what, form in (("class", stratum), ("source", _file)):
-        left, right = _counts(tasks, form), _counts(train, form)
+        left, right = (_counts(_asked_about(side, what), form) for side in (tasks, train))
         if len({*left, *right}) < 2 or (what == "source" and not {*left} & {*right}):
             continue  # one class, or a set that has files of its own
         value, chance = total_variation(left, right), variation_by_chance(left, right)
@@ -152,6 +152,11 @@ def _differences(name: str, tasks: Sequence[Task], train: Sequence[Task]) -> lis
     )
     found.append(_difference(name, "length", "Kolmogorov-Smirnov", value, bound, value <= max(bound, _SLIGHT_LENGTH)))
     return found
+
+
+def _asked_about(tasks: Sequence[Task], what: str) -> Sequence[Task]:
+    """The rows that are compared: of where they are from, those that people brought."""
+    return [task for task in tasks if task.origin is None] if what == "source" else tasks
 
 
 def _difference(name: str, what: str, measure: str, value: float, chance: float, alike: bool) -> Difference:

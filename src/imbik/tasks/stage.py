@@ -1,8 +1,8 @@
 """The first stage: sources in, `1_tasks/` out.
 
-Enters: the recipe's `tasks:` and the files it names. Leaves: tasks in source order, the set of each, quarantined
-rows, the labels found, how alike the sets are. Rows that hold personal data count as confidential. Its hash holds the
-digests of the files, so a changed file runs it again.
+Enters: the recipe's `tasks:` and the files it names. Leaves: tasks in source order, then those grown and augmented of
+them, the set of each, quarantined rows, the labels found, how alike the sets are. Rows that hold personal data count as
+confidential. Its hash holds the digests of the files, so a changed file runs it again.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ from imbik.privacy.sensitivity import highest
 from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
+from imbik.tasks.augment import augment, augment_settings
+from imbik.tasks.growth.grow import Grown, grow
+from imbik.tasks.growth.journal import Journal
+from imbik.tasks.growth.named import growth_settings
+from imbik.tasks.growth.report import REFUSED_FILE
 from imbik.tasks.identifiers import raised
 from imbik.tasks.kinds import Kind
 from imbik.tasks.likeness import likeness, warnings
@@ -32,6 +37,7 @@ from imbik.tasks.load import Loaded, load_tasks, open_source, source_blocks, sou
 from imbik.tasks.split import Assignment, divide, earlier_assignments
 
 _TRAINING_ONLY = {"loss_on", "prompt_weight", "turns"}
+_APART = {"grow", "augment"}
 _PLACES = {"path", "answer_schema"}
 _RARE = 2
 
@@ -51,13 +57,13 @@ class TasksStage:
         """The first stage reads no other."""
         return ()
 
-    def settings(self, recipe: Recipe, asker: Asker) -> object:  # noqa: ARG002
+    def settings(self, recipe: Recipe, asker: Asker) -> object:
         """The tasks section as written, versions of source, kind and detectors, recorded teachers, digests of
-        all files.
+        all files, who grows the pool.
 
         Raises: InputError where a file is missing.
         """
-        section = recipe.tasks.model_dump(mode="json", exclude_defaults=True, exclude=_TRAINING_ONLY)
+        section = recipe.tasks.model_dump(mode="json", exclude_defaults=True, exclude=_TRAINING_ONLY | _APART)
         teachers = recipe.teachers.items()
         recorded = {name: _bare(block.raw, recipe.base) for name, block in teachers if block.use == "recorded"}
         people = load_operator(recipe.base).declassifiers
@@ -69,37 +75,47 @@ class TasksStage:
             "files": [file_digest(path) for path in source_files(recipe)],
             **({"declassifiers": people} if people else {}),
             "detectors": detector_versions(load_operator(recipe.base)),
+            **({"grow": growth_settings(recipe, asker)} if recipe.tasks.grow else {}),
+            **({"augment": augment_settings(recipe, asker)} if recipe.tasks.augment else {}),
         }
 
-    def outside(self, run: RunFolder) -> Mapping[str, str]:
+    def outside(self, recipe: Recipe, run: RunFolder, asker: Asker) -> Mapping[str, str]:  # noqa: ARG002 - the contract
         """What people said of rows of this run that are less private than they are marked."""
         said = run.path / DECLASSIFIED
         return {"declassified": file_digest(said)} if said.exists() else {}
 
     def run(self, context: StageContext) -> StageResult:
-        """Read, divide, write.
+        """Read, divide, grow, write.
 
-        Raises: InputError when the input cannot be used; see `load_tasks` and `divide`.
+        Raises: InputError when the input cannot be used; see `load_tasks`, `divide` and `grow`.
         """
         recipe, progress = context.recipe, context.progress
         kind: Kind = make("tasks/kinds", recipe.tasks.kind)
         progress.begin("tasks")
         erased = Suppression.load(context.run.path.parent)
         loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows), erased)
+        books = _books(loaded)
         source = str(recipe.tasks.source.raw.get("path", recipe.tasks.source.use))
-        loaded.tasks, found = raised(loaded.tasks, Detection(load_operator(recipe.base)), source)
+        detection = Detection(load_operator(recipe.base))
+        loaded.tasks, found = raised(loaded.tasks, detection, source)
         loaded.notes += _lower(loaded, context)
         division = divide(loaded.tasks, recipe.tasks.split, earlier_assignments(context.run, self.folder))
-        notes = [*loaded.notes, *found, *division.notes, *self._write(context, loaded, division.assignments)]
         progress.end("tasks")
+        grown = grow(context, kind, loaded.tasks, division.assignments, detection, erased)
+        grown.add(augment(context, *_with(loaded.tasks, division.assignments, grown), detection, erased))
+        loaded.tasks, assigned = _with(loaded.tasks, division.assignments, grown)
+        if recipe.tasks.grow or recipe.tasks.augment:
+            write_lines(context.folder / REFUSED_FILE, grown.refusals)
+        notes = [*loaded.notes, *found, *division.notes, *grown.notes, *self._write(context, loaded, assigned)]
+        Journal(context.folder).clear()
         return StageResult(
-            books=_books(loaded),
+            books=_with_grown(books, grown),
             leaves=[
                 leaf(task.id, {"task": task, "set": item.set})
-                for task, item in zip(loaded.tasks, division.assignments, strict=True)
+                for task, item in zip(loaded.tasks, assigned, strict=True)
             ],
             sensitivity=highest(task.sensitivity for task in loaded.tasks),
-            measured={name: str(count) for name, count in sorted(_sizes(division.assignments).items())},
+            measured={name: str(count) for name, count in sorted(_sizes(assigned).items())} | grown.measured,
             warnings=notes,
         )
 
@@ -145,6 +161,28 @@ def _books(loaded: Loaded) -> Books:
         rows_out=len(loaded.tasks),
         rejected=len(loaded.quarantine),
         reasons=dict(reasons),
+    )
+
+
+def _with(
+    tasks: list[Task], assignments: Sequence[Assignment], grown: Grown
+) -> tuple[list[Task], Sequence[Assignment]]:
+    """Rows and what was made of them, with their sets."""
+    return [*tasks, *grown.tasks], [*assignments, *grown.assignments]
+
+
+def _with_grown(books: Books, grown: Grown) -> Books:
+    """The books with what was offered beside the rows: taken in, refused, or failed as a question."""
+    refused, failed = grown.refused.total(), grown.failed.total()
+    ends = Counter[str]()
+    for reason, count in grown.failed.items():
+        ends[reason.partition(":")[0]] += count
+    return Books(
+        rows_in=books.rows_in + len(grown.tasks) + refused + failed,
+        rows_out=books.rows_out + len(grown.tasks),
+        rejected=books.rejected + refused,
+        failed=failed,
+        reasons=dict(Counter(books.reasons) + grown.refused + ends),
     )
 
 

@@ -8,6 +8,8 @@ from imbik.testing.answers import checksum, from_file, solve
 from imbik.testing.batches import BatchPlan
 from imbik.testing.fake_teacher import FakeTeacher, run
 from imbik.testing.faults import FAULTS, Fault
+from imbik.testing.growing import GrowthTeacher
+from imbik.testing.judges import gullible, honest
 from imbik.testing.rules import Rule, parse_rule, read_script
 
 __all__ = [
@@ -15,9 +17,12 @@ __all__ = [
     "BatchPlan",
     "FakeTeacher",
     "Fault",
+    "GrowthTeacher",
     "Rule",
     "checksum",
     "from_file",
+    "gullible",
+    "honest",
     "parse_rule",
     "read_script",
     "run",

@@ -14,8 +14,8 @@ from imbik.ask.budget import Held, Purse
 from imbik.core.errors import PluginError, TeacherUnreachableError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.types import Outcome, Sensitivity
-from imbik.generate.pilot import summary
 from imbik.privacy.audit import read_audit
+from imbik.tasks.costs import summary
 from imbik.teachers import TeacherContext
 from imbik.teachers.catalogue.prices import Price
 from imbik.testing import BatchPlan, FakeTeacher

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginBlock, available, load_plugin, make
-from imbik.core.types import LabelReference, Message, Sample, Task, Verdict
+from imbik.core.types import LabelReference, Message, Origin, Sample, Task, Verdict
 from imbik.refine.checks import CheckContext
 from imbik.refine.checks.shape import repeated_ending
-from imbik.refine.grams import grams, jaccard, text_key, tokens
-from imbik.refine.minhash import PERMUTATIONS, RECALL, band_keys, rows_per_band
+from imbik.tasks.grams import grams, jaccard, text_key, tokens
+from imbik.tasks.minhash import PERMUTATIONS, RECALL, band_keys, rows_per_band
 from stagekit import make_sample, make_task
 
 CONTEXT = CheckContext(kind=make("tasks/kinds", PluginBlock(use="math")))
@@ -172,6 +172,17 @@ def test_near_questions_go_only_where_the_known_answer_is_the_same() -> None:
     assert set(found) == {"b#t#0"}
     assert found["b#t#0"].endswith("% the same question as row 'a'")
     assert decide("duplicates", [make_sample(make_task("a", LONG)), make_sample(same)], threshold=1) == {}
+
+
+def test_an_augmented_task_may_be_near_its_own_but_not_the_same() -> None:
+    task = make_task("a", LONG)
+    noisy, copy = (
+        make_task(name, text, origin=Origin(by="noise", of=("a",), same_as="a"))
+        for name, text in (("a-noise", LONG.replace("komşusuna", "komsusuna")), ("a-copy", LONG.upper()))
+    )
+    stranger = make_task("b", LONG.replace("komşusuna", "komşuşuna"))
+    samples = [make_sample(item) for item in (task, noisy, copy, stranger)]
+    assert set(decide("duplicates", samples, threshold=0.6)) == {"a-copy#t#0", "b#t#0"}
 
 
 def test_different_answers_to_one_task_stay_and_equal_ones_go() -> None:

@@ -20,7 +20,7 @@ from imbik.ask.batch import records
 from imbik.ask.schema import check
 from imbik.core.databases import transaction
 from imbik.core.errors import LockedError, RunFolderError
-from imbik.privacy.person import Person
+from imbik.privacy.person import Person, squeezed
 from imbik.review.store import ExpertVerdict
 
 _BUSY_SECONDS = 30.0
@@ -38,6 +38,21 @@ def stored_with(path: Path, person: Person, placeholders: Set[str] = frozenset()
         check(base, path)
         rows = base.execute("SELECT key, body FROM answers")
         return {bytes(key) for key, body in rows if any(map(named, texts_of(body)))}
+
+
+def stored_holding(path: Path, texts: Set[str]) -> set[bytes]:
+    """Keys of stored answers that hold one of these texts (squeezed): the answers that grown tasks were read from."""
+    if not path.exists() or not texts:
+        return set()
+
+    def holds(text: str) -> bool:
+        inner = texts_of(text.encode()) if text.lstrip()[:1] == "{" else (text,)
+        return any(wanted in found for found in map(squeezed, inner) for wanted in texts)
+
+    with _opened(path) as base:
+        check(base, path)
+        rows = base.execute("SELECT key, body FROM answers")
+        return {bytes(key) for key, body in rows if any(map(holds, texts_of(body)))}
 
 
 def identities(path: Path) -> list[str]:

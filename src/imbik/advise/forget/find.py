@@ -1,7 +1,8 @@
 """Which rows of a run are meant: every stage's files are read, those that a changed recipe replaced too.
 
-Enters: a run, a person, ids of rows. Leaves: the tasks that go with all that was made of them, samples that go by
-themselves (a teacher named the person in an answer to somebody else's row), and how many of them a student learned.
+Enters: a run, a person, ids of rows. Leaves: the tasks that go with all that was made of them (grown tasks too),
+samples that go by themselves (a teacher named the person in an answer to somebody else's row), and how many of them a
+student learned.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def find(run: RunFolder, person: Person, rows: Set[str] = frozenset()) -> Chosen
         if named or task.id in rows:
             chosen.tasks.setdefault(task.id, task)
             chosen.named |= {task.id} if named else set()
+    _with_children(run, chosen)
     if missing := sorted(set(rows) - set(chosen.tasks)):
         raise UsageError(
             f"there is no row '{missing[0]}' in this run",
@@ -73,6 +75,19 @@ def find(run: RunFolder, person: Person, rows: Set[str] = frozenset()) -> Chosen
         if sample.id in chosen.samples:
             chosen.contents.add(content_key(sample))
     return chosen
+
+
+def _with_children(run: RunFolder, chosen: Chosen) -> None:
+    """Tasks that were made of one chosen task alone (evolved, paraphrased …) go with it, and so on. What was grown with
+    it as one example among others goes where it names the person, which its own text tells."""
+    more = bool(chosen.tasks)
+    while more:
+        more = False
+        for task in tasks_of(run):
+            made_of = task.origin.of if task.origin is not None else ()
+            if len(made_of) == 1 and made_of[0] in chosen.tasks and task.id not in chosen.tasks:
+                chosen.tasks[task.id] = task
+                more = True
 
 
 def _was_learned(sets: dict[str, str], sample: str) -> bool:

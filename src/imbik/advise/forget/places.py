@@ -41,6 +41,7 @@ class How(StrEnum):
 
 
 _SAMPLES = ("2_answers", "3_refined", "4_reviewed")
+_TURNED_AWAY = ("rejected", "repairs", ".round", ".pass", ".kept")
 PLACES: tuple[tuple[str, How], ...] = (
     ("*.tmp", How.SCRAP),
     ("*.tmp/*", How.SCRAP),
@@ -53,8 +54,13 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("1_tasks/quarantine.jsonl", How.REDACT),
     ("1_tasks/likeness.json", How.REDACT),
     ("1_tasks/labels.json", How.REDACT),
+    ("1_tasks/growth.json", How.REDACT),
+    ("1_tasks/refused.jsonl", How.REDACT),
+    ("1_tasks/.grow/*", How.SCRAP),  # rounds of growing that was not finished: made again from the answer store
     *((f"{folder}/part-*.jsonl", How.SAMPLES) for folder in _SAMPLES),
-    *((f"{folder}/{name}-*.jsonl", How.TURNED_AWAY) for folder in _SAMPLES for name in ("rejected", ".round", ".pass")),
+    *((f"{folder}/{name}-*.jsonl", How.TURNED_AWAY) for folder in _SAMPLES for name in _TURNED_AWAY),
+    ("3_refined/.asked-*.jsonl", How.SCRAP),
+    ("3_refined/checks.json", How.KEYED),
     ("4_reviewed/shown.jsonl", How.IDS),
     ("5_logits/shard-*", How.LOGITS),
     ("5_logits/logits.json", How.REDACT),
@@ -78,6 +84,7 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("events.jsonl", How.REDACT),
     ("pilot.json", How.REDACT),
     ("auditions/*.json", How.REDACT),
+    ("comparisons/*.json", How.KEYED),
     ("anchors.jsonl", How.KEYED),
     ("declassified.jsonl", How.KEYED),
     ("ages.jsonl", How.IDS),

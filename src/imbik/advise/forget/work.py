@@ -42,6 +42,7 @@ from imbik.privacy.person import Person, squeezed
 from imbik.privacy.signing import sign_bytes
 from imbik.privacy.suppression import person_print, suppress
 from imbik.recipe import Recipe
+from imbik.tasks.augment import own_words
 
 Why = Literal["forget", "retain"]
 
@@ -131,6 +132,8 @@ def look(
     else:
         keys |= handed_over
     keys |= databases.stored_with(run.store, person, named)
+    grown = frozenset(squeezed(own_words(task)) for task in chosen.tasks.values() if task.origin is not None)
+    keys |= databases.stored_holding(run.store, grown)
     notes += _outside(recipe)
     if number := databases.count_under_way(run.store, keys):
         notes.append(

@@ -1,7 +1,8 @@
 """Agreement: of several answers to one task, keep those that most of them give (self-consistency, Wang et al. 2022).
 
-Enters: the samples of one task that earlier checks kept. Leaves: a verdict each. Only final answers are compared, by
-the kind's normal form. A majority is not truth: without references the report says what was kept, not that it is right.
+Enters: the samples of one task that earlier checks kept, of all its teachers. Leaves: a verdict each. Only final
+answers are compared, by what they mean (`3 km` and `3000 m` agree; see `tasks.meaning`). A majority is not truth:
+without references the report says what was kept, not that it is right.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sample, Verdict
 from imbik.refine.checks import CheckContext
 from imbik.tasks.majority import majority
+from imbik.tasks.meaning import normal_forms
 
 
 class Agreement:
@@ -25,7 +27,7 @@ class Agreement:
         at_least: float = Field(0.5, ge=0, le=1, description="share of the samples that must agree")
         min_answers: int = Field(1, ge=1, description="fewer samples than this agree on nothing")
 
-    version = 1
+    version = 2
     scope = "group"
 
     def __init__(self, settings: Settings) -> None:
@@ -33,7 +35,7 @@ class Agreement:
 
     def judge(self, samples: Sequence[Sample], context: CheckContext) -> list[Verdict]:
         """One verdict a sample; `score` is the majority's share."""
-        answers = [context.kind.canonical(sample.answer, sample.task) for sample in samples]
+        answers = normal_forms([sample.answer for sample in samples], context.kind, samples[0].task)
         winner, share = majority(answers)
         reason = self._fault(len(samples), winner, share)
         if reason:

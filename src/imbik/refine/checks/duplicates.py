@@ -3,7 +3,8 @@
 Enters: all samples. Leaves: verdicts for the rejected ones, naming the twin. Rows of one set are compared (leakage
 looks across sets). Exact after case, punctuation and white space; near by MinHash candidates verified with exact
 Jaccard over word shingles. The first by row id stays. A near twin with another known answer (other numbers, say) is
-another problem and stays; the same question with another known answer goes, and the reason names both.
+another problem and stays; the same question with another known answer goes, and the reason names both. An augmented
+task may be near the one that it was made of, but not the same.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from imbik.core.plugins import PluginSettings
-from imbik.core.types import Sample, Verdict
+from imbik.core.types import Sample, Task, Verdict
 from imbik.refine.checks import CheckContext
-from imbik.refine.grams import grams, jaccard, task_text, text_key, tokens
-from imbik.refine.minhash import band_keys
+from imbik.tasks.grams import grams, jaccard, task_text, text_key, tokens
+from imbik.tasks.minhash import band_keys
 
 if TYPE_CHECKING:
-    from imbik.refine.grams import Grams
+    from imbik.tasks.grams import Grams
 
 
 class Row(NamedTuple):
@@ -37,6 +38,7 @@ class Row(NamedTuple):
     response: str
     meaning: str
     known: bool
+    same_as: str
 
 
 class Text(NamedTuple):
@@ -83,7 +85,7 @@ class Duplicates:
             found.rows.append(
                 Row(
                     sample.task.id, sample.teacher, sample.number, sample.id,
-                    question, response, meaning, reference is not None,
+                    question, response, meaning, reference is not None, _same_as(sample.task),
                 )
             )  # fmt: skip
         bands = band_keys(list(shingles.values()), self.settings.threshold)
@@ -148,6 +150,11 @@ class Duplicates:
         return f"{likeness:.0%} the same words as '{other.id}'" if likeness >= self.settings.threshold else ""
 
 
+def _same_as(task: Task) -> str:
+    """The task that this one says in other words (an augmented one is meant to be near it), else the task itself."""
+    return (task.origin.same_as if task.origin is not None else "") or task.id
+
+
 class _Seen:
     """Questions of one set that stay, found again by words and by bands."""
 
@@ -166,7 +173,7 @@ class _Seen:
         tried = set()
         for band in self.texts[row.question].bands if self.threshold < 1 else ():
             for twin in self.near.get((band, row.meaning), ()):
-                if twin.task in tried:
+                if twin.task in tried or twin.same_as == row.same_as:
                     continue
                 tried.add(twin.task)
                 likeness = jaccard(self.texts[row.question].grams, self.texts[twin.question].grams)

@@ -17,10 +17,10 @@ from pydantic import Field
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sample, Task, Verdict
 from imbik.refine.checks import CheckContext
-from imbik.refine.grams import grams, task_text, text_key, tokens
+from imbik.tasks.grams import grams, task_text, text_key, tokens
 
 if TYPE_CHECKING:
-    from imbik.refine.grams import Grams
+    from imbik.tasks.grams import Grams
 
 _BOILERPLATE_ROWS = 10
 _FEWEST_GRAMS = 3

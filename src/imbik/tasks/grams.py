@@ -1,4 +1,4 @@
-"""Text as tokens and hashed word n-grams: what duplicates and leakage compare.
+"""Text as tokens and hashed word n-grams: what duplicates, leakage and growing compare.
 
 Enters: tasks and answers. Leaves: tokens without case and punctuation (arithmetic signs stay: `5+3` is not `5-3`), and
 64-bit hashes of n-grams that are the same in every process.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from imbik.refine.grams import Grams
+    from imbik.tasks.grams import Grams
 
 PERMUTATIONS = 128
 SEED = 20_240_601

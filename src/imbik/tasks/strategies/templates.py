@@ -1,0 +1,197 @@
+"""Templates: texts with typed slots and answers that are worked out, so the reference is right and nobody is asked.
+
+Enters: a YAML file of templates (docs/growing.md describes it). Leaves: rows with question, answer and, where the
+template writes it, reasoning. The same number gives the same row everywhere. All rows of a template are one family.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from imbik.core.errors import InputError
+from imbik.core.plugins import RecipePath, explain_validation
+from imbik.core.strict_yaml import YamlError, lines_of, read_yaml
+from imbik.core.types import Source
+from imbik.tasks.growth.arithmetic import ArithmeticFaultError, Value, names_in, value_of
+from imbik.tasks.growth.slots import Slot, written
+from imbik.tasks.sources import located
+from imbik.tasks.strategies import Ground, Idea, StrategySettings
+from imbik.tasks.text import existing_file
+
+_SLOT = re.compile(r"\{(\w+)\}")
+_ROWS, _TRIES = 20, 40
+
+
+class Template(BaseModel):
+    """One template, as the file writes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, description="its name: the family of its tasks")
+    category: str = Field("", description="category of its tasks")
+    text: str | list[str] = Field(description="the question with {slots}; of several wordings one is drawn")
+    slots: dict[str, Slot] = Field({}, description="what may stand in each slot")
+    let: dict[str, str] = Field({}, description="further values, worked out in this order")
+    require: list[str] = Field([], description="what must be true of the drawn values, or they are drawn again")
+    answer: str = Field("", description="the answer as arithmetic over slots: anapara * oran * ay / 1200")
+    answer_text: str = Field("", description="the answer as a text with {slots}, instead of `answer`")
+    reasoning: str = Field("", description="how it is worked out, with {slots} and {answer}")
+
+    @model_validator(mode="after")
+    def _names_what_is_there(self) -> Template:
+        further = {f"{n}_{k}" for n, s in self.slots.items() for c in s.choices or () if isinstance(c, dict) for k in c}
+        known = {*self.slots, *further}
+        for name, expression in self.let.items():
+            _refuse_unknown(names_in(expression), known, f"let.{name}")
+            known.add(name)
+        for expression in (*self.require, *([self.answer] if self.answer else [])):
+            _refuse_unknown(names_in(expression), known, expression)
+        if self.answer and self.answer_text:
+            raise ValueError("give `answer` (arithmetic) or `answer_text`, not both")
+        for text in (*self.texts, self.answer_text, self.reasoning):
+            more = {"answer"} if text == self.reasoning and (self.answer or self.answer_text) else set()
+            _refuse_unknown(set(_SLOT.findall(text)), known | more, text)
+        for name, slot in self.slots.items():
+            _refuse_unknown(set(slot.unlike), set(self.slots), f"slots.{name}.unlike")
+        return self
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """All wordings."""
+        return [self.text] if isinstance(self.text, str) else self.text
+
+
+class TemplatesFile(BaseModel):
+    """A whole file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: str = Field("", description="of the texts (default: the recipe's)")
+    category: str = Field("", description="category of templates that name none")
+    templates: list[Template] = Field(min_length=1, description="the templates")
+
+
+class Templates:
+    """Tasks worked out from templates."""
+
+    class Settings(StrategySettings):
+        """Which templates."""
+
+        file: RecipePath = Field(min_length=1, description="YAML file of templates")
+
+    version = 1
+    asks = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def files(self, base: Path) -> Sequence[Path]:
+        """The one file. Raises: InputError where it is missing."""
+        return [existing_file(located(self.settings.file, base), self.settings.file)]
+
+    def prepare(self, ground: Ground) -> Sequence[str]:
+        """Read the templates; their categories.
+
+        Raises: InputError with line and key for what is no template.
+        """
+        self.ground = ground
+        file, self.lines = read_templates(self.files(ground.base)[0])
+        self.language = file.language or ground.language
+        self.found: dict[str, list[Template]] = {}
+        for template in file.templates:
+            self.found.setdefault(template.category or file.category, []).append(template)
+        return list(self.found)
+
+    def idea(self, category: str, number: int) -> Idea | None:
+        """Rows of the next template of the category; there is no end of them, only of new ones."""
+        template = self.found[category][number % len(self.found[category])]
+        start = number // len(self.found[category]) * _ROWS
+        rows = [row for at in range(start, start + _ROWS) if (row := self._row(template, at)) is not None]
+        return Idea(
+            category=category,
+            family=f"template: {template.name}",
+            sensitivity=self.ground.level,
+            language=self.language,
+            how=template.name,
+            source=Source(file=self.settings.file, line=self.lines.get(template.name, 1)),
+            rows=rows,
+            wanted=_ROWS,
+        )
+
+    def _row(self, template: Template, number: int) -> Mapping[str, str] | None:
+        """Values that fulfil what is required, written out; None where none are found in many tries."""
+        for attempt in range(_TRIES):
+            random = self.ground.draw("templates", template.name, number, attempt)
+            values, words = dict[str, Value](), dict[str, str]()
+            for name, slot in template.slots.items():
+                drawn, said = slot.draw(name, random, self.language)
+                values, words = values | drawn, words | said
+            text = random.choice(list(template.texts))
+            try:
+                if self._fits(template, values, words):
+                    return self._written(template, text, values, words)
+            except ArithmeticFaultError:
+                continue  # a division by zero: other values are drawn
+        return None
+
+    def _fits(self, template: Template, values: dict[str, Value], words: dict[str, str]) -> bool:
+        for name, slot in template.slots.items():
+            if any(values[name] == values[other] for other in slot.unlike):
+                return False
+        for name, expression in template.let.items():
+            values[name] = value_of(expression, values)
+            words[name] = written(values[name], self.language)
+        return all(value_of(expression, values) for expression in template.require)
+
+    def _written(
+        self, template: Template, text: str, values: Mapping[str, Value], words: dict[str, str]
+    ) -> Mapping[str, str]:
+        row = {self.ground.fields[0]: _filled(text, words)}
+        if template.answer:
+            words["answer"] = written(value_of(template.answer, values), self.language)
+        elif template.answer_text:
+            words["answer"] = _filled(template.answer_text, words)
+        if "answer" in words:
+            row["answer"] = words["answer"]
+        if template.reasoning:
+            row["reasoning"] = _filled(template.reasoning, words)
+        return row
+
+
+def read_templates(path: Path) -> tuple[TemplatesFile, dict[str, int]]:
+    """A file's templates, and the line of each by name.
+
+    Raises: InputError naming file, line and key.
+    """
+    try:
+        data, node = read_yaml(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"templates are UTF-8 text ({error.reason})", where=str(path)) from None
+    except YamlError as error:
+        raise InputError(error.what, where=f"{path}:{error.line}", next=error.advice) from None
+    try:
+        found = TemplatesFile.model_validate({"templates": data} if isinstance(data, list) else data)
+        names = [template.name for template in found.templates]
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            raise InputError(f"two templates are called '{twice}'", where=str(path), next="give each a name of its own")
+    except ValidationError as error:
+        raise InputError(
+            f"these are no templates: {explain_validation(error, TemplatesFile)}",
+            where=str(path),
+            next="docs/growing.md shows some",
+        ) from None
+    lines, place = dict(lines_of(node)), () if isinstance(data, list) else ("templates",)
+    return found, {name: lines.get((*place, str(number)), 1) for number, name in enumerate(names)}
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    return _SLOT.sub(lambda found: words[found[1]], text)
+
+
+def _refuse_unknown(names: set[str], known: set[str], where: str) -> None:
+    if unknown := sorted(names - known):
+        raise ValueError(f"'{where:.60}' names '{unknown[0]}', which is no slot (there: {', '.join(sorted(known))})")
