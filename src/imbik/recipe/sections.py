@@ -20,7 +20,7 @@ from imbik.core.plugins import PluginBlock, RecipePath, closest
 from imbik.core.types import Sensitivity
 from imbik.recipe.asking import Budget, Generate, Privacy, Repair
 from imbik.recipe.blocks import Block, MisplacedError, Section, Share, SourceBlock
-from imbik.recipe.growing import Grow, asks
+from imbik.recipe.growing import Grow, asks, named_for_growth
 
 _ROUTES = [*(level.value for level in Sensitivity), "otherwise"]
 
