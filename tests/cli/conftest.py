@@ -30,7 +30,7 @@ Imbik = Callable[..., Ended]
 def imbik(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Imbik:
     """Type a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("IMBIK_DEBUG", raising=False)
+    monkeypatch.setenv("IMBIK_DEBUG", "")  # so that --debug of one test is taken back after it
     monkeypatch.setenv("COLUMNS", "120")
 
     def type_it(*words: object) -> Ended:
