@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from imbik.core.plugins import PluginSettings
+from imbik.core.plugins import PluginSettings, RecipePath
 from imbik.core.types import Sample, Span, Task, Verdict
 from imbik.refine.checks import CheckContext
 from imbik.refine.claims import Claim, find_claims
@@ -52,8 +52,8 @@ class Facts:
     class Settings(PluginSettings):
         """Where facts are looked up, and what follows."""
 
-        references: str = Field("", description="folder of reference texts (text, Markdown, HTML, PDF)")
-        encoder: str = Field("", description="folder of a local encoder that finds passages (empty: BM25)")
+        references: RecipePath = Field("", description="folder of reference texts (text, Markdown, HTML, PDF)")
+        encoder: RecipePath = Field("", description="folder of a local encoder that finds passages (empty: BM25)")
         passages: int = Field(3, ge=1, le=50, description="reference passages looked at for an answer")
         claims: list[ClaimKind] = Field(["law", "date", "number", "name"], description="what is compared")
         missing: Literal["annotate", "reject"] = Field(
