@@ -9,18 +9,52 @@ import typer
 
 from imbik.cli.options import RunName, Runs
 
+_PLACE = "Where it is served"
+
 
 def review(
     run: RunName,
+    expert: Annotated[
+        list[str] | None, typer.Option("--expert", metavar="NAME", help="Invite a person, then serve; repeatable.")
+    ] = None,
+    renew: Annotated[
+        bool, typer.Option("--new-links", help="New invitations for those named; the old ones end.")
+    ] = False,
+    status: Annotated[bool, typer.Option("--status", help="Only say how far the review is.")] = False,
     close: Annotated[
         bool, typer.Option("--close", help="Take the verdicts as they are now; the next run uses them.")
     ] = False,
     import_: Annotated[
         Path | None, typer.Option("--import", metavar="FILE", help="Add experts' verdicts from JSON lines.")
     ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, rich_help_panel=_PLACE, help="Port.")] = 8321,
+    host: Annotated[
+        str, typer.Option(rich_help_panel=_PLACE, help="Address; other machines need --others-may-connect.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="HOST", rich_help_panel=_PLACE, help="Name under which it is opened."),
+    ] = None,
+    others: Annotated[
+        bool, typer.Option("--others-may-connect", rich_help_panel=_PLACE, help="Other machines may connect.")
+    ] = False,
+    cert: Annotated[
+        Path | None, typer.Option("--cert", metavar="FILE", rich_help_panel=_PLACE, help="TLS certificate (PEM).")
+    ] = None,
+    cert_key: Annotated[
+        Path | None, typer.Option("--cert-key", metavar="FILE", rich_help_panel=_PLACE, help="Its key (PEM).")
+    ] = None,
+    plain_http: Annotated[
+        bool, typer.Option("--plain-http", rich_help_panel=_PLACE, help="Unencrypted: something in front encrypts.")
+    ] = False,
     runs: Runs = None,
 ) -> None:
-    """Experts' verdicts of a run: how many are there, add some, or close the review."""
+    """Experts review a run in the browser: serves the page, on this machine alone unless told otherwise.
+
+    `imbik review RUN --expert ayse` prints an invitation for her, once: a link
+    that opens straight on the next doubtful row. Verdicts are saved as they are
+    given; the run uses those of a snapshot (--close, or run --with-reviews).
+    """
     from imbik.advise.reviewing import add, close_review, standing
     from imbik.advise.runs import find_run
 
@@ -29,5 +63,12 @@ def review(
         print(add(found, import_))
     if close:
         print(close_review(found))
-    if import_ is None and not close:
+    if status:
         print(standing(found))
+    if import_ is not None or close or status:
+        return
+    from imbik.review.serving import serve
+    from imbik.web.serving import Place
+
+    place = Place(host, port, tuple(name or ()), cert, cert_key, others, plain_http)
+    serve(found, place, expert or (), renew=renew, tell=lambda line: print(line, flush=True))

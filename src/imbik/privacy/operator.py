@@ -12,6 +12,7 @@ Leaves: a frozen Operator that the gate asks. Without any file, only public rows
          accepts_cleaned: confidential, keys: [EXAMPLE_API_KEY]}
     controller: "Örnek A.Ş., VERBİS 1234567"
     declassifiers: ["ayse ed25519:…", "mehmet ed25519:…"]
+    reviewers: {ayse: confidential, mehmet: internal}
     retention: {confidential: 365, special: 90}
     anchors: [ed25519:…]
 """
@@ -148,6 +149,9 @@ class Operator(_Part):
     controller: str = Field("", description="who answers for the data (veri sorumlusu), for the certificate")
     declassifiers: tuple[str, ...] = Field((), description="people of whom two together may lower a row's sensitivity")
     detectors: Detectors = Field(default_factory=Detectors, description="which detectors look at rows")
+    reviewers: dict[str, Sensitivity] = Field(
+        {}, description="people who review rows, with the highest sensitivity that each may see (others: public)"
+    )
     retention: Retention = Field(default_factory=Retention, description="after how many days rows are destroyed")
     anchors: tuple[str, ...] = Field((), description="public keys (ed25519:BASE64) that may sign the audit's head")
     path: Path | None = None

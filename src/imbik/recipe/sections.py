@@ -91,9 +91,14 @@ class Tasks(Section):
 class Review(Section):
     """What experts are asked to look at."""
 
-    sample: float = Field(0.05, ge=0, le=1, description="share of kept rows shown to experts")
+    sample: float = Field(0.05, ge=0, le=1, description="share of kept rows shown to experts, picked at random")
+    doubtful: float = Field(
+        0.05, ge=0, le=1, description="share of kept rows at most that are shown first: checks or samples disagree"
+    )
     experts: int = Field(1, ge=1, description="verdicts wanted for each row shown")
     wait: bool = Field(False, description="stop with exit code 4 until every verdict asked for is there")
+    blind: bool = Field(False, description="experts see neither who answered nor what checks and judges say")
+    rubric: list[str] = Field([], description="what experts score from 1 to 5 beside their verdict (doğruluk, açıklık)")
 
 
 class Student(Section):

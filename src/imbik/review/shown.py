@@ -1,30 +1,43 @@
-"""Which rows experts are shown, and how many verdicts are still missing.
+"""Which rows experts are shown, in which order, and how many verdicts are still missing.
 
-Enters: kept samples and the share that the recipe wants shown. Leaves: `shown.jsonl`. The choice is by the content's
-own hash, so it is the same on every machine, and rows that stay the same stay chosen when others change.
+Enters: kept samples, the share picked by chance and the share at most that is picked because somebody doubts them.
+Leaves: `shown.jsonl`: the doubtful rows, the most doubtful first, then the random sample. That choice is by the
+content's own hash, so it is the same on every machine, and rows that stay the same stay chosen when others change.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from imbik.core.files import digest, read_lines, write_lines
-from imbik.core.runfolder import RunFolder
-from imbik.core.types import Record, Sample
+from imbik.core.runfolder import RunFolder, read_parts
+from imbik.core.types import Record, Sample, Sensitivity
+from imbik.privacy.sensitivity import inherited
 from imbik.review.content import content_key
+from imbik.review.doubt import Doubt, Scale, doubts, outspoken
 from imbik.review.store import ExpertVerdict, newer_than_snapshot, snapshot_number, verdicts_of
 
 REVIEWED = "4_reviewed"
+REFINED = "3_refined"
 
 
 class Shown(Record, frozen=True, kw_only=True):
-    """One row that experts are asked about."""
+    """One row that experts are asked about, with what a queue is sorted and filtered by.
+
+    `doubt` is from 0 to 1, `doubted_by` says by whom; `checks` are those that said more than yes.
+    """
 
     row: str
     content: str
+    doubt: float = 0.0
+    doubted_by: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    category: str = ""
+    teacher: str = ""
+    sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
 
 
 class Standing(Record, frozen=True, kw_only=True):
@@ -37,13 +50,51 @@ class Standing(Record, frozen=True, kw_only=True):
     newer: int
 
 
-def pick(samples: Iterable[Sample], share: float) -> list[Shown]:
-    """The share (rounded up) of distinct contents whose keyed hash is smallest, in the order of the samples."""
-    rows: dict[str, str] = {}
+class Kept:
+    """The kept samples of a run, as often as they are asked for."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+
+    def __iter__(self) -> Iterator[Sample]:
+        return read_parts(self.run.stage(REFINED), Sample)
+
+
+def pick(samples: Iterable[Sample], share: float, doubtful: float = 0.0) -> list[Shown]:
+    """The rows to show: of those that somebody doubts at most the share `doubtful` of distinct contents, and of all of
+    them `share`, by the smallest hashes (both rounded up). `samples` are gone through three times, never held."""
+    scale, rows = Scale(), dict[str, str]()
     for sample in samples:
+        scale.add(sample)
         rows.setdefault(content_key(sample), sample.id)
-    chosen = set(heapq.nsmallest(math.ceil(share * len(rows)), rows, key=lambda key: digest("review", key)))
-    return [Shown(row=row, content=key) for key, row in rows.items() if key in chosen]
+    order = {key: digest("review", key) for key in rows}
+    most = math.ceil(doubtful * len(rows))
+    first = heapq.nsmallest(
+        most, _doubted(samples, scale, rows) if most else (), key=lambda item: (-item[1], order[item[0]])
+    )
+    place = {key: number for number, (key, _) in enumerate(first)}
+    for key in heapq.nsmallest(math.ceil(share * len(rows)), rows, key=order.__getitem__):
+        place.setdefault(key, len(place))
+    found = {}
+    for sample, doubt in doubts(samples, scale) if place else ():
+        key = content_key(sample)
+        if key in place and rows[key] == sample.id:
+            found[key] = _shown(sample, key, doubt)
+    return sorted(found.values(), key=lambda row: place[row.content])
+
+
+def _doubted(samples: Iterable[Sample], scale: Scale, rows: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    for sample, doubt in doubts(samples, scale):
+        if doubt.value and rows[key := content_key(sample)] == sample.id:
+            yield key, doubt.value
+
+
+def _shown(sample: Sample, key: str, doubt: Doubt) -> Shown:
+    return Shown(
+        row=sample.id, content=key, doubt=doubt.value, doubted_by=doubt.by, checks=tuple(outspoken(sample)),
+        category=sample.task.category, teacher=sample.teacher,
+        sensitivity=inherited(sample.sensitivity, sample.task.sensitivity),
+    )  # fmt: skip
 
 
 def shown_path(run: RunFolder) -> Path:

@@ -21,7 +21,7 @@ from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.recipe.sections import Review
 from imbik.review.content import content_key
-from imbik.review.shown import Shown, missing_verdicts, pick, write_shown
+from imbik.review.shown import Kept, Shown, missing_verdicts, pick, write_shown
 from imbik.review.store import ExpertVerdict, close, snapshot_number, verdicts_of
 from imbik.stage import Asker, StageContext, StageResult
 
@@ -42,8 +42,8 @@ class ReviewStage:
         return ("refine",)
 
     def settings(self, recipe: Recipe, asker: Asker) -> object:  # noqa: ARG002 - the contract of stages
-        """Whom is shown what; whether to wait shapes nothing."""
-        return recipe.review.model_dump(mode="json", exclude={"wait"}) if recipe.review else {}
+        """Whom is shown what; whether to wait, and what else the page shows, shape nothing."""
+        return recipe.review.model_dump(mode="json", exclude={"wait", "blind", "rubric"}) if recipe.review else {}
 
     def outside(self, recipe: Recipe, run: RunFolder, asker: Asker) -> Mapping[str, str]:  # noqa: ARG002 - the contract
         """The snapshot in use. The first is taken by the stage itself, so before it the answer is the same."""
@@ -57,7 +57,7 @@ class ReviewStage:
         review = context.recipe.review or Review()
         for path in [*context.folder.glob("*.jsonl"), *context.folder.glob(".*.tmp")]:
             remove(path)
-        shown = pick(read_parts(context.run.stage("3_refined"), Sample), review.sample)
+        shown = pick(Kept(context.run), review.sample, review.doubtful)
         write_shown(context.run, shown)
         snapshot = snapshot_number(context.run) or self._first(context, shown, review)
         return _Applied(context, snapshot).result(shown, review)

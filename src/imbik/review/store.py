@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -35,7 +36,12 @@ CREATE TABLE snapshots (number INTEGER PRIMARY KEY AUTOINCREMENT, upto INTEGER N
 class ExpertVerdict(Record, frozen=True, kw_only=True):
     """A person's word on one content: `verdict.by` is the person; `answer` and `reasoning` are edits, None for none.
 
+<<<<<<< HEAD
     `blind`: given without having seen what checks and judges said of it; only such a verdict calibrates a judge.
+=======
+    `scores` are 1 to 5 by the rubric's words (`verdict.score` is their mean). One that is `withdrawn` takes the
+    person's word back: the row counts as not judged by him. `seconds` is how long he looked.
+>>>>>>> 06705d1 (Experts review in the browser: imbik review RUN serves a page of its own, with invitations, a queue that hands out each row once, and verdicts saved before the next row opens)
     """
 
     content: str
@@ -44,7 +50,13 @@ class ExpertVerdict(Record, frozen=True, kw_only=True):
     answer: str | None = None
     reasoning: str | None = None
     at: str = ""
+<<<<<<< HEAD
     blind: bool = False
+=======
+    scores: dict[str, int] = {}
+    withdrawn: bool = False
+    seconds: float = 0.0
+>>>>>>> 06705d1 (Experts review in the browser: imbik review RUN serves a page of its own, with invitations, a queue that hands out each row once, and verdicts saved before the next row opens)
 
 
 def reviews_path(run: RunFolder) -> Path:
@@ -54,14 +66,27 @@ def reviews_path(run: RunFolder) -> Path:
 
 def add_verdicts(run: RunFolder, verdicts: Iterable[ExpertVerdict]) -> int:
     """Add all or none; returns the number of the last one (0 when there was none)."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    rows = [
-        (item.content, item.verdict.by, msgspec.json.encode(item if item.at else msgspec.structs.replace(item, at=now)))
-        for item in verdicts
-    ]
     with _open(run) as base, transaction(base):
-        base.executemany("INSERT INTO verdicts (content, expert, body) VALUES (?, ?, ?)", rows)
+        insert(base, verdicts)
         return _last(base)
+
+
+def insert(base: sqlite3.Connection, verdicts: Iterable[ExpertVerdict]) -> int:
+    """Add them inside a transaction that is open; returns the number of the last (0 for none)."""
+    now, last = datetime.now(UTC).isoformat(timespec="seconds"), 0
+    for item in verdicts:
+        body = msgspec.json.encode(item if item.at else msgspec.structs.replace(item, at=now))
+        added = base.execute(
+            "INSERT INTO verdicts (content, expert, body) VALUES (?, ?, ?)", (item.content, item.verdict.by, body)
+        )
+        last = int(added.lastrowid or 0)
+    return last
+
+
+def since(base: sqlite3.Connection, number: int) -> Sequence[tuple[int, ExpertVerdict]]:
+    """Verdicts with a higher number, in order."""
+    rows = base.execute("SELECT id, body FROM verdicts WHERE id > ? ORDER BY id", (number,)).fetchall()
+    return [(int(found), msgspec.json.decode(body, type=ExpertVerdict)) for found, body in rows]
 
 
 def close(run: RunFolder) -> int:
@@ -96,6 +121,8 @@ def newer_than_snapshot(run: RunFolder) -> int:
 def verdicts_of(run: RunFolder, snapshot: int = 0) -> Mapping[str, Sequence[ExpertVerdict]]:
     """By content, the last verdict of each expert in the order given: of a snapshot, or of all there are (0).
 
+    One that was withdrawn last is left out.
+
     Raises: RunFolderError for a snapshot that was never taken.
     """
     if not reviews_path(run).exists():
@@ -107,8 +134,9 @@ def verdicts_of(run: RunFolder, snapshot: int = 0) -> Mapping[str, Sequence[Expe
     for content, expert, body in rows:
         given = latest.setdefault(content, {})
         given.pop(expert, None)
-        given[expert] = msgspec.json.decode(body, type=ExpertVerdict)
-    return {content: list(given.values()) for content, given in latest.items()}
+        if not (verdict := msgspec.json.decode(body, type=ExpertVerdict)).withdrawn:
+            given[expert] = verdict
+    return {content: list(given.values()) for content, given in latest.items() if given}
 
 
 def _upto(base: sqlite3.Connection, run: RunFolder, snapshot: int) -> int:
@@ -132,24 +160,58 @@ def _latest(base: sqlite3.Connection) -> tuple[int, int] | None:
 
 @contextmanager
 def _open(run: RunFolder) -> Iterator[sqlite3.Connection]:
-    """A connection to a file of this version, made with mode 0600 where it is not there."""
+    """A connection for a while."""
+    with unreadable(reviews_path(run)):
+        base = connect(run)
+        try:
+            yield base
+        finally:
+            base.close()
+
+
+def connect(run: RunFolder) -> sqlite3.Connection:
+    """A connection to a file of this version, made with mode 0600 where it is not there.
+
+    What is committed over it is on the disk (`synchronous = FULL`). Any thread may use it, one at a time.
+    """
     path = reviews_path(run)
     with disk_errors(path):
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    base = sqlite3.connect(path, timeout=60, isolation_level=None)
+    base = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     try:
-        base.execute("PRAGMA journal_mode = WAL")
+        _wal(base)
         base.execute("PRAGMA synchronous = FULL")
         _prepare(base, path)
-        yield base
+    except BaseException:
+        base.close()
+        raise
+    return base
+
+
+def _wal(base: sqlite3.Connection) -> None:
+    """Of two that open a new file at once, SQLite tells the second at once that it is locked: it waits here."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+@contextmanager
+def unreadable(path: Path) -> Iterator[None]:
+    """Says of a file that SQLite cannot use what to do."""
+    try:
+        yield
     except sqlite3.DatabaseError as error:
         raise RunFolderError(
             f"the experts' verdicts cannot be read or written ({error})",
             where=str(path),
             next="put back a copy of the file, or move it away: the run then has no verdicts",
         ) from error
-    finally:
-        base.close()
 
 
 def _prepare(base: sqlite3.Connection, path: Path) -> None:

@@ -21,6 +21,7 @@ from imbik.ask.schema import check
 from imbik.core.databases import transaction
 from imbik.core.errors import LockedError, RunFolderError
 from imbik.privacy.person import Person, squeezed
+from imbik.review.reservations import prepare
 from imbik.review.store import ExpertVerdict
 
 _BUSY_SECONDS = 30.0
@@ -140,7 +141,18 @@ def erase_verdicts(path: Path, erasing: Erasing) -> None:
                 elif erasing.person.in_text(expert):
                     _rename(base, number, verdict, pseudonym(expert, erasing.receipt))
                     erasing.counts["experts renamed"] += 1
+            _forget_desks(base, erasing)
         _rebuild(base, path)
+
+
+def _forget_desks(base: sqlite3.Connection, erasing: Erasing) -> None:
+    """Who had which row before him, and what was put aside: of erased contents, and of an erased expert."""
+    prepare(base)
+    for table in ("held", "aside"):
+        rows = base.execute(f"SELECT DISTINCT expert, content FROM {table}").fetchall()  # noqa: S608 - our own names
+        for expert, content in rows:
+            if content in erasing.contents or erasing.person.in_text(expert):
+                base.execute(f"DELETE FROM {table} WHERE expert = ? AND content = ?", (expert, content))  # noqa: S608
 
 
 def _says(verdict: ExpertVerdict, person: Person) -> bool:

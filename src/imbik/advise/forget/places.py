@@ -78,6 +78,7 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("8_report/findings.json", How.REPORT),
     ("8_report/report.*", How.REPORT),
     ("reviews.sqlite*", How.REVIEWS),
+    ("reviewers.json", How.REDACT),
     ("recipe.yaml", How.RECIPE),
     ("audit.jsonl", How.KEYED),
     (".audit.*", How.KEYED),

@@ -1,0 +1,267 @@
+"""The review's API, for its own page: the next row, a verdict, a row put aside, the last word taken back.
+
+Enters: JSON from a page of ours (session cookie and the page's proof; the guard has looked at Host and Origin). Leaves:
+JSON. A verdict is on the disk before the answer is sent, and the next row comes in the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from imbik.core.errors import ImbikError
+from imbik.core.types import Record, Verdict
+from imbik.review.document import document, spoken
+from imbik.review.pages import PROOF, seat_of
+from imbik.review.queue import Filters
+from imbik.review.reservations import Seat
+from imbik.review.shown import Shown
+from imbik.review.store import ExpertVerdict
+
+if TYPE_CHECKING:
+    from imbik.review.server import Room
+
+LONGEST_REASON = 4_000
+LONGEST_EDIT = 1_000_000
+B = TypeVar("B", bound=Record)
+
+
+class Join(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An invitation."""
+
+    token: str
+
+
+class Wanted(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which rows the page wants; `another`: not the one before it; `content`: this one, which was judged before."""
+
+    check: str = ""
+    category: str = ""
+    teacher: str = ""
+    another: bool = False
+    content: str = ""
+
+    @property
+    def filters(self) -> Filters:
+        """Without what is no filter."""
+        return Filters(self.check, self.category, self.teacher)
+
+
+class Decision(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A verdict as the page sends it. `previous` is the number of the person's last word that the page knows of."""
+
+    content: str
+    keep: bool
+    previous: int
+    reason: str = ""
+    answer: str | None = None
+    reasoning: str | None = None
+    scores: dict[str, int] = {}
+    seconds: float = 0.0
+    wanted: Wanted = Wanted()
+
+
+class About(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A row by its content, and what is wanted after it."""
+
+    content: str = ""
+    wanted: Wanted = Wanted()
+
+
+class RefusedError(Exception):
+    """A request that is not done: status and a word that the page knows."""
+
+    def __init__(self, status: int, why: str) -> None:
+        self.status, self.why = status, why
+        super().__init__(why)
+
+
+def api(room: Room) -> APIRouter:
+    """Routes of the API."""
+    router, desk = APIRouter(prefix="/api"), Answers(room)
+
+    def route(path: str, kind: type[B], work: Callable[[Seat, B], dict[str, Any]]) -> None:
+        async def handle(request: Request) -> Response:
+            return await _answer(room, request, kind, work)
+
+        router.add_api_route(path, handle, methods=["POST"])
+
+    @router.post("/join")
+    async def join(request: Request) -> Response:
+        """A session for who holds an invitation."""
+        try:
+            person = room.members.holder(msgspec.json.decode(await request.body(), type=Join).token)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            person = None
+        if person is None:
+            return _json({"why": "invitation"}, 403)
+        response = _json({"person": person})
+        response.headers["set-cookie"] = room.sessions.open(person)
+        return response
+
+    @router.get("/here")
+    def here(request: Request) -> Response:
+        """Whether this browser has a session: a page that was opened from elsewhere was not sent its cookie."""
+        return _json({}, 200 if seat_of(room, request) else 401)
+
+    route("/next", Wanted, desk.next)
+    route("/decide", Decision, desk.decide)
+    route("/undo", About, desk.undo)
+    route("/skip", About, desk.skip)
+    route("/again", About, desk.again)
+    route("/still", About, desk.still)
+    route("/leave", About, desk.leave)
+    route("/choices", About, desk.choices)
+    return router
+
+
+class Answers:
+    """What the routes do, once it is known who asks."""
+
+    def __init__(self, room: Room) -> None:
+        self.room, self.desk = room, room.desk
+
+    def next(self, seat: Seat, wanted: Wanted) -> dict[str, Any]:
+        """The next row with progress, or none with what is left. A row that has changed meanwhile is left out."""
+        if wanted.content:
+            return self._page(seat, self.desk.take(seat, wanted.content))
+        row = self.desk.next(seat, wanted.filters, another=wanted.another)
+        while row is not None and self.room.sample(seat, row) is None:
+            self.desk.queue.gone.add(row.content)
+            row = self.desk.next(seat, wanted.filters, another=True)
+        return self._page(seat, row)
+
+    def choices(self, seat: Seat, about: About) -> dict[str, Any]:  # noqa: ARG002 - the shape of all routes
+        """What rows can be filtered by, among those that the person may see."""
+        level = self.desk.level(seat.person)
+        rows = [row for row in self.desk.queue.rows if row.sensitivity.rank <= level.rank]
+        blind = self.room.review.blind
+        return {
+            "check": [] if blind else sorted({name for row in rows for name in (*row.checks, *row.doubted_by)}),
+            "category": sorted({row.category for row in rows} - {""}),
+            "teacher": [] if blind else sorted({row.teacher for row in rows} - {""}),
+        }
+
+    def decide(self, seat: Seat, said: Decision) -> dict[str, Any]:
+        """Save, then the next row."""
+        saved = self.desk.decide(seat, self._verdict(seat, said), said.previous)
+        if not saved.number:
+            raise RefusedError(409, saved.why)
+        return {"saved": saved.number, **self.next(seat, said.wanted)}
+
+    def undo(self, seat: Seat, about: About) -> dict[str, Any]:
+        """Take the last word on a row back (the person's very last where none is named), and show that row again."""
+        queue = self.desk.queue
+        content = about.content or self._latest(seat)
+        before = queue.said(content, seat.person)
+        if before is not None:
+            taken_back = ExpertVerdict(
+                content=content,
+                verdict=Verdict(by=seat.person, keep=before.verdict.keep),
+                row=before.row,
+                withdrawn=True,
+            )
+            saved = self.desk.decide(seat, taken_back, queue.last(content, seat.person))
+            if not saved.number:
+                raise RefusedError(409, saved.why)
+            found = self._page(seat, self.desk.next(seat))
+            if found["row"]:
+                found["row"]["said"] = spoken(before)
+            return found
+        row = self.desk.take(seat, content)
+        if row is None:
+            raise RefusedError(409, "nothing")
+        return self._page(seat, row)
+
+    def skip(self, seat: Seat, about: About) -> dict[str, Any]:
+        """Put a row aside, then the next one."""
+        self.desk.put_aside(seat, about.content)
+        return self.next(seat, about.wanted)
+
+    def again(self, seat: Seat, about: About) -> dict[str, Any]:
+        """All that was put aside waits again."""
+        self.desk.take_back_aside(seat)
+        return self.next(seat, about.wanted)
+
+    def still(self, seat: Seat, about: About) -> dict[str, Any]:
+        """The page is open."""
+        return {"held": self.desk.still_here(seat, about.content)}
+
+    def leave(self, seat: Seat, about: About) -> dict[str, Any]:  # noqa: ARG002 - the shape of all routes
+        """The page is gone."""
+        self.desk.leave(seat)
+        return {}
+
+    def _verdict(self, seat: Seat, said: Decision) -> ExpertVerdict:
+        row = self.desk.queue.row(said.content)
+        if row is None:
+            raise RefusedError(409, "gone")
+        reason = said.reason.strip()
+        edits = [text for text in (said.answer, said.reasoning) if text is not None]
+        if not said.keep and not reason:
+            raise RefusedError(422, "reason")
+        if not said.keep and edits:
+            raise RefusedError(422, "edit")
+        if len(reason) > LONGEST_REASON or any(len(text) > LONGEST_EDIT for text in edits):
+            raise RefusedError(422, "long")
+        known = {name: score for name, score in said.scores.items() if name in self.room.review.rubric}
+        if len(known) != len(said.scores) or any(not 1 <= score <= 5 for score in known.values()):
+            raise RefusedError(422, "score")
+        mean = round(sum(known.values()) / len(known), 3) if known else None
+        return ExpertVerdict(
+            content=said.content,
+            verdict=Verdict(by=seat.person, keep=said.keep, reason=reason, score=mean),
+            row=row.row, answer=said.answer, reasoning=said.reasoning, scores=known,
+            seconds=round(min(max(said.seconds, 0.0), 86_400.0), 1),
+        )  # fmt: skip
+
+    def _latest(self, seat: Seat) -> str:
+        """The content of the person's last word that still holds."""
+        own = [
+            (given.number, content)
+            for content, said in self.desk.queue.given.items()
+            if (given := said.get(seat.person)) is not None and not given.verdict.withdrawn
+        ]
+        if not own:
+            raise RefusedError(409, "nothing")
+        return max(own)[1]
+
+    def _page(self, seat: Seat, row: Shown | None) -> dict[str, Any]:
+        """A row and how far it is."""
+        sample = self.room.sample(seat, row) if row is not None else None
+        shown = None
+        if row is not None and sample is not None:
+            queue = self.desk.queue
+            shown = document(sample, row, queue.said(row.content, seat.person), blind=self.room.review.blind)
+            shown["previous"] = queue.last(row.content, seat.person)
+        found = msgspec.to_builtins(vars(self.desk.progress(seat)))
+        hidden = len(self.desk.queue.rows) - found["visible"]
+        return {"row": shown, "progress": found, "hidden": hidden}
+
+
+async def _answer(room: Room, request: Request, kind: type[B], work: Callable[[Seat, B], dict[str, Any]]) -> Response:
+    """Who asks, what for, and what came of it."""
+    session = room.sessions.read(request.cookies.get(room.sessions.cookie, ""))
+    if session is None:
+        return _json({"why": "session"}, 401)
+    if not room.sessions.proves(session, request.headers.get(PROOF, "")):
+        return _json({"why": "page"}, 403)
+    try:
+        asked = msgspec.json.decode(await request.body() or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _json({"why": "request"}, 400)
+    try:
+        return _json(await run_in_threadpool(work, Seat(session.person, session.browser), asked))
+    except RefusedError as refused:
+        return _json({"why": refused.why}, refused.status)
+    except ImbikError:
+        return _json({"why": "disk"}, 507)
+
+
+def _json(value: dict[str, Any], status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

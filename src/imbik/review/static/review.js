@@ -1,0 +1,338 @@
+// The reviewer's desk: one row at a time, a key for each decision, the next row only once the server has saved.
+import { Refused, ask, byId, readersChoices, remember, remembered, say, words } from "./base.js";
+import { element } from "./nodes.js";
+import { changes, score, scores, setScores, show } from "./sheet.js";
+
+const state = { row: null, busy: false, since: 0, filters: {}, past: [], mode: "" };
+const RETRY = 2000;
+const ALIVE = 60_000;
+
+const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const wanted = (more = {}) => ({ ...state.filters, ...more });
+
+function tell(text) {
+  byId("told").textContent = text;
+}
+
+function trouble(text) {
+  byId("trouble").textContent = text;
+  byId("trouble").hidden = !text;
+}
+
+// Ask until somebody answers; what the server will not do is told once. Nothing typed is lost meanwhile.
+async function patient(path, body) {
+  for (;;) {
+    try {
+      const answer = await ask(path, body);
+      trouble("");
+      return answer;
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) {
+        trouble(words.session_over);
+        throw error;
+      }
+      if (error instanceof Refused && error.status !== 507 && error.status < 500) throw error;
+      trouble(error instanceof Refused ? words.disk : path === "/api/decide" ? words.saving_failed : words.unreachable);
+      await wait(RETRY);
+    }
+  }
+}
+
+// One thing at a time: a key pressed while the last one is being saved does nothing.
+async function once(work) {
+  if (state.busy) return;
+  state.busy = true;
+  byId("actions").setAttribute("aria-busy", "true");
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (error.status === 401) return;
+    if (["taken", "judged", "gone"].includes(error.why)) {
+      const found = await patient("/api/next", wanted({ another: true }));
+      turn(found, words[error.why]);
+    } else if (error.why === "nothing") tell(words.nothing_to_undo);
+    else trouble(say("refused", { why: error.why }));
+  } finally {
+    state.busy = false;
+    byId("actions").removeAttribute("aria-busy");
+  }
+}
+
+function turn(found, told = "") {
+  state.row = found.row;
+  state.since = performance.now();
+  setMode("");
+  setScores(found.row?.said?.scores ?? {});
+  if (found.row) show(found.row);
+  else nothingLeft(found);
+  progress(found.progress);
+  for (const name of ["keep", "edit", "reject", "skip"]) byId(`do-${name}`).disabled = !found.row;
+  tell(told);
+  window.scrollTo(0, 0);
+  byId("passage").scrollTo?.(0, 0);
+  if (document.activeElement === document.body || byId("row").contains(document.activeElement)) byId("row").focus({ preventScroll: true });
+}
+
+function nothingLeft(found) {
+  byId("sheet").hidden = true;
+  byId("loading").hidden = true;
+  byId("done").hidden = false;
+  const filtered = Object.values(state.filters).some(Boolean);
+  const none = !found.progress.visible && !found.hidden;
+  byId("done-text").textContent = none ? words.done_none : filtered ? words.done_filtered : words.done_text;
+  byId("done-hidden").hidden = !found.hidden;
+  byId("done-hidden").textContent = say("done_hidden", { n: found.hidden });
+  byId("look-aside").hidden = !found.progress.aside;
+  byId("look-aside").textContent = say("done_aside", { n: found.progress.aside });
+  byId("clear-filter").hidden = !filtered;
+}
+
+function progress(now) {
+  const number = (value) => value.toLocaleString(document.documentElement.lang);
+  byId("mine").textContent = say("yours", { judged: number(now.judged), open: number(now.open + now.aside) });
+  byId("all").textContent = say("all_verdicts", { there: number(now.there), wanted: number(now.wanted) });
+  const bar = byId("bar");
+  bar.setAttribute("aria-valuemax", String(Math.max(now.wanted, 1)));
+  bar.setAttribute("aria-valuenow", String(now.there));
+  bar.setAttribute("aria-valuetext", byId("all").textContent);
+  byId("bar-mine").style.inlineSize = `${(100 * now.there) / Math.max(now.wanted, 1)}%`;
+}
+
+function remembering(content) {
+  state.past.push(content);
+  if (state.past.length > 200) state.past.shift();
+}
+
+function decide(keep, more, told) {
+  return once(async () => {
+    const { content, previous } = state.row;
+    const body = {
+      content, keep, previous, scores: scores(), seconds: (performance.now() - state.since) / 1000, wanted: wanted(), ...more,
+    };
+    const found = await patient("/api/decide", body);
+    remembering(content);
+    turn(found, told);
+  });
+}
+
+const keep = () => decide(true, {}, words.kept);
+
+function reject(reason) {
+  const said = reason.trim();
+  if (said) return decide(false, { reason: said }, words.rejected);
+  byId("reason").focus();
+  return undefined;
+}
+
+function saveEdit() {
+  const { edit } = state.row;
+  const answer = byId("edit-answer").value;
+  const reasoning = byId("edit-reasoning").value;
+  const more = {};
+  if (answer !== edit.answer) more.answer = answer;
+  if (reasoning !== edit.reasoning) more.reasoning = reasoning;
+  return decide(true, more, Object.keys(more).length ? words.edited : words.kept);
+}
+
+const skip = () =>
+  once(async () => {
+    const { content } = state.row;
+    const found = await patient("/api/skip", { content, wanted: wanted() });
+    remembering(content);
+    turn(found, words.skipped);
+  });
+
+const undo = () =>
+  once(async () => {
+    const found = await patient("/api/undo", { content: state.past.at(-1) ?? "" });
+    state.past.pop();
+    turn(found, words.undone);
+  });
+
+// "", "edit" or "reject": what the lower part of the page is for.
+function setMode(mode) {
+  state.mode = mode;
+  if (mode) tell("");
+  byId("editor").hidden = mode !== "edit";
+  byId("reject-part").hidden = mode !== "reject";
+  byId("actions").hidden = mode !== "";
+  for (const part of ["answer", "reasoning"]) byId(part).parentElement.classList.toggle("away", mode === "edit");
+  if (mode === "edit") {
+    const { edit, said } = state.row;
+    byId("edit-answer").value = said?.answer ?? edit.answer;
+    byId("edit-reasoning").value = said?.reasoning ?? edit.reasoning;
+    byId("edit-reasoning-part").hidden = !edit.reasoning;
+    for (const id of ["edit-answer", "edit-reasoning"]) fit(byId(id));
+    showChanges();
+    byId("edit-answer").focus();
+  }
+  if (mode === "reject") {
+    byId("reason").value = state.row.said && !state.row.said.keep ? state.row.said.reason : "";
+    document.querySelector("[data-reason='1']").focus();
+  }
+  if (mode === "" && document.activeElement?.closest?.("[hidden]")) byId("row").focus({ preventScroll: true });
+}
+
+function fit(area) {
+  area.style.blockSize = "auto";
+  area.style.blockSize = `${Math.min(area.scrollHeight + 4, window.innerHeight * 0.6)}px`;
+}
+
+function showChanges() {
+  const place = byId("changes");
+  const { edit } = state.row;
+  place.replaceChildren();
+  for (const [name, title] of [["reasoning", words.reasoning], ["answer", words.answer]]) {
+    const now = byId(`edit-${name}`).value;
+    if (now === edit[name]) continue;
+    const part = element("p", {}, element("span", { class: "role" }, title), " ");
+    changes(part, edit[name], now);
+    place.append(part);
+  }
+  if (!place.childNodes.length) place.append(element("span", { class: "quiet" }, words.no_changes));
+}
+
+const presets = () => [...document.querySelectorAll("[data-reason]")];
+const presetText = (number) => words[`reason_${number}`];
+
+function toggleChecks() {
+  const part = byId("checks-part");
+  part.open = !part.open;
+}
+
+function toggleFilters() {
+  const part = byId("filters");
+  part.hidden = !part.hidden;
+  byId("open-filter").setAttribute("aria-expanded", String(!part.hidden));
+  if (!part.hidden) part.querySelector("label:not([hidden]) select")?.focus();
+}
+
+const KEYS = {
+  k: () => state.row && keep(),
+  e: () => state.row && setMode("edit"),
+  r: () => state.row && setMode("reject"),
+  s: () => state.row && skip(),
+  u: undo,
+  c: toggleChecks,
+  f: toggleFilters,
+  "?": () => byId("help").showModal(),
+};
+
+function typing(target) {
+  return target.matches("textarea, select, input[type='text']");
+}
+
+function onKey(event) {
+  if (event.isComposing || byId("help").open) return;
+  if (event.key === "Escape" && state.mode) {
+    event.preventDefault();
+    setMode("");
+    return;
+  }
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && state.mode === "edit") {
+    event.preventDefault();
+    saveEdit();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (state.mode === "reject") rejectKey(event);
+  else if (!state.mode && !typing(event.target)) {
+    const action = KEYS[event.key.toLowerCase()];
+    if (action) {
+      event.preventDefault();
+      action();
+    } else if (/^[1-5]$/.test(event.key) && state.row) score(event.key);
+  }
+}
+
+// A digit is one of the reasons, any other letter begins one in the reader's own words.
+function rejectKey(event) {
+  const input = byId("reason");
+  if (event.target === input && input.value) return;
+  if (/^[1-9]$/.test(event.key) && Number(event.key) <= presets().length) {
+    event.preventDefault();
+    reject(presetText(event.key));
+  } else if (event.key.length === 1 && event.key !== " " && event.target !== input) input.focus();
+}
+
+function filterChanged() {
+  for (const select of document.querySelectorAll("[data-filter]")) state.filters[select.dataset.filter] = select.value;
+  remember("imbik-filters", JSON.stringify(state.filters));
+  byId("filtered").hidden = !Object.values(state.filters).some(Boolean);
+  return once(async () => turn(await patient("/api/next", wanted({ another: true }))));
+}
+
+async function loadFilters() {
+  const choices = await patient("/api/choices", {});
+  let kept = {};
+  try {
+    kept = JSON.parse(remembered("imbik-filters") ?? "{}");
+  } catch {
+    // another version's
+  }
+  for (const select of document.querySelectorAll("[data-filter]")) {
+    const name = select.dataset.filter;
+    select.append(...choices[name].map((value) => element("option", { value }, name === "check" && value === "samples" ? words.samples : value)));
+    if (choices[name].includes(kept[name])) select.value = kept[name];
+    state.filters[name] = select.value;
+    byId(`by-${name}`).hidden = !choices[name].length;
+    select.addEventListener("change", filterChanged);
+  }
+  byId("filtered").hidden = !Object.values(state.filters).some(Boolean);
+}
+
+function listen() {
+  document.addEventListener("keydown", onKey);
+  byId("do-keep").addEventListener("click", keep);
+  byId("do-edit").addEventListener("click", () => setMode("edit"));
+  byId("do-reject").addEventListener("click", () => setMode("reject"));
+  byId("do-skip").addEventListener("click", skip);
+  byId("do-undo").addEventListener("click", undo);
+  byId("cancel-edit").addEventListener("click", () => setMode(""));
+  byId("cancel-reject").addEventListener("click", () => setMode(""));
+  byId("open-help").addEventListener("click", KEYS["?"]);
+  byId("open-filter").addEventListener("click", toggleFilters);
+  byId("look-aside").addEventListener("click", () => once(async () => turn(await patient("/api/again", { wanted: wanted() }))));
+  byId("clear-filter").addEventListener("click", () => {
+    for (const select of document.querySelectorAll("[data-filter]")) select.value = "";
+    filterChanged();
+  });
+  byId("editor").addEventListener("submit", (event) => {
+    event.preventDefault();
+    saveEdit();
+  });
+  byId("editor").addEventListener("input", (event) => {
+    fit(event.target);
+    showChanges();
+  });
+  byId("reject-part").addEventListener("submit", (event) => {
+    event.preventDefault();
+    reject(byId("reason").value);
+  });
+  for (const button of presets()) button.addEventListener("click", () => reject(presetText(button.dataset.reason)));
+  window.addEventListener("pagehide", () => {
+    ask("/api/leave", {}, { keepalive: true }).catch(() => {});
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+  setInterval(stillHere, ALIVE);
+}
+
+async function stillHere() {
+  if (!state.row || state.busy || document.hidden) return;
+  try {
+    const { held } = await ask("/api/still", { content: state.row.content });
+    if (!held && !state.mode) await once(async () => turn(await patient("/api/next", wanted())));
+  } catch {
+    // the next key will say what is wrong
+  }
+}
+
+readersChoices();
+listen();
+await once(async () => {
+  await loadFilters();
+  turn(await patient("/api/next", wanted()));
+});

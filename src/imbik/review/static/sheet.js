@@ -1,0 +1,129 @@
+// One row on the page: its texts, the marks in them, what the checks say, and the scores that the reader gives.
+import { byId, say, words } from "./base.js";
+import { build, element, fill } from "./nodes.js";
+import { diff } from "./diff.js";
+
+function text(place, body) {
+  place.replaceChildren(...body.nodes.map(build));
+  if (!body.length) place.append(element("span", { class: "quiet" }, words.empty));
+  if (body.rest.length) {
+    const left = body.length - body.nodes.reduce((sum, node) => sum + (typeof node === "string" ? node.length : 1), 0);
+    const more = element("button", { type: "button", class: "more" }, say("show_rest", { n: left.toLocaleString(document.documentElement.lang) }));
+    more.addEventListener("click", () => more.replaceWith(...body.rest.map(build)));
+    place.append(more);
+  }
+}
+
+export function show(row) {
+  const asked = byId("question");
+  asked.replaceChildren();
+  for (const turn of row.turns) {
+    const said = element("div", { class: `turn ${turn.role}` });
+    if (row.turns.length > 1) asked.append(element("p", { class: "role" }, words[`role_${turn.role}`]));
+    text(said, turn.text);
+    asked.append(said);
+  }
+  for (const part of ["passage", "reasoning", "answer"]) text(byId(part), row[part]);
+  byId("passage-part").hidden = !row.passage.length;
+  byId("reasoning-part").hidden = !row.reasoning.length;
+  byId("sheet").classList.toggle("with-passage", row.passage.length > 0);
+  for (const place of document.querySelectorAll(".text")) place.lang = row.language;
+  byId("category").textContent = row.category;
+  byId("category").hidden = !row.category;
+  checks(row);
+  before(row);
+  marks();
+  byId("done").hidden = true;
+  byId("loading").hidden = true;
+  byId("sheet").hidden = false;
+}
+
+function checks(row) {
+  byId("checks-part").hidden = !row.checks.length;
+  const doubted = row.doubted.map((name) => (name === "samples" ? words.samples : name)).join(", ");
+  byId("about").textContent = [
+    row.teacher && `${words.teacher}: ${row.teacher}`,
+    doubted && `${words.doubted_by}: ${doubted}`,
+  ].filter(Boolean).join(" · ");
+  byId("checks").replaceChildren(
+    ...row.checks.map((check) => {
+      const line = element("li", {}, element("span", { class: check.keep ? "yes" : "no" }, check.keep ? "✓" : "✗"), ` ${check.by}`);
+      if (check.score !== undefined && check.score !== null) line.append(` · ${words.score} ${Number(check.score.toFixed(3))}`);
+      if (check.reason.length) {
+        const why = element("span", { class: "why" });
+        fill(why, check.reason.nodes);
+        line.append(": ", why);
+      }
+      return line;
+    }),
+  );
+}
+
+function before(row) {
+  const place = byId("before");
+  place.hidden = !row.said;
+  if (!row.said) return;
+  const edited = row.said.answer !== null || row.said.reasoning !== null;
+  const verdict = row.said.keep ? (edited ? words.edited : words.kept) : words.rejected;
+  place.replaceChildren(`${words.before}: ${verdict} ${row.said.reason}`);
+  if (row.said.keep && edited) {
+    const changed = element("span", { class: "text changes" });
+    if (row.said.reasoning !== null) changes(changed, row.edit.reasoning, row.said.reasoning);
+    if (row.said.answer !== null) changes(changed, row.edit.answer, row.said.answer);
+    place.append(changed);
+  }
+}
+
+// Marks of one number light up together, and the passage moves to where its part can be seen.
+function marks() {
+  const all = [...document.querySelectorAll("#sheet mark")];
+  const inPassage = (mark) => byId("passage").contains(mark);
+  const partners = (mark) => {
+    const names = mark.dataset.mark.split(" ");
+    return all.filter((other) => other.dataset.mark.split(" ").some((name) => names.includes(name)));
+  };
+  for (const mark of all) {
+    const light = (on) => partners(mark).forEach((other) => other.classList.toggle("lit", on));
+    mark.addEventListener("mouseenter", () => light(true));
+    mark.addEventListener("mouseleave", () => light(false));
+    mark.addEventListener("blur", () => light(false));
+    const there = partners(mark).find((other) => inPassage(other) !== inPassage(mark));
+    if (!there) continue;
+    const go = () => {
+      light(true);
+      there.scrollIntoView({ block: "nearest" });
+    };
+    mark.tabIndex = 0;
+    mark.addEventListener("focus", go);
+    mark.addEventListener("click", go);
+  }
+}
+
+export function changes(place, before, after) {
+  for (const [kind, words_] of diff(before, after)) {
+    place.append(kind === " " ? words_ : element(kind === "-" ? "del" : "ins", {}, words_));
+  }
+}
+
+export function scores() {
+  const given = {};
+  for (const set of document.querySelectorAll("fieldset[data-criterion]")) {
+    const chosen = set.querySelector("input:checked");
+    if (chosen) given[set.dataset.criterion] = Number(chosen.value);
+  }
+  return given;
+}
+
+export function setScores(given) {
+  for (const set of document.querySelectorAll("fieldset[data-criterion]")) {
+    for (const input of set.querySelectorAll("input")) input.checked = given[set.dataset.criterion] === Number(input.value);
+  }
+}
+
+// The first criterion without a score takes it; once all have one, the last.
+export function score(point) {
+  const sets = [...document.querySelectorAll("fieldset[data-criterion]")];
+  const open = sets.find((set) => !set.querySelector("input:checked")) ?? sets.at(-1);
+  const input = open?.querySelector(`input[value="${point}"]`);
+  if (input) input.checked = true;
+}
