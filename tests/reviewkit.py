@@ -1,4 +1,4 @@
-"""What tests of the experts' review share: a run whose rows are refined, the review served on this machine, a browser."""
+"""What tests of the experts' review share: a run with refined rows, the review served on this machine, a browser."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ def test_every_word_that_a_page_uses_is_there_and_every_word_is_used(package: st
 
 @pytest.mark.parametrize(
     ("cookie", "accepted", "language"),
-    [("", "tr-TR,tr;q=0.9,en;q=0.8", "tr"), ("", "de,en-GB;q=0.7,tr;q=0.3", "en"), ("en", "tr", "en"), ("xx", "tr", "tr"),
-     ("", "", "en"), ("", "de", "en")],
+    [("", "tr-TR,tr;q=0.9,en;q=0.8", "tr"), ("", "de,en-GB;q=0.7,tr;q=0.3", "en"), ("en", "tr", "en"),
+     ("xx", "tr", "tr"), ("", "", "en"), ("", "de", "en")],
 )  # fmt: skip
 def test_the_language_of_a_page(cookie: str, accepted: str, language: str) -> None:
     assert choose(cookie, accepted) == language
