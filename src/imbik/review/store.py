@@ -36,12 +36,9 @@ CREATE TABLE snapshots (number INTEGER PRIMARY KEY AUTOINCREMENT, upto INTEGER N
 class ExpertVerdict(Record, frozen=True, kw_only=True):
     """A person's word on one content: `verdict.by` is the person; `answer` and `reasoning` are edits, None for none.
 
-<<<<<<< HEAD
     `blind`: given without having seen what checks and judges said of it; only such a verdict calibrates a judge.
-=======
     `scores` are 1 to 5 by the rubric's words (`verdict.score` is their mean). One that is `withdrawn` takes the
     person's word back: the row counts as not judged by him. `seconds` is how long he looked.
->>>>>>> 06705d1 (Experts review in the browser: imbik review RUN serves a page of its own, with invitations, a queue that hands out each row once, and verdicts saved before the next row opens)
     """
 
     content: str
@@ -50,13 +47,10 @@ class ExpertVerdict(Record, frozen=True, kw_only=True):
     answer: str | None = None
     reasoning: str | None = None
     at: str = ""
-<<<<<<< HEAD
     blind: bool = False
-=======
     scores: dict[str, int] = {}
     withdrawn: bool = False
     seconds: float = 0.0
->>>>>>> 06705d1 (Experts review in the browser: imbik review RUN serves a page of its own, with invitations, a queue that hands out each row once, and verdicts saved before the next row opens)
 
 
 def reviews_path(run: RunFolder) -> Path:
