@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 
 import pytest
@@ -19,6 +20,7 @@ def test_every_key_is_said_in_every_language_with_the_same_values(package: str) 
     for key, entry in table.items():
         assert set(entry) == set(LANGUAGES), key
         assert all(text.strip() for text in entry.values()), key
+        assert not hasattr(Mapping, key), f"{key}: a template would be given the mapping's own method"
         assert len({tuple(sorted(re.findall(r"{\w+}", text))) for text in entry.values()}) == 1, key
 
 

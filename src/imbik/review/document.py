@@ -91,11 +91,7 @@ def _marks(sample: Sample) -> dict[str, list[Mark]]:
         for span in verdict.spans:
             number += 1
             note = one_line(f"{verdict.by}: {span.note}" if span.note else verdict.by, 200)
-            part = getattr(span, "part", "answer")
-            found["reasoning" if part == "reasoning" else "answer"].append(
-                Mark(span.start, span.end, str(number), note)
-            )
-            source = getattr(span, "source", None)
-            if source is not None:
-                found["passage"].append(Mark(source[0], source[1], str(number), note))
+            found[span.part].append(Mark(span.start, span.end, str(number), note))
+            if span.source is not None:
+                found["passage"].append(Mark(*span.source, str(number), note))
     return found

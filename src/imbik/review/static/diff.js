@@ -14,8 +14,7 @@ export function diff(before, after) {
   let end = 0;
   while (end < old.length - start && end < young.length - start && old.at(-1 - end) === young.at(-1 - end)) end += 1;
   const middle = between(old.slice(start, old.length - end), young.slice(start, young.length - end));
-  const steps = [...old.slice(0, start).map(same), ...middle, ...(end ? old.slice(-end).map(same) : [])];
-  return joined(steps);
+  return joined([...old.slice(0, start).map(same), ...phrases(middle), ...(end ? old.slice(-end).map(same) : [])]);
 }
 
 const same = (word) => [" ", word];
@@ -51,6 +50,32 @@ function between(old, young) {
     }
   }
   return [...steps, ...removed.slice(i), ...added.slice(j)];
+}
+
+// Neighbouring words that were replaced are one phrase, old then new: a space between them alone parts nothing.
+function phrases(steps) {
+  const found = [];
+  let removed = [];
+  let added = [];
+  const close = () => {
+    found.push(...removed, ...added);
+    removed = [];
+    added = [];
+  };
+  steps.forEach(([kind, word], place) => {
+    const changed = (step) => step !== undefined && step[0] !== " ";
+    if (kind === "-") removed.push([kind, word]);
+    else if (kind === "+") added.push([kind, word]);
+    else if (/^\s+$/.test(word) && removed.length && added.length && changed(steps[place + 1])) {
+      removed.push(["-", word]);
+      added.push(["+", word]);
+    } else {
+      close();
+      found.push([kind, word]);
+    }
+  });
+  close();
+  return found;
 }
 
 function joined(steps) {

@@ -199,6 +199,7 @@ const presetText = (number) => words[`reason_${number}`];
 function toggleChecks() {
   const part = byId("checks-part");
   part.open = !part.open;
+  if (part.open) part.scrollIntoView({ block: "nearest" });
 }
 
 function toggleFilters() {
