@@ -74,7 +74,24 @@ class TurnsReference(Record, frozen=True, kw_only=True, tag="turns"):
         return self.turns[-1] if self.turns else ""
 
 
-Reference = NumberReference | TextReference | LabelReference | TurnsReference
+class Case(Record, frozen=True, kw_only=True):
+    """What a program reads and what it then has to print."""
+
+    input: str = ""
+    output: str = ""
+
+
+class ProgramReference(Record, frozen=True, kw_only=True, tag="program"):
+    """How a program is known to be right: Python statements that pass (`assert topla(2, 3) == 5`), or inputs with
+    outputs. `text` is a program that does, where one is known ('' else)."""
+
+    tests: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+    text: str = ""
+    reasoning: str = ""
+
+
+Reference = NumberReference | TextReference | LabelReference | TurnsReference | ProgramReference
 
 
 class Source(Record, frozen=True, kw_only=True):
