@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from imbik.core.errors import BarNotMetError, RecipeError
-from imbik.core.plugins import PluginBlock, closest, load_plugin
+from imbik.core.plugins import PluginBlock, closest, load_plugin, make
 from imbik.core.types import Record
 from imbik.evaluate.findings import Bar
 from imbik.evaluate.scores import Interval, MetricScore, Scores
@@ -66,10 +66,14 @@ def parse(require: Mapping[str, str]) -> list[Requirement]:
 
 
 def check(recipe: Recipe) -> None:
-    """What can be known wrong of `evaluate:` before anything is bought: bars and the names of systems.
+    """What can be known wrong of `evaluate:` before anything is bought: bars, the names of systems, and what a metric
+    itself needs (`verify()`, where it has one).
 
-    Raises: RecipeError naming the key and what was meant.
+    Raises: RecipeError naming the key and what was meant; whatever a metric's `verify` raises.
     """
+    for block in metric_blocks(recipe):
+        if hasattr(load_plugin("evaluate/metrics", block.use), "verify"):
+            make("evaluate/metrics", block).verify()
     known = ["retention", *(block.use for block in metric_blocks(recipe)), AGREEMENT]
     for bar in parse(recipe.evaluate.require):
         name = bar.name.partition("@")[0]

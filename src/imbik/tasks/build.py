@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from imbik.core.files import digest
 from imbik.core.types import (
     LabelReference,
@@ -109,6 +111,8 @@ class Builder:
         for role in ("answer", "label", "reasoning"):
             if text := _text(row.values, plan, role):
                 known[role] = text
+        if tests := _json_text(row.values, plan, "tests"):
+            known["tests"] = tests
         if "messages" in plan:
             history, last = cut_last(parse_messages(value_at(row.values, plan["messages"])))
             known |= {"answer": last} if last and "label" not in known and "answer" not in known else {}
@@ -128,7 +132,7 @@ class Builder:
                 "no question found",
                 f"columns: {have}; '{self.settings.kind.use}' reads {describe(self.shapes)}",
             )
-        texts = {part: _text(values, plan, part) for part in plan}
+        texts = {part: _text(values, plan, part) for part in plan if part != "tests"}
         if not (texts[role].strip() or texts.get("instruction", "").strip()):
             raise BadRowError("the question is empty", f"column '{plan[role]}'")
         if role == "document":
@@ -141,7 +145,7 @@ class Builder:
         return "\n\n".join(part for part in parts if part.strip()), texts.get("passage", "")
 
     def _reference(self, asked: _Asked) -> Reference | None:
-        if not {"answer", "label"} & set(asked.known):
+        if not {"answer", "label", "tests"} & set(asked.known):
             return None
         reference = self.kind.reference(asked.known)
         if isinstance(reference, TurnsReference):
@@ -208,6 +212,14 @@ def stratum(task: Task) -> str:
 def _text(values: Mapping[str, object], plan: Plan, role: str) -> str:
     """The text of a role, or ''."""
     return as_text(value_at(values, plan[role]), f"column '{plan[role]}'") if role in plan else ""
+
+
+def _json_text(values: Mapping[str, object], plan: Plan, role: str) -> str:
+    """The text of a role whose value may be a list or an object: that is written as JSON."""
+    value = value_at(values, plan[role]) if role in plan else None
+    if isinstance(value, list | tuple | dict):
+        return msgspec.json.encode(value).decode()
+    return as_text(value, f"column '{plan[role]}'") if role in plan else ""
 
 
 def _set(values: Mapping[str, object], plan: Plan, chosen: bool) -> str:

@@ -3,7 +3,7 @@
 Enters: a row's column names, the recipe's `columns:`, the shapes a kind understands. Leaves: role -> column. A
 *shape* is a mapping role -> column such as {"prompt": "question", "answer": "answer"}; every column has other
 spellings, among them Turkish ones. Roles that make the question: `messages`, `system`, `instruction`, `passage`,
-`prompt`, `document`, `premise` with `hypothesis`; roles of the reference: `answer`, `label`, `reasoning`.
+`prompt`, `document`, `premise` with `hypothesis`; roles of the reference: `answer`, `label`, `reasoning`, `tests`.
 
 Names are *loosely* understood where a file is looked at before there is a recipe: `Müşteri Mesajı` is a message by its
 last word without the possessive, `Sikayet Metni` without its marks too. A run never reads loosely: `imbik init` writes
@@ -36,6 +36,12 @@ QUESTION_SHAPES: tuple[Shape, ...] = (
     {"prompt": "text", "answer": "answer"},
     {"prompt": "text", "answer": "label"},
 )
+CODE_SHAPES: tuple[Shape, ...] = (
+    {"prompt": "question", "answer": "code"},
+    {"prompt": "prompt", "answer": "code"},
+    {"prompt": "text", "answer": "code"},
+    {"instruction": "instruction", "answer": "code"},
+)
 LABEL_SHAPES: tuple[Shape, ...] = (
     {"prompt": "text", "label": "label"},
     {"premise": "premise", "hypothesis": "hypothesis", "label": "label"},
@@ -58,6 +64,7 @@ EXTRAS: Shape = {
     "category": "category",
     "group": "group",
     "set": "set",
+    "tests": "tests",
 }
 """Roles that any row may fill beside its shape."""
 
@@ -86,6 +93,8 @@ SPELLINGS: Mapping[str, str] = {
     "category": "category, kategori, topic, konu, subject, family",
     "group": "group, conversation id, dialogue id, dialog id, thread id, session id, konuşma id",
     "set": "set, split",
+    "tests": "tests, test list, test cases, testler, input output",
+    "code": "code, kod, program, canonical solution",
 }
 _ALTERNATIVES = {name: [words(item) for item in text.split(",")] for name, text in SPELLINGS.items()}
 _BARE = {name: {bare_words(item) for item in text.split(",")} for name, text in SPELLINGS.items()}

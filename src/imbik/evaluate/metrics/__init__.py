@@ -1,6 +1,7 @@
 """Metrics: a number a row, so that intervals and paired differences come for free. A file here is a metric.
 
-Enters: a task with its reference and a system's parsed answer. Leaves: a value in [0, 1], higher is better.
+Enters: a task with its reference and a system's parsed answer. Leaves: a value in [0, 1], higher is better. A metric
+may also have `verify()`, which raises before a run what would keep it from scoring.
 """
 
 from __future__ import annotations
