@@ -99,7 +99,7 @@ def test_lists_in_rows_become_tests(load: Any, tmp_path: Any) -> None:
     first, second = (found.reference for found in loaded.tasks)
     assert first == ProgramReference(tests=("assert topla(1, 1) == 2",), text="def topla(a, b): return a + b")
     assert second == ProgramReference(cases=(Case(input="2", output="4"),))
-    assert [line.reason for line in loaded.quarantined] == ["no tests"]
+    assert [line.reason for line in loaded.quarantine] == ["no tests"]
 
 
 def test_the_check_names_the_test_that_failed() -> None:
