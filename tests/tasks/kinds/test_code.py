@@ -123,7 +123,8 @@ def test_the_metric_is_one_where_all_tests_pass() -> None:
 
 def test_a_machine_that_cannot_shut_programs_in_is_told_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = {"source": "x.jsonl", "kind": "code", "sensitivity": "public"}
-    recipe = build({"name": "k", "tasks": tasks, "student": {"architecture": "llama"}})
+    sections = {"generate": {"from": "reference"}, "student": {"architecture": "llama"}}
+    recipe = build({"name": "k", "tasks": tasks, **sections})
     require.check(recipe)
     running.ready.cache_clear()
     monkeypatch.setattr(running.sys, "platform", "darwin")
