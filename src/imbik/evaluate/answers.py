@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from imbik.core.files import read_json, read_lines, write_json, write_lines
 from imbik.core.types import Completion, Outcome, Record, Sensitivity, Task, Usage
-from imbik.evaluate.metrics import Metric
+from imbik.evaluate.metrics import CorpusMetric, Metric
 from imbik.evaluate.scores import SystemScores
 from imbik.tasks.kinds import Kind
 
@@ -37,6 +37,7 @@ class Answer(Record, frozen=True, kw_only=True):
     reason: str = ""
     confidence: float | None = None
     scores: dict[str, float] = {}
+    statistics: dict[str, dict[str, float]] = {}
     usage: Usage = Usage()
     cost: Decimal = Decimal(0)
     seconds: float = 0.0
@@ -77,10 +78,17 @@ def read_answer(held: Held, completion: Completion, kind: Kind, metrics: Mapping
         reason=completion.reason,
         confidence=confidence(completion),
         scores={name: metric.score(held.task, answer, kind) for name, metric in metrics.items()} if scored else {},
+        statistics=_statistics(held.task, answer, kind, metrics) if scored else {},
         usage=completion.usage,
         cost=completion.cost,
         seconds=completion.seconds,
     )
+
+
+def _statistics(task: Task, answer: str, kind: Kind, metrics: Mapping[str, Metric]) -> dict[str, dict[str, float]]:
+    """What the row adds to the sums of corpus metrics."""
+    corpora = {name: metric for name, metric in metrics.items() if isinstance(metric, CorpusMetric)}
+    return {name: dict(metric.statistics(task, answer, kind)) for name, metric in corpora.items()}
 
 
 def _read(task: Task, completion: Completion, kind: Kind) -> tuple[str, str]:

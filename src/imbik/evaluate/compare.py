@@ -7,6 +7,7 @@ set under the metric's own name and for other sets as METRIC@SET.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +16,9 @@ import numpy as np
 from imbik.core.types import Score
 from imbik.evaluate.answers import Answer
 from imbik.evaluate.bootstrap import Bootstrap
+from imbik.evaluate.metrics import CorpusMetric
 from imbik.evaluate.scores import Interval, MetricScore
+from imbik.evaluate.tables import Corpus, Means, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,13 +37,17 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare(
-    answers: Mapping[str, Sequence[Answer]], sets: Sequence[str], metrics: Sequence[str], bootstrap: Bootstrap
+    answers: Mapping[str, Sequence[Answer]],
+    sets: Sequence[str],
+    metrics: Sequence[str],
+    bootstrap: Bootstrap,
+    corpora: Mapping[str, CorpusMetric] = MappingProxyType({}),
 ) -> Comparison:
-    """Every system on every set; the first set is the quoted one."""
+    """Every system on every set; the first set is the quoted one. `corpora` are those metrics that are no means."""
     found = Comparison({name: {} for name in answers}, {}, {})
     for key, set_name, metric in _keys(sets, metrics):
-        matrices = {name: matrix(rows, set_name, metric) for name, rows in answers.items()}
-        matrices = {name: (seeds, m) for name, (seeds, m) in matrices.items() if (~np.isnan(m).any(axis=0)).any()}
+        matrices = {name: table(rows, set_name, metric, corpora.get(metric)) for name, rows in answers.items()}
+        matrices = {n: (seeds, t) for n, (seeds, t) in matrices.items() if (~np.isnan(t.scores).any(axis=0)).any()}
         for name, (seeds, scores) in matrices.items():
             found.metrics[name][key] = _metric(bootstrap.mean(scores), seeds, scores)
         if "student" not in matrices:
@@ -68,6 +75,24 @@ def matrix(answers: Sequence[Answer], set_name: str, metric: str) -> tuple[list[
     return seeds, found
 
 
+def table(
+    answers: Sequence[Answer], set_name: str, metric: str, corpus: CorpusMetric | None
+) -> tuple[list[int], Table]:
+    """Seeds and scores of one system on one set, for a corpus metric with the statistics of its rows."""
+    seeds, scores = matrix(answers, set_name, metric)
+    if corpus is None:
+        return seeds, Means(scores)
+    rows = [answer for answer in answers if answer.set == set_name and metric in answer.scores]
+    names = tuple(sorted({name for answer in rows for name in answer.statistics.get(metric, {})}))
+    column = {name: index for index, name in enumerate(names)}
+    place = {name: index for index, name in enumerate(sorted({a.id for a in answers if a.set == set_name}))}
+    statistics = np.zeros((*scores.shape, len(names)))
+    for answer in rows:
+        for name, value in answer.statistics.get(metric, {}).items():
+            statistics[seeds.index(answer.seed), place[answer.id], column[name]] = value
+    return seeds, Corpus(scores, statistics, names, corpus.value)
+
+
 def _keys(sets: Sequence[str], metrics: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """(key in the file, set, metric)."""
     for index, name in enumerate(sets):
@@ -75,11 +100,9 @@ def _keys(sets: Sequence[str], metrics: Sequence[str]) -> Iterator[tuple[str, st
             yield (metric if index == 0 else f"{metric}@{name}"), name, metric
 
 
-def _metric(score: Score, seeds: Sequence[int], scores: Matrix) -> MetricScore:
-    rows = ~np.isnan(scores).any(axis=0)
-    by_seed = (
-        {str(seed): float(scores[index, rows].mean()) for index, seed in enumerate(seeds)} if seeds[0] >= 0 else {}
-    )
+def _metric(score: Score, seeds: Sequence[int], scores: Table) -> MetricScore:
+    kept = scores.kept(np.logical_not(np.isnan(scores.scores).any(axis=0)))
+    by_seed = {str(seed): float(value) for seed, value in zip(seeds, kept.by_seed(), strict=True) if seeds[0] >= 0}
     return MetricScore(value=score.value, low=score.low, high=score.high, n=score.n, seeds=by_seed)
 
 

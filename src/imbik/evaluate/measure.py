@@ -26,7 +26,7 @@ from imbik.evaluate.answers import Answer, Held, Ran, keep, kept, read_answer
 from imbik.evaluate.bootstrap import Bootstrap
 from imbik.evaluate.compare import Comparison, compare
 from imbik.evaluate.findings import Findings, SampleRow
-from imbik.evaluate.metrics import Metric
+from imbik.evaluate.metrics import CorpusMetric, Metric
 from imbik.evaluate.require import AGREEMENT, metric_blocks
 from imbik.evaluate.roster import roster
 from imbik.evaluate.scores import Scores
@@ -55,7 +55,8 @@ def measure(context: StageContext) -> Measured:
     answers = {name: rows for name, (rows, _) in asked.items()}
     metric, names = _quotable(answers, held, kind, list(metrics))
     sets = [quoted, *sorted({row.set for row in held} - {quoted})]
-    compared = compare(answers, sets, names, Bootstrap(resamples=recipe.evaluate.resamples))
+    corpora = {name: item for name, item in metrics.items() if isinstance(item, CorpusMetric)}
+    compared = compare(answers, sets, names, Bootstrap(resamples=recipe.evaluate.resamples), corpora)
     if metric == AGREEMENT:
         compared = msgspec.structs.replace(compared, retention={})
     ran = {name: note for name, (_, note) in asked.items()}
@@ -116,7 +117,7 @@ def _quotable(
     """The metric to quote and all to compute; without any reference, agreement with the teacher where there is one."""
     if metrics and any(row.task.reference is not None for row in held):
         return metrics[0], metrics
-    if "teacher" not in answers:
+    if "teacher" not in answers or getattr(kind, "open_text", False):
         return "", []
     tasks = {row.task.id: row.task for row in held}
     told = {a.id: kind.canonical(a.answer, tasks[a.id]) for a in answers["teacher"] if a.asked and a.answer}

@@ -13,6 +13,14 @@ from imbik.evaluate.findings import Findings
 from imbik.evaluate.scores import Interval, Spend, SystemScores
 
 CLAIM = 0.95
+_LIKENESS = {
+    "token_f1": "words",
+    "chrf": "runs of letters",
+    "bleu": "runs of words",
+    "rouge_1": "words",
+    "rouge_2": "pairs of words",
+    "rouge_l": "words in the same order",
+}
 EXAMPLE_WITH_CONTROLS = "recipes/embedded-full.yaml"
 
 
@@ -94,11 +102,16 @@ def _on_retention(found: Findings) -> Iterator[str]:
             "That is not retention: where both are wrong in the same way, they agree."
         )
     elif not found.metric:
-        yield "No metric can be computed for open answers; what experts or judges prefer is not retention either."
-    elif found.metric == "token_f1":
         yield (
-            "token_f1 counts the words that an answer shares with the reference. A good answer in other words scores "
-            "low, so read retention here as a likeness to the references, not as quality kept."
+            "No metric can be computed for open answers without references. Ask people "
+            "(imbik review RUN --compare student,teacher) or a calibrated judge (docs/judge.md); what experts or "
+            "judges prefer is not retention either."
+        )
+    elif found.metric in _LIKENESS:
+        yield (
+            f"{found.metric} counts the {_LIKENESS[found.metric]} that an answer shares with the reference. A good "
+            "answer in other words scores low, so read retention here as a likeness to the references, not as quality "
+            "kept."
         )
     elif found.metric not in found.scores.retention:
         yield (

@@ -59,7 +59,7 @@ class Classification:
     version = 1
     fields = LABEL_SHAPES
     checks = ("shape", "answer")
-    metrics = ("accuracy",)
+    metrics = ("accuracy", "macro_f1")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
