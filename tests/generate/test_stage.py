@@ -310,3 +310,77 @@ def test_the_stage_hash_follows_what_shapes_answers() -> None:
     assert STAGE.settings(make_recipe(refine=agreement), asker) == base
     waiting = STAGE.settings(make_recipe(generate=until(1, 2)), asker)
     assert STAGE.settings(make_recipe(generate=until(1, 2), refine=agreement), asker) != waiting
+
+
+BOTH = {"teachers": {name: {"use": "openai", "model": name} for name in ("a", "b", "yerel")}}
+
+
+def test_each_of_several_teachers_answers_every_task(tmp_path: Path) -> None:
+    run, asker = make_run(tmp_path, train([make_task("r1"), make_task("r2")])), FakeAsker(plain)
+    recipe = make_recipe(**BOTH, generate={"teacher": ["a", "b"], "samples": 2, "temperature": 0.7})
+    result = STAGE.run(context_of(STAGE, recipe, run, asker))
+    found = [sample.id for sample in samples_in(run, "2_answers")]
+    assert found == [f"{row}#{name}#{number}" for row in ("r1", "r2") for number in (0, 1) for name in ("a", "b")]
+    assert (result.books.rows_in, len(set(result.leaves))) == (8, 8)
+    assert not list(run.stage("2_answers").glob(".round*"))
+
+
+def test_several_teachers_are_asked_further_only_where_they_differ(tmp_path: Path) -> None:
+    said = {"same": {"a": "5 1 1", "b": "5 1 1"}, "late": {"a": "5 5 1", "b": "7 5 1"}}
+
+    def answer(teacher: str, question: Question) -> Completion:
+        return Completion(answer=f"Cevap: {said[question.row][teacher].split()[question.sample]}")
+
+    run = make_run(tmp_path, train([make_task("same"), make_task("late")]))
+    recipe = make_recipe(**BOTH, generate={**until(1, 3), "teacher": ["a", "b"]}, refine=["agreement"])
+    STAGE.run(context_of(STAGE, recipe, run, FakeAsker(answer)))
+    found = [sample.id for sample in samples_in(run, "2_answers")]
+    assert found == ["same#a#0", "same#b#0", "late#a#0", "late#b#0", "late#a#1", "late#b#1"]
+
+
+def test_an_answer_still_to_come_decides_nothing_whichever_teacher_owes_it(tmp_path: Path) -> None:
+    def answer(teacher: str, question: Question) -> Completion:
+        if teacher == "a":
+            return Completion(outcome=Outcome.PENDING, reason="later")
+        return Completion(answer="Cevap: 5")
+
+    run = make_run(tmp_path, train([make_task("r")]))
+    recipe = make_recipe(**BOTH, generate={**until(1, 3), "teacher": ["a", "b"]}, refine=["agreement"])
+    result = STAGE.run(context_of(STAGE, recipe, run, FakeAsker(answer)))
+    assert [sample.id for sample in samples_in(run, "2_answers")] == ["r#a#0", "r#b#0"]
+    assert result.books.balanced
+    assert result.books.pending == 1
+
+
+def test_who_may_not_see_a_row_disagrees_with_nobody(tmp_path: Path) -> None:
+    def answer(teacher: str, question: Question) -> Completion:
+        if teacher == "a":
+            return Completion(outcome=Outcome.BLOCKED, reason="may not leave")
+        return Completion(answer="Cevap: 5")
+
+    run = make_run(tmp_path, train([make_task("r")]))
+    refine = [{"use": "agreement", "at_least": 1}]
+    recipe = make_recipe(**BOTH, generate={**until(1, 3), "teacher": ["a", "b"]}, refine=refine)
+    STAGE.run(context_of(STAGE, recipe, run, FakeAsker(answer)))
+    assert [sample.id for sample in samples_in(run, "2_answers")] == ["r#a#0", "r#b#0"]
+
+
+def test_several_teachers_by_sensitivity(tmp_path: Path) -> None:
+    tasks = [make_task("open"), make_task("closed", sensitivity=Sensitivity.CONFIDENTIAL)]
+    run, asker = make_run(tmp_path, train(tasks)), FakeAsker(plain)
+    recipe = make_recipe(**BOTH, generate={"teacher": {"public": ["a", "b"], "otherwise": "yerel"}})
+    assert recipe.answering_teachers() == ["a", "b", "yerel"]
+    assert recipe.most_teachers == 2
+    STAGE.run(context_of(STAGE, recipe, run, asker))
+    assert [sample.id for sample in samples_in(run, "2_answers")] == ["open#a#0", "open#b#0", "closed#yerel#0"]
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"], ["a", ""], {"public": ["b", "b"], "otherwise": "a"}])
+def test_each_of_several_teachers_is_named_once(names: object) -> None:
+    with pytest.raises(ImbikError, match="name each teacher once"):
+        make_recipe(**BOTH, generate={"teacher": names})
+
+
+def test_a_teacher_of_several_that_is_not_there_is_told() -> None:
+    with pytest.raises(ImbikError, match="'c' is not under"):
+        make_recipe(**BOTH, generate={"teacher": ["a", "c"]})

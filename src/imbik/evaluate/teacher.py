@@ -69,9 +69,10 @@ class TeacherSystem:
         """Indexes of the tasks that each teacher answers ('' where no teacher may)."""
         routed: dict[str, list[int]] = defaultdict(list)
         for index, task in enumerate(tasks):
-            teacher = self.recipe.teacher_for(task.sensitivity)
-            if not self.only or self.only in (teacher, *self.recipe.members(teacher)):
-                routed[teacher].append(index)
+            for teacher in self.recipe.teachers_for(task.sensitivity):
+                if not self.only or self.only in (teacher, *self.recipe.members(teacher)):
+                    routed[teacher].append(index)
+                    break  # of several that each answer all rows, the first stands for them
         return routed
 
     def _voices(self, teacher: str) -> int:

@@ -146,7 +146,7 @@ def _told(name: str, pilot: Pilot, whole: Interval, least: int, more: int) -> st
 
 def _of(recipe: Recipe, tasks: Tasks, teacher: str) -> Iterator[Task]:
     """The tasks that are routed to a teacher."""
-    return (task for task in tasks() if recipe.teacher_for(task.sensitivity) == teacher)
+    return (task for task in tasks() if teacher in recipe.teachers_for(task.sensitivity))
 
 
 def _questions(recipe: Recipe, kind: Kind, teacher: str, tasks: Tasks) -> Iterator[Question]:

@@ -55,6 +55,7 @@ class Rounds:
         self.voices = {name: voices_of(recipe, name) for name in self.teachers}
         self._levels: dict[str, Sensitivity] = {}
         self._files: list[Path] = []
+        self._pending = set[str]()  # tasks with an answer still to come: what it will say decides nothing now
         self.routed: list[str] = []
 
     def samples(self) -> Iterator[Sample]:
@@ -77,22 +78,25 @@ class Rounds:
         """The teachers that any task goes to, in the recipe's order; "" where a task has none."""
         if not isinstance(self.recipe.generate.teacher, dict):
             return self.recipe.answering_teachers()
-        routed = {self.recipe.teacher_for(task.sensitivity) for task in self.tasks()}
+        levels = {task.sensitivity for task in self.tasks()}
+        routed = {name for level in levels for name in self.recipe.teachers_for(level)}
         return [name for name in self.teachers if name in routed]
 
     def _pairs(self, teacher: str) -> Iterator[Pair]:
         """The first round: `min` samples of each of this teacher's tasks, or every recorded answer."""
         voices = self.voices[teacher]
         for task in self.tasks():
-            if self.recipe.teacher_for(task.sensitivity) == teacher:
+            if teacher in self.recipe.teachers_for(task.sensitivity):
                 count = self.recipe.generate.samples.min if teacher else 1
                 for number in voices.numbers(task) if voices else range(count):
                     yield Pair(task, number)
 
     def _more(self, teacher: str, number: int, undecided: dict[str, list[str]]) -> Iterator[Pair]:
         """One more sample of the tasks that are still undecided when their turn comes."""
+        if self.voices[teacher] is not None:
+            return
         for task in self.tasks():
-            if task.id in undecided and self.recipe.teacher_for(task.sensitivity) == teacher:
+            if task.id in undecided and teacher in self.recipe.teachers_for(task.sensitivity):
                 yield Pair(task, number)
 
     def _watched(self, samples: Iterable[Sample], undecided: dict[str, list[str]], teacher: str) -> Iterator[Sample]:
@@ -102,14 +106,19 @@ class Rounds:
             return
         wanted, share = self.recipe.generate.samples, needed_share(self.recipe)
         for name, group in groupby(samples, key=lambda sample: sample.task.id):
-            answers, pending = undecided.pop(name, []), False
+            answers, pending = undecided.pop(name, []), name in self._pending
             for sample in group:
                 pending |= sample.completion.outcome is Outcome.PENDING
-                answered = sample.completion.outcome is Outcome.ANSWERED
-                answers.append(_remembered(sample.answer) if answered else "")
+                if sample.completion.outcome is not Outcome.BLOCKED:  # who may not see a row disagrees with nobody
+                    answered = sample.completion.outcome is Outcome.ANSWERED
+                    answers.append(_remembered(sample.answer) if answered else "")
                 task = sample.task
                 yield sample
-            if not pending and not (wanted.until and self._settled(answers, task, share)):
+            if pending:
+                self._pending.add(name)
+                continue
+            waits = teacher != self._asked(task)[-1]  # the others are asked in this round too, then all are compared
+            if waits or not (wanted.until and self._settled(answers, task, share)):
                 undecided[name] = answers
 
     def _settled(self, answers: Sequence[str], task: Task, share: float) -> bool:
@@ -119,7 +128,12 @@ class Rounds:
             forms = normal_forms(answers, self.kind, task)
         except Exception:  # as in `_sample`: a reader that fails loses nothing that was paid for
             return False
-        return settled(forms, share=share, lead=wanted.lead, most=wanted.max)
+        most = wanted.max * len(self._asked(task))
+        return settled(forms, share=share, lead=wanted.lead, most=most)
+
+    def _asked(self, task: Task) -> list[str]:
+        """The teachers of a task that can be asked again: all but the recorded."""
+        return [name for name in self.recipe.teachers_for(task.sensitivity) if name and self.voices[name] is None]
 
     def _ask(self, teacher: str, pairs: Iterator[Pair]) -> Iterator[Sample]:
         """Samples for pairs, in order; pairs are drawn as fast as the asker wants them."""
@@ -169,7 +183,8 @@ class Rounds:
         streams = [_Stream(read_lines(path, Sample)) for path in self._files]
         for task in self.tasks():
             found = [sample for stream in streams for sample in stream.of(task.id)]
-            yield from sorted(found, key=lambda sample: sample.number)
+            order = {name: at for at, name in enumerate(self.teachers)}
+            yield from sorted(found, key=lambda sample: (sample.number, order.get(sample.teacher, 0)))
         for path in self._files:
             path.unlink()
 

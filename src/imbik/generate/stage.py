@@ -105,7 +105,7 @@ class GenerateStage:
         voices = [voices_of(context.recipe, name) for name in context.recipe.answering_teachers()]
         each = max((len(found.names) for found in voices if found), default=0)
         least = 1 if context.recipe.generate.source == "reference" else context.recipe.generate.samples.min
-        return sum(1 for _ in _asked(context)) * (each or least)
+        return sum(1 for _ in _asked(context)) * (each or least) * context.recipe.most_teachers
 
 
 def _asked(context: StageContext) -> Iterator[Task]:

@@ -142,10 +142,11 @@ def samples(recipe: Recipe) -> int:
     """Answers to a task at most: as many as are asked for, or as somebody recorded."""
     if recipe.generate.source == "reference":
         return 1
+    several = recipe.most_teachers
     if not only_recorded(recipe):
-        return recipe.generate.samples.max
+        return recipe.generate.samples.max * several
     found = [voices_of(recipe, name) for name in recipe.answering_teachers()]
-    return max(len(voices.names) if voices and voices.names else 1 for voices in found)
+    return several * max(len(voices.names) if voices and voices.names else 1 for voices in found)
 
 
 def _answers(recipe: Recipe, rows: Rows) -> int:

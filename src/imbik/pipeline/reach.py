@@ -32,15 +32,16 @@ def refuse_unreachable(recipe: Recipe) -> None:
     level = recipe.tasks.level
     if recipe.generate.source == "reference" or level is None or knows_its_own(recipe):
         return
-    name = recipe.teacher_for(level)
-    if not name:
-        raise RecipeError(
-            f"generate.teacher names none for {level.value} rows, and tasks.sensitivity makes every row {level.value}",
-            next="add `otherwise: NAME` to generate.teacher",
-        )
     operator = load_operator(recipe.base)
-    if far := out_of_reach(recipe, operator, level, name):
-        raise blocked(recipe, operator, level, *far)
+    for name in recipe.teachers_for(level):
+        if not name:
+            raise RecipeError(
+                f"generate.teacher names none for {level.value} rows, and tasks.sensitivity makes every row "
+                f"{level.value}",
+                next="add `otherwise: NAME` to generate.teacher",
+            )
+        if far := out_of_reach(recipe, operator, level, name):
+            raise blocked(recipe, operator, level, *far)
 
 
 def growth_kept_from(recipe: Recipe, strategy: str, name: str) -> None:
@@ -86,11 +87,13 @@ def kept_from(recipe: Recipe, level: Sensitivity) -> str:
     """Why rows of this level can never reach their teacher; '' where they may, or nobody is asked."""
     if recipe.generate.source == "reference":
         return ""
-    name = recipe.teacher_for(level)
-    if not name:
+    names = recipe.teachers_for(level)
+    if not names[0]:
         return f"generate.teacher names none for {level.value} rows"
-    far = out_of_reach(recipe, load_operator(recipe.base), level, name)
-    return f"{level.value} rows may not go to teacher '{far[0]}' at {far[1]}" if far else ""
+    operator = load_operator(recipe.base)
+    far = [out_of_reach(recipe, operator, level, name) for name in names]
+    first = far[0]
+    return f"{level.value} rows may not go to teacher '{first[0]}' at {first[1]}" if first and all(far) else ""
 
 
 def out_of_reach(recipe: Recipe, operator: Operator, level: Sensitivity, name: str) -> tuple[str, Endpoint] | None:

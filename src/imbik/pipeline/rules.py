@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from imbik.core.types import Sensitivity
 from imbik.pipeline.sizes import Size, student_size, teacher_size
 from imbik.recipe import Recipe
 
@@ -91,6 +92,14 @@ def _sampling(recipe: Recipe) -> Iterator[str]:
         )
     if generate.samples.until and generate.samples.min == generate.samples.max:
         yield "generate.samples.until does nothing while min and max are equal; raise generate.samples.max"
+    if any(block.use == "teachers" and block.raw.get("alone") != "keep" for block in recipe.refine):
+        levels = [recipe.tasks.level] if recipe.tasks.level else list(Sensitivity)
+        alone = [level.value for level in levels if len(recipe.teachers_for(level)) == 1]
+        if alone:
+            yield (
+                f"the check `teachers` rejects every {' or '.join(alone)} row, which one teacher alone answers; name "
+                "several in generate.teacher, or write {use: teachers, alone: keep}"
+            )
 
 
 def _teacher_no_larger(recipe: Recipe, student: Size | None, runs: Path | None) -> Iterator[str]:

@@ -84,14 +84,19 @@ class Longer(Section):
         return tuple(int(max_tokens * self.factor**time) for time in range(1, self.times + 1))
 
 
+Teachers = str | list[str] | dict[str, str | list[str]]
+
+
 class Generate(Section):
     """How answers are obtained."""
 
     source: Literal["teacher", "reference"] = Field(
         "teacher", alias="from", description="teacher, or reference: the rows' own answers (plain fine-tuning)"
     )
-    teacher: str | dict[str, str] = Field(
-        "", description="a name under teachers, or {public: A, otherwise: B} by sensitivity; empty: the only teacher"
+    teacher: Teachers = Field(
+        "",
+        description="a name under teachers, or [A, B]: each answers every task, as samples of its own; or "
+        "{public: [A, B], otherwise: C} by sensitivity; empty: the only teacher",
     )
     samples: Samples = Field(default_factory=Samples, description="a number, or {min, max, until: agreement}")
     reasoning: Literal["steps", "none"] = Field("steps", description="ask for reasoning step by step, or not")
@@ -105,6 +110,19 @@ class Generate(Section):
     seed: int = Field(0, description="sampling seed; each row and sample derives its own")
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @field_validator("teacher")
+    @classmethod
+    def _each_once(cls, value: Teachers) -> Teachers:
+        for names in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(names, list) and (not all(names) or len({*names}) < max(len(names), 1)):
+                raise ValueError("name each teacher once: teacher: [A, B]; several answers of one are `samples`")
+        return value
+
+
+def each_of(names: str | list[str]) -> list[str]:
+    """The teachers of one route of `generate.teacher`: one name, or several that each answer."""
+    return names if isinstance(names, list) else [names]
 
 
 class Privacy(Section):

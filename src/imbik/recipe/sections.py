@@ -18,7 +18,7 @@ from pydantic import (
 
 from imbik.core.plugins import PluginBlock, RecipePath, closest
 from imbik.core.types import Sensitivity
-from imbik.recipe.asking import Budget, Generate, Privacy, Repair
+from imbik.recipe.asking import Budget, Generate, Privacy, Repair, each_of
 from imbik.recipe.blocks import Block, MisplacedError, Section, Share, SourceBlock
 from imbik.recipe.growing import Grow, asks, named_for_growth
 
@@ -243,8 +243,8 @@ class Recipe(Section):
     def _named_teachers(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Every key that names a teacher, with the name."""
         named = self.generate.teacher
-        for level, name in named.items() if isinstance(named, dict) else [("", named)] if named else []:
-            yield ("generate", "teacher", level), name
+        for level, names in named.items() if isinstance(named, dict) else [("", named)] if named else []:
+            yield from ((("generate", "teacher", level), name) for name in each_of(names))
         if self.capture and self.capture.teacher:
             yield ("capture", "teacher"), self.capture.teacher
         yield from named_for_growth(self.tasks.grow, self.tasks.augment)
@@ -271,14 +271,23 @@ class Recipe(Section):
         """A path of the recipe, relative to the recipe's folder."""
         return (self.base / Path(text).expanduser()).resolve()
 
-    def teacher_for(self, sensitivity: Sensitivity) -> str:
-        """Which teacher a row of this sensitivity is asked of (empty when answers come from references)."""
+    def teachers_for(self, sensitivity: Sensitivity) -> list[str]:
+        """Which teachers a row of this sensitivity is asked of, each for answers of its own; [""] where none is."""
         if self.generate.source == "reference":
-            return ""
+            return [""]
         named = self.generate.teacher or next(iter(self.teachers))
-        if isinstance(named, str):
-            return named
-        return named.get(sensitivity.value) or named.get("otherwise", "")
+        if isinstance(named, dict):
+            named = named.get(sensitivity.value) or named.get("otherwise", "")
+        return each_of(named)
+
+    @property
+    def most_teachers(self) -> int:
+        """How many teachers answer one task at most."""
+        return max(len(self.teachers_for(level)) for level in Sensitivity)
+
+    def teacher_for(self, sensitivity: Sensitivity) -> str:
+        """The teacher of a row of this sensitivity (the first of several; empty when answers come from references)."""
+        return self.teachers_for(sensitivity)[0]
 
     def members(self, teacher: str) -> list[str]:
         """The teachers that one made of several asks; any other teacher alone."""
@@ -312,4 +321,5 @@ class Recipe(Section):
         if self.generate.source == "reference":
             return []
         named = self.generate.teacher or next(iter(self.teachers))
-        return [named] if isinstance(named, str) else list(dict.fromkeys(named.values()))
+        routes = list(named.values()) if isinstance(named, dict) else [named]
+        return list(dict.fromkeys(name for route in routes for name in each_of(route)))
