@@ -38,6 +38,8 @@ def difference(given: str, known: str, kind: Kind, task: Task, units: Units = "c
     mine, theirs = kind.canonical(given, task), kind.canonical(known, task)
     if isinstance(task.reference, LabelReference) or kind.choices(task):
         return "" if mine == theirs else "another class"
+    if getattr(kind, "json", False):
+        return "" if mine == theirs else "other JSON"
     if known.lstrip()[:1] in {"{", "["} and (data := _json(known)) is not None:
         return "" if _json(given) == data else "other JSON"
     if mine == theirs:
@@ -50,7 +52,12 @@ def difference(given: str, known: str, kind: Kind, task: Task, units: Units = "c
 def normal_forms(answers: Sequence[str], kind: Kind, task: Task) -> list[str]:
     """Normal forms in which answers to one task that mean the same are equal ('' is no answer)."""
     forms = [kind.canonical(answer, task) for answer in answers]
-    if isinstance(task.reference, LabelReference) or len(set(answers)) < 2 or kind.choices(task):
+    if (
+        isinstance(task.reference, LabelReference)
+        or len(set(answers)) < 2
+        or kind.choices(task)
+        or getattr(kind, "json", False)
+    ):
         return forms
     values = [_value(answer, task.language) if form else None for answer, form in zip(answers, forms, strict=True)]
     quantities = {value.dimension for value in values if isinstance(value, Quantity)}

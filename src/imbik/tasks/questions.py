@@ -49,10 +49,11 @@ def question_of(recipe: Recipe, kind: Kind, teacher: str, task: Task, number: in
     """Sample `number` of a task, as `teacher` is asked for it by the recipe's `generate` section.
 
     A kind's own words ask for steps and a marker, which an answer that has to be JSON cannot hold: with a schema only
-    the recipe's own instruction is put to the teacher.
+    the recipe's own instruction is put to the teacher, except where the kind's own words ask for JSON.
     """
     generate = recipe.generate
-    instruction = "" if task.schema and generate.instruction is None else generate.instruction
+    bare = task.schema and generate.instruction is None and not getattr(kind, "json", False)
+    instruction = "" if bare else generate.instruction
     return Question(
         messages=kind.question(task, reasoning=generate.reasoning == "steps", instruction=instruction),
         row=task.id,

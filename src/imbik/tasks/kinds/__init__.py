@@ -6,7 +6,8 @@ student learns, and whether two answers mean the same.
 `fields` are the row shapes that a kind understands, role -> column (see `tasks.columns`, whose QUESTION_SHAPES and
 LABEL_SHAPES most kinds share). `reference` is handed the texts of `answer` or `label`, and of `reasoning`; it raises
 `tasks.rows.BadRowError` where they cannot be a reference, and the row goes to quarantine. `version` is raised when the
-same row would give another task.
+same row would give another task. A kind with `json = True` answers in JSON: its normal form alone says what is equal,
+and its own words are put to a teacher beside a schema too.
 """
 
 from __future__ import annotations
