@@ -19,8 +19,9 @@ from decimal import Decimal
 import msgspec
 
 from imbik.ask.answers import AnswerStore, Stored
-from imbik.ask.budget import Held, Purse
+from imbik.ask.budget import Purse
 from imbik.ask.flight import Flight, Settled
+from imbik.ask.held import Held
 from imbik.ask.limits import Limiter, Turn
 from imbik.ask.quota import quota_in
 from imbik.ask.retry import (
