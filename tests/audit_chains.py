@@ -24,10 +24,21 @@ def decision(
     declassified: bool = False,
     address: str = "93.184.216.34",
     purpose: str = "generation",
+    left: str = "",
 ) -> Entry:
     """A line as the gate asks for it."""
     return Entry(
-        verdict, level, place, address, purpose, reason, rows, operator, cleaned=cleaned, declassified=declassified
+        verdict,
+        level,
+        place,
+        address,
+        purpose,
+        reason,
+        rows,
+        operator,
+        cleaned=cleaned,
+        declassified=declassified,
+        left=left,
     )
 
 

@@ -74,6 +74,19 @@ def test_only_what_left_is_listed_and_named(run: RunFolder, tmp_path: Path) -> N
     assert "gizli içerik" not in (tmp_path / "ihlal.csv").read_text(encoding="utf-8")
 
 
+def test_rows_of_an_earlier_batch_are_listed_under_the_time_at_which_they_left(run: RunFolder, tmp_path: Path) -> None:
+    left = "2026-01-05T08:00:00.000+00:00"
+    write_chain(run.path, decision("collected", rows=("a", "b"), address="", left=left))
+    found = breach(run, span("2026-01-05T00:00+00:00", "2026-01-06T00:00+00:00"))
+    assert write_csv(found, tmp_path / "ihlal.csv") == 1  # `a` left by a line of its own
+    (line,) = cells(tmp_path / "ihlal.csv")
+    assert (line["row"], line["endpoint"], line["time"]) == ("b", EXTERNAL, left)
+    assert "1 row left for 1 endpoint" in next(summary(found))
+    total = next(row for row in table_rows(breach(run, span(EVER))) if row[0] == EXTERNAL)
+    assert (total[3], total[4]) == ("3 rows", left)
+    assert not breach(run, span("2026-02-01", "2026-02-02")).sent
+
+
 def test_the_summary(run: RunFolder) -> None:
     said = list(summary(breach(run, span(EVER))))
     assert said[0].startswith("destek: 2 rows left for 2 endpoints between 2020-01-01T00:00:00+03:00 and ")

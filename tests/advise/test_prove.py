@@ -124,6 +124,38 @@ def test_stored_answers_are_counted_apart_unless_the_row_left_as_well(run: RunFo
     assert "2 rows were answered from the store of earlier runs" in found
 
 
+def test_rows_of_a_batch_handed_over_before_had_left_and_are_no_stored_answers(run: RunFolder, tmp_path: Path) -> None:
+    place, left = "https://api.x:443", "2026-11-24T21:00:00.000+00:00"
+    operator = operator_with(tmp_path, CONTRACT)
+    signed = "contract: Standart sözleşme (2026)"
+    write(
+        run,
+        decision("collected", place, ("a", "b"), "internal", signed, left=left),
+        decision("collected", place, ("c",), left=left),
+        decision("allowed", place, ("c",), operator=operator.hash),
+        decision("stored", place, ("b", "d"), "internal", operator=operator.hash),
+        decision("collected", "http://10.0.0.1:8000", ("e",), reason="local: oda", left=left),
+    )
+    found = prove(run, operator)
+    assert "1 public row was allowed to https://api.x:443 (contract: Standart sözleşme (2026); IE, eu-west-1)" in found
+    assert (
+        "2 internal rows had left for https://api.x:443 before, in a batch handed over under this run's name on "
+        "2026-11-24 (contract: Standart sözleşme (2026); IE, eu-west-1)" in found
+    )
+    assert "1 row was answered from the store of earlier runs" in found
+    assert "1 row was sent to http://10.0.0.1:8000, which the operator's file declares local" in found
+    assert "Nothing left" not in found
+
+
+def test_a_contract_of_today_is_not_said_of_a_batch_handed_over_under_another(run: RunFolder, tmp_path: Path) -> None:
+    operator = operator_with(tmp_path, CONTRACT)
+    left = decision("collected", "https://api.x:443", ("a",), reason="contract: eski", left="2026-11-24T21:00:00+00:00")
+    write(run, left, decision("stored", "https://api.x:443", ("b",), operator=operator.hash))
+    found = prove(run, operator)
+    assert "on 2026-11-24 (contract: eski);" in found
+    assert "Standart" not in found
+
+
 def operator_with(tmp_path: Path, text: str) -> Operator:
     """An operator's file as it is read."""
     file = tmp_path / "operator.yaml"

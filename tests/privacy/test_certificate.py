@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,24 @@ def test_that_no_row_was_looked_at_because_none_was_to_leave_is_said_only_where_
         assert {"tr": "algılayıcıların incelediği satır yoktur", "en": "names no row that detectors"}[language] in said
     write_chain(tmp_path / "bakilmis", DETECTORS, *here)
     assert "iban 1, tckn 2" in words_of(html_page(certify(tmp_path / "bakilmis", "x", Operator(), MADE), language))
+
+
+def test_rows_that_had_left_in_an_earlier_batch_stand_apart(tmp_path: Path, operator: Operator) -> None:
+    place = "https://llm.yerli.com.tr:443"
+    write_chain(
+        tmp_path / "x",
+        decision(rows=rows(0, 3)),
+        decision("collected", rows=rows(0, 5), left="2026-11-23T10:00:00+00:00"),
+        decision("collected", rows=rows(5, 6), left="2026-11-24T10:00:00+00:00"),
+        decision("collected", place=place, rows=rows(0, 7), left="2026-11-24T10:00:00+00:00"),
+        decision("stored", rows=rows(6, 7)),
+    )
+    made = certify(tmp_path / "x", "x", operator, MADE)
+    assert [item.rows for to in made.destinations for item in to.items] == [3, 3, 1, 7]
+    assert all(to.external for to in made.destinations)
+    turkish, english = (unescape(words_of(html_page(made, language))) for language in ("tr", "en"))
+    assert "daha önce, bu çalışma adıyla verilen toplu işlemde gönderilmişti (23.11.2026 – 24.11.2026) — 3" in turkish
+    assert "had left before, in a batch handed over under this run's name (2026-11-24) — 7" in english
 
 
 def test_an_export_stands_on_the_page_as_an_export(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from imbik.privacy.addresses import normal
 from imbik.privacy.audit import Audit, AuditLine, Entry, read_audit
 from imbik.privacy.decisions import Decision, Place
 from imbik.privacy.doorkeeper import Doorkeeper
-from imbik.privacy.gate import Asked, Gate
+from imbik.privacy.gate import Asked, Gate, HandedOver
 from imbik.privacy.operator import ExternalEndpoint, LocalEndpoint, Operator
 from imbik.privacy.routes import Routes
 from imbik.privacy.wire import BlockedAtDoorError, Enclosed
@@ -259,6 +259,15 @@ async def test_rows_from_the_store_share_a_line_that_is_written_before_they_are_
         *(door.keeper.note_stored(FOREIGN, Asked(PUBLIC, ()), row, "test") for row in rows), return_exceptions=True
     )
     assert [type(item) for item in made] == [DiskFullError] * 3
+
+
+async def test_rows_that_had_left_in_a_batch_have_a_line_that_says_when(door: Door) -> None:
+    left = HandedOver("2026-11-24T21:00:00.000+00:00", "contract: s")
+    for row, moment in (("a", left), ("b", left), ("c", None)):
+        await door.keeper.note_stored(FOREIGN, Asked(PUBLIC, ()), row, "test", moment)
+    found = [(line.verdict, line.left, line.reason, line.operator) for line in door.lines]
+    assert found[:2] == [("collected", left.time, "contract: s", "")] * 2  # today's operator's file did not decide
+    assert found[2][:2] == ("stored", "")
 
 
 async def test_questions_about_a_batch_go_nowhere_that_rows_never_may(door: Door) -> None:

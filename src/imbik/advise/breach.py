@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from imbik.core.errors import ImbikError, RunFolderError, UsageError
 from imbik.core.files import write_bytes
 from imbik.core.runfolder import RunFolder, read_parts
@@ -106,6 +108,9 @@ def span(since: str, until: str = "") -> Span:
 def breach(run: RunFolder, when: Span, endpoint: str = "", keys: Sequence[str] | None = None) -> Listed:
     """Everything that was allowed to leave in this span for endpoints whose name or address holds `endpoint`.
 
+    Rows whose answers came from a batch of an earlier command left when that was handed over: they are listed under
+    that time where the chain does not show their leaving itself, as when the run's folder was removed in between.
+
     Signed heads are held against the chain, and against `keys` where these are known.
     Raises: RunFolderError when there is no chain, or it (or a signed head) was changed after it was written.
     """
@@ -119,10 +124,22 @@ def breach(run: RunFolder, when: Span, endpoint: str = "", keys: Sequence[str] |
     found = Listed(run.name, when)
     anchors = read_anchors(run.path)
     refuse_others(run.path, anchors)
+    left, before = set[tuple[str, str]](), list[AuditLine]()
     for line in Chain(path, signed_heads(run.path, anchors, keys)):
         found.lines += 1
+        if not (way := _way(line)).left:
+            continue
+        if way.before:
+            before.append(line)
+            continue
+        left.update((row, line.place) for row in line.rows)
         if _is_meant(line, when, endpoint):
             _take(found, line)
+    for line in before:
+        rows = tuple(row for row in line.rows if (row, line.place) not in left)
+        meant = msgspec.structs.replace(line, time=line.left, rows=rows)
+        if rows and _is_meant(meant, when, endpoint):
+            _take(found, meant)
     _name(found, run)
     return found
 
@@ -168,9 +185,12 @@ def write_csv(listed: Listed, file: Path) -> int:
     return len(listed.sent)
 
 
+def _way(line: AuditLine) -> Way:
+    return Way(line.verdict, line.sensitivity, line.place, line.cleaned, line.reason)
+
+
 def _is_meant(line: AuditLine, when: Span, endpoint: str) -> bool:
-    way = Way(line.verdict, line.sensitivity, line.place, line.cleaned, line.reason)
-    if not way.left or (endpoint and endpoint not in line.place and endpoint not in line.address):
+    if endpoint and endpoint not in line.place and endpoint not in line.address:
         return False
     return when.since <= datetime.fromisoformat(line.time) <= when.until
 
@@ -179,7 +199,7 @@ def _take(found: Listed, line: AuditLine) -> None:
     slot = (line.place, line.sensitivity, line.cleaned, line.purpose == PURPOSE)
     total = found.totals.setdefault(slot, Total())
     total.rows.update(line.rows)
-    total.first, total.last = total.first or line.time, line.time
+    total.first, total.last = min(total.first or line.time, line.time), max(total.last, line.time)
     found.sent += [
         Sent(row, line.place, line.address, line.sensitivity, line.cleaned, line.purpose, line.time)
         for row in line.rows

@@ -11,19 +11,22 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.privacy.gate import HandedOver
 
 
 @dataclass(frozen=True)
 class Settled:
     """How a flight ended: the completion, the limit it was asked under, the sensitivity it is stored with.
 
-    `stored` is whether it was in the store already, or in a batch of an earlier process, so that nothing was sent.
+    `stored` is whether it was in the store already, so that nothing was sent; `left` is set where it was in a batch of
+    an earlier process.
     """
 
     completion: Completion
     max_tokens: int
     sensitivity: Sensitivity
     stored: bool = False
+    left: HandedOver | None = None
 
     def enough_for(self, question: Question) -> bool:
         """A truncated answer does not do for a question that allows a longer one."""

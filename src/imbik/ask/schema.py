@@ -16,7 +16,7 @@ from imbik.core.databases import transaction
 from imbik.core.errors import DiskFullError, ImbikError, LockedError, RunFolderError
 from imbik.core.files import disk_errors
 
-VERSION = 5
+VERSION = 6
 _APPLICATION = 0x696D6269  # "imbi", in the header of the file
 _BUSY_SECONDS = 60.0
 _TABLES = (

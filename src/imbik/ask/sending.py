@@ -12,15 +12,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
 
 from imbik.ask.answers import AnswerStore, Stored
-from imbik.ask.budget import Held, Purse
+from imbik.ask.budget import Purse
 from imbik.ask.flight import Flight, Settled
+from imbik.ask.held import Held
 from imbik.ask.limits import Limiter, Turn
 from imbik.ask.quota import quota_in
 from imbik.ask.retry import (
@@ -36,6 +37,7 @@ from imbik.ask.retry import (
 from imbik.ask.shape import shaped
 from imbik.core.errors import ImbikError, WaitingError
 from imbik.core.types import Completion, Outcome, Question
+from imbik.privacy.gate import HandedOver
 from imbik.privacy.quiet import without_words_of
 from imbik.privacy.transport import (
     BlockedAtDoorError,
@@ -57,8 +59,9 @@ _TOKENS_LEARNED = 0.1  # share by which the latest answer moves what an answer i
 class Sender:
     """Everything about sending to one served teacher; all methods run on the asking loop.
 
-    `requests` counts what was sent; `ended` is why nothing is sent any more. It holds no batches, so nothing is `ours`
-    and nothing `waits`. `window` is how many questions may be under way or waiting in order.
+    `requests` counts what was sent; `ended` is why nothing is sent any more. It holds no batches, so nothing is `ours`,
+    nothing was `brought` by one, and nothing `waits`. `window` is how many questions may be under way or waiting in
+    order.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Sender:
         self.waits: WaitingError | None = None
         self.window = max(_WINDOW * teacher.concurrency, _WINDOW_LEAST)
         self.ours: Set[str] = frozenset()
+        self.brought: Mapping[bytes, HandedOver] = {}
         self._transport, self._store, self._policy, self._limiter = transport, store, policy, limiter
         self._purse = purse
         self._deadline = float(getattr(teacher, "deadline", policy.deadline))

@@ -99,7 +99,7 @@ class ServedAsker:
             settled = await self._join(flight or self._start(key, question, purpose))
             if settled is None:
                 continue
-            if decision is None and flight is not None and not settled.stored:
+            if decision is None and flight is not None and not (settled.stored or settled.left):
                 # The host had no address when this row joined, and has one now: the gate has yet to be asked of it.
                 decision = await self._admit(question, purpose, lambda: True)
                 if decision is not None and not decision.allowed:
@@ -107,9 +107,9 @@ class ServedAsker:
             if question.sensitivity.rank > settled.sensitivity.rank:
                 await self._store.run(self._store.raise_sensitivity(key, question.sensitivity))
             if settled.enough_for(question):
-                if settled.stored:
+                if settled.stored or settled.left:
                     asked = asked_about(question.sensitivity, (), question.inspected)
-                    await self._keeper.note_stored(self.teacher.url, asked, question.row, purpose)
+                    await self._keeper.note_stored(self.teacher.url, asked, question.row, purpose, settled.left)
                 return settled.completion
 
     async def _admit(self, question: Question, purpose: str, write: Callable[[], bool]) -> Decision | None:
@@ -177,7 +177,8 @@ class ServedAsker:
                     await asyncio.sleep(self._policy.poll)
                     continue
                 completion = self.sender.read(found, question)
-                settled = Settled(completion, found.max_tokens, question.sensitivity, stored=True)
+                left = self.sender.brought.get(flight.key)
+                settled = Settled(completion, found.max_tokens, question.sensitivity, stored=True, left=left)
                 unreadable = completion.outcome is Outcome.MALFORMED
                 if not unreadable and settled.enough_for(question):
                     return settled

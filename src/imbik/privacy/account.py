@@ -30,7 +30,8 @@ _HERE = {
 _LOCAL, _CONTRACT = "local:", "contract:"
 _PUSH = "push"
 _FROM_STORE = "answered from the store of earlier runs"
-_VERDICTS = ("allowed", "blocked", "stored")
+_VERDICTS = ("allowed", "blocked", "stored", "collected")
+_MOVED = {"allowed", "collected"}
 
 
 class Way(NamedTuple):
@@ -43,6 +44,7 @@ class Way(NamedTuple):
     reason: str = ""
     declassified: bool = False
     pushed: bool = False  # an export of a student, no row
+    when: str = ""  # rows had left before, in a batch that was handed over then
 
     @property
     def here(self) -> bool:
@@ -62,19 +64,24 @@ class Way(NamedTuple):
     @property
     def left(self) -> bool:
         """Whether rows that went so left the operator's hands."""
-        return self.verdict == "allowed" and not (self.here or self.local)
+        return self.verdict in _MOVED and not (self.here or self.local)
+
+    @property
+    def before(self) -> bool:
+        """Whether they had left before, in a batch under this run's name, and only its answers came now."""
+        return self.left and self.verdict == "collected"
 
     @property
     def outcome(self) -> str:
-        """What became of the rows in a word: `left`, `local`, `here`, `blocked` or `stored`."""
-        if self.verdict != "allowed":
+        """What became of the rows: `left`, `collected` (had left before), `local`, `here`, `blocked` or `stored`."""
+        if self.verdict not in _MOVED or self.before:
             return self.verdict
         return "left" if self.left else "here" if self.here else "local"
 
     @property
     def stayed(self) -> bool:
         """Whether rows that went so were answered without leaving them."""
-        return self.verdict == "allowed" and not self.left
+        return self.verdict in _MOVED and not self.left
 
 
 @dataclass
@@ -102,6 +109,13 @@ class Account:
         """Distinct rows that went one of the `wanted` ways, and none of the others."""
         these, others = self._bits(wanted), self._bits(but)
         return sum(count for went, count in self.patterns.items() if went & these and not went & others)
+
+    def left_before(self, wanted: Callable[[Way], bool], place: str) -> int:
+        """Distinct rows that had left for a place in an earlier batch, and whose leaving has no other line here."""
+        return self.rows(
+            lambda way: way.before and way.place == place and wanted(way),
+            but=lambda way: way.left and not way.before and way.place == place,
+        )
 
     def _bits(self, wanted: Callable[[Way], bool]) -> int:
         return sum(1 << bit for way, bit in self.ways.items() if wanted(way))
@@ -144,8 +158,11 @@ def what_left(folder: Path, operator: Operator | None = None) -> str:
 
 def sentence(found: Account, operator: Operator | None = None) -> str:
     """The account in one sentence."""
-    gone = dict.fromkeys((way.pushed, way.sensitivity, way.place, way.cleaned) for way in found.ways if way.left)
-    parts = [_gone(found, *key, operator) for key in sorted(gone)] or ["Nothing left this machine"]
+    gone = {(way.pushed, way.sensitivity, way.place, way.cleaned) for way in found.ways if way.left and not way.before}
+    parts = [_gone(found, *key, operator) for key in sorted(gone)]
+    before = {(way.sensitivity, way.place, way.cleaned) for way in found.ways if way.before}
+    parts += filter(None, [_before(found, *key, operator) for key in sorted(before)])
+    parts = parts or ["Nothing left this machine"]
     stayed = sorted({(way.pushed, _how(way)) for way in found.ways if way.stayed})
     parts += [_stayed(found, *key) for key in stayed]
     if stored := found.rows(lambda way: way.verdict == "stored", but=lambda way: way.left or way.stayed):
@@ -177,6 +194,9 @@ def contract_of(found: Account, place: str, operator: Operator | None) -> tuple[
     listed = None
     if operator is not None and operator.hash in found.operators:
         listed = next((line for line in operator.external if _names(line, place)), None)
+    before = all(way.before for way in found.ways if way.left and way.place == place)
+    if listed and before and listed.contract not in said:
+        listed = None  # another contract may have held when the batch was handed over
     return listed.contract if listed else ", ".join(said), listed
 
 
@@ -201,6 +221,7 @@ def _count(found: Account, went: dict[str, int], line: AuditLine) -> None:
         line.reason,
         line.declassified,
         line.purpose == _PUSH,
+        line.left,
     )
     bit = found.ways.get(way)  # type: ignore[call-overload]  # a tuple equals the Way of it, and is made sooner
     if bit is None:
@@ -219,12 +240,34 @@ def _count(found: Account, went: dict[str, int], line: AuditLine) -> None:
 
 def _gone(found: Account, pushed: bool, level: str, place: str, cleaned: str, operator: Operator | None) -> str:
     """`2 pseudonymised internal rows were allowed to https://… (contract: …; IE, region)`."""
-    wanted = (pushed, level, place, cleaned)
-    rows = found.rows(lambda way: way.left and (way.pushed, way.sensitivity, way.place, way.cleaned) == wanted)
+    wanted = ("left", pushed, level, place, cleaned)
+    rows = found.rows(lambda way: (way.outcome, way.pushed, way.sensitivity, way.place, way.cleaned) == wanted)
+    return f"{_were(rows, level, cleaned, pushed=pushed)} allowed to {place}{_terms(found, place, operator)}"
+
+
+def _before(found: Account, level: str, place: str, cleaned: str, operator: Operator | None) -> str:
+    """`2 public rows had left for https://… before, in a batch that was handed over under this run's name on …`."""
+    ways = [
+        way for way in found.ways if way.before and (way.sensitivity, way.place, way.cleaned) == (level, place, cleaned)
+    ]
+    rows = found.left_before(lambda way: way in ways, place)
+    if not rows:
+        return ""
+    days = sorted({way.when[:10] for way in ways})
+    batch = "a batch" if len(ways) == 1 else "batches"
+    counted = _were(rows, level, cleaned).rpartition(" ")[0]
+    return (
+        f"{counted} had left for {place} before, in {batch} handed over under this run's name on {', '.join(days)}"
+        f"{_terms(found, place, operator)}"
+    )
+
+
+def _terms(found: Account, place: str, operator: Operator | None) -> str:
+    """` (contract: …; IE, region)`, as far as it is known."""
     contract, listed = contract_of(found, place, operator)
     where = ", ".join(part for part in (listed.country, listed.region) if part) if listed else ""
     terms = "; ".join(part for part in (f"contract: {contract}" if contract else "", where) if part)
-    return f"{_were(rows, level, cleaned, pushed=pushed)} allowed to {place}" + (f" ({terms})" if terms else "")
+    return f" ({terms})" if terms else ""
 
 
 def _stayed(found: Account, pushed: bool, how: str) -> str:

@@ -64,6 +64,7 @@ class Entry(NamedTuple):
     marked: str = ""
     found: tuple[str, ...] = ()
     declassified: bool = False
+    left: str = ""
 
 
 class Audit:
@@ -123,6 +124,7 @@ class Audit:
             marked=entry.marked,
             found=entry.found,
             declassified=entry.declassified,
+            left=entry.left,
         )
 
     @contextmanager

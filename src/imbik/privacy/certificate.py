@@ -8,15 +8,15 @@ escaped by the template engine, and cut where it could push the page onto a seco
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from imbik import __version__
 from imbik.core.errors import RunFolderError, UsageError
-from imbik.privacy.account import Account, account, contract_of
+from imbik.privacy.account import Account, Way, account, contract_of
 from imbik.privacy.certificate_words import WORDS, Words
 from imbik.privacy.operator import Operator
 
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
     from weasyprint.document import Document
 
 LANGUAGES = tuple(WORDS)
-_OUTCOMES = ("left", "blocked", "local", "stored", "here")
+_OUTCOMES = ("left", "collected", "blocked", "local", "stored", "here")
 _MOST = 14  # items of the table that one page can hold
 _LONGEST = 90  # characters of a value that somebody else chose
 
 
 class Item(NamedTuple):
-    """One line of the table: so many rows of a level, and what became of them."""
+    """One line of the table: so many rows of a level, and what became of them. `when` is the first and last time at
+    which rows had left before, in batches."""
 
     level: str
     outcome: str
     cleaned: str
     rows: int
     pushed: bool = False  # exports of a student, no rows
+    when: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def html_page(certificate: Certificate, language: str, limit: int = _MOST) -> st
             purposes=lambda names: ", ".join(words.purpose_names.get(name, name) for name in names),
             number=lambda value: _number(value, language),
             date=lambda text: _moment(text, language),
+            days=lambda times: " – ".join(_day(text, language) for text in times),
             version=__version__,
         )
     )
@@ -159,21 +162,25 @@ def _destination(found: Account, place: str, operator: Operator) -> Destination:
     contract, listed = contract_of(found, place, operator)
     return Destination(
         place=place,
-        external=any(way.outcome == "left" for way in ways),
+        external=any(way.left for way in ways),
         contract=contract,
         attestation="; ".join(dict.fromkeys(way.attestation for way in ways if way.local)),
         country=listed.country if listed else "",
         region=listed.region if listed else "",
         addresses=tuple(sorted(found.addresses[place])),
         purposes=tuple(sorted(found.purposes[place])),
-        items=tuple(Item(*kind[:3], _rows(found, place, kind), kind[3]) for kind in kinds),
+        items=tuple(item for kind in kinds if (item := _item(found, ways, kind)).rows),
     )
 
 
-def _rows(found: Account, place: str, kind: tuple[str, str, str, bool]) -> int:
-    return found.rows(
-        lambda way: way.place == place and (way.sensitivity, way.outcome, way.cleaned, way.pushed) == kind
-    )
+def _item(found: Account, ways: Sequence[Way], kind: tuple[str, str, str, bool]) -> Item:
+    """So many rows of one kind; one that had left before counts where the log does not show its leaving anyway."""
+    these = {way for way in ways if (way.sensitivity, way.outcome, way.cleaned, way.pushed) == kind}
+    if kind[1] != "collected":
+        return Item(*kind[:3], found.rows(these.__contains__), kind[3])
+    times = sorted(way.when for way in these)
+    rows = found.left_before(these.__contains__, ways[0].place)
+    return Item(*kind[:3], rows, when=tuple(dict.fromkeys((times[0][:10], times[-1][:10]))))
 
 
 def _weight(destination: Destination) -> tuple[object, ...]:
@@ -214,6 +221,15 @@ def _moment(text: str | datetime, language: str) -> str:
         return text if isinstance(text, str) else ""
     zone = moment.tzname() or ""
     return f"{moment:%d.%m.%Y %H:%M:%S} {zone}" if language == "tr" else f"{moment:%Y-%m-%d %H:%M:%S} {zone}"
+
+
+def _day(text: str, language: str) -> str:
+    """A day of the chain for people; one that is no day stays as it is."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{day:%d.%m.%Y}" if language == "tr" else text
 
 
 def _inert(text: object, longest: int = _LONGEST) -> str:

@@ -125,6 +125,7 @@ TURKISH = Words(
     },
     outcomes={
         "left": "gönderimine izin verildi",
+        "collected": "daha önce, bu çalışma adıyla verilen toplu işlemde gönderilmişti",
         "local": "işletmecinin kendi uç noktasına iletildi",
         "here": "bu makinede işlendi",
         "blocked": "alıkonuldu",
@@ -212,6 +213,7 @@ ENGLISH = Words(
     },
     outcomes={
         "left": "allowed to leave",
+        "collected": "had left before, in a batch handed over under this run's name",
         "local": "sent to the operator's own endpoint",
         "here": "processed on this machine",
         "blocked": "held back",

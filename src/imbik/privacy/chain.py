@@ -35,6 +35,8 @@ class AuditLine(Record, frozen=True, kw_only=True):
     follow: a line of event `detectors` holds it.
     `found` are the detectors by which the rows rose above `marked`, the level their owner gave them; `declassified` is
     set where two people decided that what was found may go.
+    `left` is set in lines of verdict `collected`: when these rows left, in a batch that an earlier command of this run
+    handed over; `reason` is then why that was allowed.
     Later fields are only ever added, and a line leaves out what is empty, so a chain written before still verifies.
     """
 
@@ -56,6 +58,7 @@ class AuditLine(Record, frozen=True, kw_only=True):
     marked: str = ""
     found: tuple[str, ...] = ()
     declassified: bool = False
+    left: str = ""
 
 
 class Head(Record, frozen=True, kw_only=True):

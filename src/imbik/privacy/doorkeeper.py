@@ -14,11 +14,12 @@ from collections.abc import Callable, Sequence
 from imbik.core.types import Sensitivity
 from imbik.privacy.contents import texts_in
 from imbik.privacy.decisions import Decision, Place
-from imbik.privacy.gate import Asked, Gate
+from imbik.privacy.gate import Asked, Gate, HandedOver
 from imbik.privacy.routes import Routes
 from imbik.privacy.wire import BlockedAtDoorError, Carrying, Enclosed, UnreachableError, texts_beside
 
 _Waiting = tuple[Asked, "asyncio.Future[Decision]"]
+_Noted = tuple[str, str, Asked, HandedOver | None]
 
 
 class Doorkeeper:
@@ -30,7 +31,7 @@ class Doorkeeper:
     def __init__(self, gate: Gate, routes: Routes) -> None:
         self._gate, self._routes = gate, routes
         self._deciding: dict[tuple[Place, str], list[_Waiting]] = {}
-        self._storing: dict[tuple[str, str, Asked], tuple[list[str], asyncio.Future[None]]] = {}
+        self._storing: dict[_Noted, tuple[list[str], asyncio.Future[None]]] = {}
 
     async def allowed_first(
         self, places: list[Place], asked: Asked, texts: Callable[[], list[str] | None]
@@ -104,12 +105,13 @@ class Doorkeeper:
             if not waiting.done():
                 waiting.set_result(decision)
 
-    async def note_stored(self, url: str, asked: Asked, row: str, purpose: str) -> None:
-        """Write down that a row was answered from the store; rows that are ready together share one line.
+    async def note_stored(self, url: str, asked: Asked, row: str, purpose: str, left: HandedOver | None = None) -> None:
+        """Write down that a row was answered from the store, or from a batch in which it had `left`; rows that are
+        ready together share one line.
 
         Raises: DiskFullError when the line cannot be written.
         """
-        loop, spot = asyncio.get_running_loop(), (url, purpose, asked)
+        loop, spot = asyncio.get_running_loop(), (url, purpose, asked, left)
         if spot not in self._storing:
             self._storing[spot] = ([], loop.create_future())
             loop.call_soon(self._note_group, *spot)
@@ -117,12 +119,12 @@ class Doorkeeper:
         rows.append(row)
         await asyncio.shield(written)
 
-    def _note_group(self, url: str, purpose: str, asked: Asked) -> None:
+    def _note_group(self, url: str, purpose: str, asked: Asked, left: HandedOver | None) -> None:
         """One line for a group of rows that were answered from the store."""
-        rows, written = self._storing.pop((url, purpose, asked))
+        rows, written = self._storing.pop((url, purpose, asked, left))
         try:
             alike = asked._replace(rows=tuple(dict.fromkeys(rows)))
-            self._gate.note_stored(alike, self._routes.endpoint(url), purpose=purpose)
+            self._gate.note_stored(alike, self._routes.endpoint(url), purpose=purpose, left=left)
         except Exception as error:
             written.set_exception(error)
         else:

@@ -43,6 +43,13 @@ class Asked(NamedTuple):
         return self.marked or self.level
 
 
+class HandedOver(NamedTuple):
+    """When a batch of an earlier command left (ISO 8601, UTC), and why that was allowed ('': that is not known)."""
+
+    time: str
+    basis: str = ""
+
+
 def asked_about(sensitivity: Sensitivity, rows: Sequence[str], known: Inspected) -> Asked:
     """Rows of a level, with what is known of their words."""
     return Asked(sensitivity, rows, known.marked, known.found, known.cleaned, known.declassified, known.trouble)
@@ -182,13 +189,19 @@ class Gate:
             return [Decision(False, reason) for item in asked]
         return decisions
 
-    def note_stored(self, asked: Asked, endpoint: Endpoint, *, purpose: str) -> None:
-        """One line for rows that were answered from the answer store: nothing of them went to the endpoint.
+    def note_stored(self, asked: Asked, endpoint: Endpoint, *, purpose: str, left: HandedOver | None = None) -> None:
+        """One line for rows that were answered from the answer store: nothing of them went to the endpoint now. They
+        had `left` for it where a batch of an earlier command brought the answers.
 
         Raises: DiskFullError when the line cannot be written.
         """
         place = Place("endpoint", endpoint)
-        self._append([self._entry(Decision(True, "answered from the answer store"), asked, place, purpose, "stored")])
+        if left is None:
+            entry = self._entry(Decision(True, "answered from the answer store"), asked, place, purpose, "stored")
+        else:  # the operator's file of now did not decide it
+            entry = self._entry(Decision(True, left.basis), asked, place, purpose, "collected")
+            entry = entry._replace(operator="", left=left.time)
+        self._append([entry])
 
     def _entry(self, decision: Decision, asked: Asked, place: Place, purpose: str, verdict: str = "") -> Entry:
         """The line: an attestation or a contract in full, of a refusal the sentence without its advice."""

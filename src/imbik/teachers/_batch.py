@@ -9,7 +9,7 @@ teacher hands that out as `batch`, and nothing else need know the provider.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -103,6 +103,13 @@ class BatchWire(Protocol):
         """
         ...
 
+    def page(self, told: Mapping[str, Any]) -> tuple[list[BatchState], bool]:
+        """The batches on one page of a listing, and whether there are more.
+
+        Raises: ValueError for what is no listing.
+        """
+        ...
+
     def ended(self, line: bytes) -> BatchRow:
         """How a row ended.
 
@@ -127,15 +134,8 @@ def refuse_batches(settings: WireSettings, here: Endpoint, known: bool, name: st
 
 
 def states_in(body: bytes, wire: BatchWire) -> tuple[list[BatchState], bool]:
-    """The batches on one page of a listing, and whether there are more.
-
-    Raises: ValueError.
-    """
-    told = json_object(body)
-    data = told.get("data")
-    if not isinstance(data, list):
-        raise ValueError("no list of batches")
-    return [wire.state(mapping(item)) for item in data], bool(told.get("has_more"))
+    """The batches on the page of a listing that a reply holds, and whether there are more. Raises: ValueError."""
+    return wire.page(json_object(body))
 
 
 def state_in(body: bytes, wire: BatchWire) -> BatchState:
@@ -160,6 +160,14 @@ def request_like(
 ) -> WireRequest:
     """A request with the key and the other headers of a question."""
     return WireRequest(url, body, {**like.headers, **headers}, like.key_name, like.key_header, like.key_prefix)
+
+
+def page_of(told: Mapping[str, Any], state: Callable[[Mapping[str, Any]], BatchState]) -> tuple[list[BatchState], bool]:
+    """A page as both OpenAI and Anthropic write it: `data` and `has_more`. Raises: ValueError."""
+    data = told.get("data")
+    if not isinstance(data, list):
+        raise ValueError("no list of batches")
+    return [state(mapping(item)) for item in data], bool(told.get("has_more"))
 
 
 def checked_id(value: object) -> str:

@@ -23,6 +23,7 @@ from imbik.teachers._batch import (
     json_object,
     mapping,
     no_answer,
+    page_of,
     request_like,
 )
 from imbik.teachers._wire import WireSettings
@@ -84,6 +85,10 @@ class AnthropicBatch:
         ended = told.get("processing_status") == "ended"
         begun = datetime.fromisoformat(str(told.get("created_at"))).timestamp()
         return BatchState(name, ended, (name,) if ended else (), "", done, rows, begun)
+
+    def page(self, told: Mapping[str, Any]) -> tuple[list[BatchState], bool]:
+        """See BatchWire."""
+        return page_of(told, self.state)
 
     def ended(self, line: bytes) -> BatchRow:
         """See BatchWire."""

@@ -21,6 +21,7 @@ from imbik.teachers._batch import (
     json_object,
     mapping,
     no_answer,
+    page_of,
     request_like,
 )
 from imbik.teachers._wire import WireSettings, error_text
@@ -97,6 +98,10 @@ class OpenAIBatch:
             float(count(told.get("created_at"))),
             _first_error(told) if status == "failed" else "",
         )
+
+    def page(self, told: Mapping[str, Any]) -> tuple[list[BatchState], bool]:
+        """See BatchWire."""
+        return page_of(told, self.state)
 
     def ended(self, line: bytes) -> BatchRow:
         """See BatchWire."""

@@ -6,16 +6,20 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asking import outcomes, question, questions
-from batchkit import ask, batch_engine
+from batchkit import FORMATS, ask, batch_engine
+from imbik.advise.breach import breach, span
 from imbik.advise.forget.databases import count_stored, erase_answers_stored
 from imbik.ask.key import question_key
 from imbik.core.errors import WaitingError
+from imbik.core.runfolder import RunFolder
 from imbik.core.types import Outcome
+from imbik.privacy.account import what_left
 from imbik.privacy.audit import read_audit
 from imbik.testing import BatchPlan, FakeTeacher
 from imbik.testing.anthropic_messages import AnthropicMessages
@@ -64,6 +68,12 @@ from batchkit import ask, batch_engine
 with batch_engine(folder, url, form, budget="1 USD") as engine:
     ask(engine, questions(20))
 """
+
+
+@pytest.fixture(params=FORMATS)
+def form(request: pytest.FixtureRequest) -> str:
+    """Both wire formats."""
+    return request.param
 
 
 def run_until_killed(folder: Path, url: str, form: str, point: str) -> None:
@@ -145,18 +155,63 @@ def test_what_a_batch_brings_for_an_erased_row_is_not_stored(tmp_path: Path) -> 
     assert [count_stored(store, {key}) for key in keys] == [1, 1, 0, 1, 1]
 
 
-def test_rows_of_a_batch_that_stood_before_have_a_line_each(tmp_path: Path) -> None:
+@pytest.mark.parametrize("early", [False, True])
+def test_rows_of_a_batch_that_stood_before_count_as_left_then(tmp_path: Path, early: bool) -> None:
+    run = RunFolder(tmp_path / "deneme")
     with FakeTeacher(batch=BatchPlan(seconds=60)) as teacher:
         with batch_engine(tmp_path, teacher.base_url, wait=False) as engine:
             ask(engine, questions(12))
         shutil.rmtree(tmp_path / "deneme")  # with its audit chain: the new one does not know that they left
-        teacher.batches.plan = BatchPlan()
+        teacher.batches.plan = BatchPlan(seconds=0 if early else 1)
         with batch_engine(tmp_path, teacher.base_url) as engine:
+            if early:  # what the batch brings is stored before anybody asks for it
+                ask(engine, [question("başka")])
             assert set(outcomes(ask(engine, questions(12)))) == {Outcome.ANSWERED}
-    lines = list(read_audit(tmp_path / "deneme" / "audit.jsonl"))
-    noted = [row for line in lines if line.verdict == "stored" for row in line.rows]
+    lines = list(read_audit(run.path / "audit.jsonl"))
+    noted = [row for line in lines if line.verdict == "collected" for row in line.rows]
     assert len(set(noted)) == len(noted) == 12
-    assert {line.place for line in lines if line.verdict == "stored"} == {f"http://127.0.0.1:{teacher.port}"}
+    place = f"http://127.0.0.1:{teacher.port}"
+    assert {(line.place, line.reason) for line in lines if line.verdict == "collected"} == {(place, "public")}
+    said = what_left(run.path)
+    batch = "in a batch handed over under this run's name on "
+    assert f"12 public rows had left for {place} before, {batch}" in said
+    assert "Nothing left" not in said
+    assert "store" not in said
+    assert len(breach(run, span("2020-01-01")).sent) == 12 + early
+
+
+def test_a_batch_that_this_runs_chain_knows_is_counted_once(tmp_path: Path, form: str) -> None:
+    run = RunFolder(tmp_path / "deneme")
+    with FakeTeacher(batch=BatchPlan(seconds=60)) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, form, wait=False) as engine:
+            ask(engine, questions(12))
+        teacher.batches.plan = BatchPlan()
+        with batch_engine(tmp_path, teacher.base_url, form) as engine:
+            assert set(outcomes(ask(engine, questions(12)))) == {Outcome.ANSWERED}
+    said = what_left(run.path)
+    assert said.startswith(f"12 public rows were allowed to http://127.0.0.1:{teacher.port} (audit chain of ")
+    assert len(breach(run, span("2020-01-01")).sent) == 12
+
+
+def test_a_row_that_left_in_a_batch_and_came_back_without_an_answer_left_all_the_same(tmp_path: Path) -> None:
+    run, plan = RunFolder(tmp_path / "deneme"), BatchPlan(seconds=60, errored=1)
+    with FakeTeacher(batch=plan) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, wait=False) as engine:
+            ask(engine, questions(2))
+        shutil.rmtree(run.path)
+        teacher.batches.plan = replace(plan, seconds=0)
+        with batch_engine(tmp_path, teacher.base_url) as engine:
+            assert set(outcomes(ask(engine, questions(2)))) == {Outcome.FAILED}
+    lines = list(read_audit(run.path / "audit.jsonl"))
+    assert {row for line in lines if line.left for row in line.rows} != set()
+
+
+def test_a_batch_that_never_arrived_is_no_leaving(tmp_path: Path) -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=0.2)) as teacher:
+        run_until_killed(tmp_path, teacher.base_url, "openai", "written down")
+        with batch_engine(tmp_path, teacher.base_url, budget="1 USD") as engine:
+            assert set(outcomes(ask(engine, questions(20)))) == {Outcome.ANSWERED}
+    assert not [line for line in read_audit(tmp_path / "deneme" / "audit.jsonl") if line.left]
 
 
 def test_a_kill_while_questions_are_gathered_costs_nothing(tmp_path: Path) -> None:

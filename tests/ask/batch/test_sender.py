@@ -10,7 +10,8 @@ import pytest
 from asking import outcomes, question, questions
 from batchkit import FORMATS, ask, batch_engine
 from imbik.ask.batch.sender import BatchSender
-from imbik.ask.budget import Held, Purse
+from imbik.ask.budget import Purse
+from imbik.ask.held import Held
 from imbik.core.errors import PluginError, TeacherUnreachableError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.types import Outcome, Sensitivity

@@ -21,7 +21,7 @@ from imbik.ask.batch.finding import Finder
 from imbik.ask.batch.provider import Provider
 from imbik.ask.batch.records import BatchLine
 from imbik.ask.batch.results import Results
-from imbik.ask.batch.rows import Batch, Ended, Row, Rows
+from imbik.ask.batch.rows import Batch, Ended, Row, Rows, basis_of
 from imbik.ask.batch.settling import Settler
 from imbik.ask.batch.tended import Tended
 from imbik.ask.retry import RetryPolicy
@@ -87,12 +87,15 @@ class Leader:
         Raises: TransportError where it is not known; what ends the teacher.
         """
         try:
-            reply, held_back = await self.provider.hand_over(batch, [row.asked.question for row in rows])
+            reply, decisions = await self.provider.hand_over(batch, [row.asked.question for row in rows])
         except BlockedAtDoorError as error:
             await self.settler.rest(batch, Ended(reason=error.decision.reason, blocked=True))
             return None
-        blocked = [(batch.rows[n], Ended(reason=made.reason, blocked=True)) for n, made in held_back]
-        await self.settler.settle(batch, blocked)
+        held_back = [(n, made) for n, made in enumerate(decisions) if not made.allowed]
+        await self.settler.settle(
+            batch, [(batch.rows[n], Ended(reason=made.reason, blocked=True)) for n, made in held_back]
+        )
+        batch.basis = basis_of(decisions)
         if reply is None:
             await self.settler.finish(batch)
             return None
@@ -128,12 +131,13 @@ class Leader:
         elif name:
             await self._named(batch, name)
         else:
+            batch.absent = True
             await self.settler.rest(batch, Ended(tried=False))
 
     async def _named(self, batch: Batch, name: str) -> None:
         """It is with the provider: write that down, and wait for it."""
         batch.name, self.failures = name, 0
-        await self.store.run(lambda connection: records.named(connection, batch.line.token, name))
+        await self.store.run(lambda connection: records.named(connection, batch.line.token, name, batch.basis))
         task = asyncio.current_task()
         if task is not None:
             task.set_name("waiting")

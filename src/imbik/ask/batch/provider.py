@@ -43,11 +43,9 @@ class Provider:
         self._name, self._teacher, self._wire = name, teacher, wire
         self._transport, self._policy = transport, policy
 
-    async def hand_over(
-        self, batch: Batch, questions: Sequence[Question]
-    ) -> tuple[Reply | None, list[tuple[int, Decision]]]:
-        """Send those questions of a batch that the gate allows: the reply (None: there were none), and what was held
-        back, by number.
+    async def hand_over(self, batch: Batch, questions: Sequence[Question]) -> tuple[Reply | None, list[Decision]]:
+        """Send those questions of a batch that the gate allows: the reply (None: there were none), and what was decided
+        of each.
 
         Raises: TransportError where it is not known whether it arrived, UnreachableError where it did not;
         BlockedAtDoorError; what ends the teacher.
@@ -67,8 +65,7 @@ class Provider:
             decisions[:] = found
             return reply
 
-        reply = await self._patiently(send)
-        return reply, [(number, made) for number, made in enumerate(decisions) if not made.allowed]
+        return await self._patiently(send), decisions
 
     async def made_of(self, batch: Batch, reply: Reply) -> BatchState:
         """The batch that the provider makes of what was sent. Raises: as `hand_over`."""

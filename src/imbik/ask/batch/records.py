@@ -28,7 +28,8 @@ TABLES = (
         identity TEXT NOT NULL,  -- as in `answers.teacher`
         url TEXT NOT NULL,
         name TEXT NOT NULL,      -- the provider's; empty: it is not known whether it was handed over
-        begun REAL NOT NULL      -- seconds since 1970
+        begun REAL NOT NULL,     -- seconds since 1970
+        basis TEXT NOT NULL      -- why its rows were allowed to leave; empty: that is not known
     )""",
     """CREATE TABLE IF NOT EXISTS batch_rows (
         token TEXT NOT NULL,
@@ -59,6 +60,7 @@ class BatchLine(NamedTuple):
     url: str
     name: str
     begun: float
+    basis: str = ""
 
 
 class RowLine(NamedTuple):
@@ -142,7 +144,7 @@ def write(connection: sqlite3.Connection, batch: BatchLine, rows: Sequence[RowLi
     )
     if taken.rowcount != len(rows):
         raise BooksError("a question that is about to be handed over in a batch is under way elsewhere")
-    connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?)", batch)
+    connection.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)", batch)
     connection.executemany(
         "INSERT INTO batch_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ((batch.token, *row) for row in rows)
     )
@@ -151,9 +153,9 @@ def write(connection: sqlite3.Connection, batch: BatchLine, rows: Sequence[RowLi
     )
 
 
-def named(connection: sqlite3.Connection, token: str, name: str) -> None:
+def named(connection: sqlite3.Connection, token: str, name: str, basis: str) -> None:
     """The provider has it, under this name."""
-    connection.execute("UPDATE batches SET name = ? WHERE token = ?", (name, token))
+    connection.execute("UPDATE batches SET name = ?, basis = ? WHERE token = ?", (name, basis, token))
 
 
 def settle(connection: sqlite3.Connection, token: str, row: RowLine, owner: str) -> bool:

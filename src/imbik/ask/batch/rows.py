@@ -7,39 +7,41 @@ same is written down in the answer store (`records`), without the questions' wor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from imbik.ask.answers import Stored
 from imbik.ask.batch.records import BatchLine, RowLine, row_mark
 from imbik.ask.flight import Flight
 from imbik.core.errors import ImbikError
+from imbik.privacy.decisions import Decision
+from imbik.privacy.gate import HandedOver
 
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a row: a stored reply, or why there is none. `tried`: this counts as one of its batches;
-    `earlier`: an earlier process handed it over, so this run's audit chain may not know that it left."""
+    """What became of a row: a stored reply, or why there is none. `tried`: this counts as one of its batches; `left`:
+    an earlier process handed it over, so this run's audit chain may not know that it left."""
 
     raw: Stored | None = None
     reason: str = ""
     again: bool = True
     tried: bool = True
     blocked: bool = False
-    earlier: bool = False
+    left: HandedOver | None = None
     error: ImbikError | None = None
 
 
 @dataclass(eq=False)
 class Row:
-    """A question in a batch, or on its way into one. One that an `earlier` process handed over has no flight yet."""
+    """A question in a batch, or on its way into one. One that an earlier process handed over has no flight yet."""
 
     flight: Flight | None
     done: asyncio.Future[Ended]
     body: bytes = b""
     most: int = 0
     reservation: int = 0
-    earlier: bool = False
 
     @property
     def asked(self) -> Flight:
@@ -66,22 +68,36 @@ class Row:
 
 @dataclass
 class Batch:
-    """A batch under way, and those of its rows that are not settled, by number."""
+    """A batch under way, and those of its rows that are not settled, by number. `resumed`: an earlier process began it;
+    `absent`: the provider never got it."""
 
     line: BatchLine
     rows: dict[int, RowLine]
-    name: str = ""
+    resumed: bool = False
+    name: str = field(init=False)
+    basis: str = field(init=False)
+    absent: bool = field(default=False, init=False)
     count: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.name, self.count = self.line.name, len(self.rows)
+        self.name, self.basis, self.count = self.line.name, self.line.basis, len(self.rows)
+
+    @property
+    def left(self) -> HandedOver | None:
+        """When an earlier process let its rows leave; None where this one did, or nobody."""
+        if not self.resumed or self.absent:
+            return None
+        moment = datetime.fromtimestamp(self.line.begun, UTC)
+        return HandedOver(moment.isoformat(timespec="milliseconds"), self.basis)
 
 
 class Rows:
-    """Who waits for which question, by its key. `ended` is why nothing is handed over any more."""
+    """Who waits for which question, by its key. `ended` is why nothing is handed over any more; `brought` says of
+    questions that nobody had asked yet when an earlier process's batch brought their answers that they had left."""
 
     def __init__(self) -> None:
         self.ended: ImbikError | None = None
+        self.brought: dict[bytes, HandedOver] = {}
         self._by_key: dict[bytes, Row] = {}
 
     def find(self, key: bytes) -> Row | None:
@@ -106,8 +122,10 @@ class Rows:
     def tell(self, key: bytes, found: Ended) -> None:
         """Whoever waits for a question hears what became of it."""
         row = self._by_key.pop(key, None)
+        if found.left is not None and (row is None or row.flight is None):
+            self.brought[key] = found.left
         if row is not None and not row.done.done():
-            row.done.set_result(replace(found, earlier=row.earlier))
+            row.done.set_result(found)
 
     def tell_all(self, found: Ended) -> None:
         """Everybody hears the same."""
@@ -120,3 +138,9 @@ class Rows:
             row = self._by_key.get(line.key)
             if row is not None and not row.done.done():
                 yield row
+
+
+def basis_of(decisions: Iterable[Decision]) -> str:
+    """Why rows of a batch were allowed to leave: the contract, where public rows stand beside others."""
+    reasons = [made.reason for made in decisions if made.allowed]
+    return next((reason for reason in reasons if reason.startswith("contract:")), reasons[0] if reasons else "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from imbik.ask.answers import AnswerStore, Stored
@@ -27,6 +27,7 @@ from imbik.ask.retry import RetryPolicy
 from imbik.ask.sending import read_stored
 from imbik.core.errors import BudgetSpentError, ImbikError, WaitingError, raised_at
 from imbik.core.types import Completion, Outcome, Question
+from imbik.privacy.gate import HandedOver
 from imbik.privacy.transport import Transport
 from imbik.teachers import ServedTeacher
 from imbik.teachers._batch import BatchWire
@@ -97,6 +98,11 @@ class BatchSender:
         return self._tended.owners
 
     @property
+    def brought(self) -> Mapping[bytes, HandedOver]:
+        """Stored answers that an earlier process's batch brought before anybody asked for them."""
+        return self._rows.brought
+
+    @property
     def waits(self) -> WaitingError | None:
         """What is under way and not waited for."""
         return self._tended.waits
@@ -112,9 +118,9 @@ class BatchSender:
         )
         loop = asyncio.get_running_loop()
         for line, rows in found:
-            batch = Batch(line, {row.number: row for row in rows})
+            batch = Batch(line, {row.number: row for row in rows}, resumed=True)
             for row in rows:
-                self._rows.add(row.key, Row(None, loop.create_future(), earlier=True))
+                self._rows.add(row.key, Row(None, loop.create_future()))
             self._tended.add(batch)
             self._start(self._leader.resumed(batch))
 
@@ -122,24 +128,26 @@ class BatchSender:
         """Have it answered in a batch. Raises: what ended the teacher, or WaitingError."""
         tries, ended = 0, Ended()
         completion: Completion | None = None
+        left: HandedOver | None = None
         while tries < _TRIES:
             ended = await self._answered(flight)
             if ended.error is not None:
                 raise ended.error
+            left = left or ended.left
             if ended.blocked:
-                return _settled(Completion(outcome=Outcome.BLOCKED, reason=ended.reason), flight)
+                return _settled(Completion(outcome=Outcome.BLOCKED, reason=ended.reason), flight, left)
             if ended.raw is not None:
                 completion = self.read(ended.raw, flight.question)
                 flight.paid = completion.cost
                 if completion.outcome is not Outcome.MALFORMED:
-                    return _settled(completion, flight, ended.raw.max_tokens, stored=ended.earlier)
+                    return _settled(completion, flight, left, ended.raw.max_tokens)
             elif not ended.again:
                 break
             tries += ended.tried
         if completion is not None:
-            return _settled(completion, flight)
+            return _settled(completion, flight, left)
         where = f"failed in {tries} batches: " if ended.again else ""
-        return _settled(Completion(outcome=Outcome.FAILED, reason=where + ended.reason), flight)
+        return _settled(Completion(outcome=Outcome.FAILED, reason=where + ended.reason), flight, left)
 
     def read(self, raw: Stored, question: Question) -> Completion:
         """The completion in a raw answer; see `read_stored`."""
@@ -204,9 +212,9 @@ class BatchSender:
         return self._rows.ended
 
 
-def _settled(completion: Completion, flight: Flight, max_tokens: int = 0, *, stored: bool = False) -> Settled:
+def _settled(completion: Completion, flight: Flight, left: HandedOver | None, max_tokens: int = 0) -> Settled:
     question = flight.question
-    return Settled(completion, max_tokens or question.sampling.max_tokens, question.sensitivity, stored)
+    return Settled(completion, max_tokens or question.sampling.max_tokens, question.sensitivity, left=left)
 
 
 def _broken(name: str, error: BaseException) -> ImbikError:

@@ -7,6 +7,7 @@ back, and everybody who waits told. A row that was settled before is settled onc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from sqlite3 import Connection
 
 from imbik.ask import ledger
@@ -59,7 +60,7 @@ class Settler:
         for row, found in ended:
             batch.rows.pop(row.number, None)
             kept = Ended(reason=gone[row.number], again=False) if row.number in gone else found
-            self._rows.tell(row.key, kept)
+            self._rows.tell(row.key, replace(kept, left=batch.left))
 
     async def rest(self, batch: Batch, ended: Ended, *, lost: bool = False) -> None:
         """All rows that are left end alike, and with them the batch. Not `lost`: they cost nothing."""
