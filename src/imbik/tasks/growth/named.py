@@ -90,7 +90,11 @@ def growth_settings(recipe: Recipe, asker: Asker) -> object:
             {
                 "use": block.use,
                 "version": plugin.version,
-                "settings": {key: value for key, value in told.items() if key not in places | {"teacher"}},
+                "settings": {
+                    key: value
+                    for key, value in told.items()
+                    if key != "teacher" and not (key in places and isinstance(value, str))
+                },
                 "files": [file_digest(path) for path in item.strategy.files(recipe.base)],
                 **_asked(item.teacher, asker),
             }

@@ -16,7 +16,7 @@ from imbik.core.errors import InputError
 from imbik.core.plugins import RecipePath
 from imbik.core.types import Sensitivity, Source
 from imbik.tasks.asking import worded
-from imbik.tasks.growth.passages import Passage, document_files, passages
+from imbik.tasks.growth.passages import Passage, passages
 from imbik.tasks.growth.words import fenced, form, rules
 from imbik.tasks.sources import located
 from imbik.tasks.strategies import AskingSettings, Ground, Idea
@@ -68,7 +68,7 @@ class Documents:
         self.notes: list[str] = []
 
     def files(self, base: Path) -> Sequence[Path]:
-        """Every document.
+        """The folder: what its files are called says which family and category their tasks belong to.
 
         Raises: InputError where there is no such folder.
         """
@@ -79,7 +79,7 @@ class Documents:
                 where="tasks.grow.strategies",
                 next="{use: documents, folder: FOLDER}; paths are relative to the recipe's folder",
             )
-        return document_files(folder)
+        return [folder]
 
     def prepare(self, ground: Ground) -> Sequence[str]:
         """Read and cut the documents; one category a subfolder.
@@ -121,5 +121,5 @@ class Documents:
             wanted=self.settings.per_answer,
             how=f"{passage.file} #{passage.number}",
             passage=passage.text,
-            source=Source(file=f"{self.settings.folder}/{passage.file}", line=passage.number),
+            source=Source(file=f"{Path(self.settings.folder).name}/{passage.file}", line=passage.number),
         )

@@ -117,7 +117,7 @@ class Templates:
             sensitivity=self.ground.level,
             language=self.language,
             how=template.name,
-            source=Source(file=self.settings.file, line=self.lines.get(template.name, 1)),
+            source=Source(file=Path(self.settings.file).name, line=self.lines.get(template.name, 1)),
             rows=rows,
             wanted=_ROWS,
         )
