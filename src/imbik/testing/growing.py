@@ -65,15 +65,16 @@ class GrowthTeacher:
         fields = list(json.loads(form[1]))
         topic = next((part for found in _TOPIC.finditer(text) for part in found.groups() if part), "")
         wanted = int(count[1] or count[2])
-        rows = [self._row(fields, f"{text}\n{number}", topic) for number in range(wanted)]
+        labels = [item.strip() for item in json.loads(form[1]).get("label", "").strip("<>").split("|")]
+        rows = [self._row(fields, f"{text}\n{number}", topic, labels) for number in range(wanted)]
         return json.dumps({"tasks": rows}, ensure_ascii=False)
 
-    def _row(self, fields: Sequence[str], key: str, topic: str) -> dict[str, str]:
+    def _row(self, fields: Sequence[str], key: str, topic: str, labels: Sequence[str]) -> dict[str, str]:
         seed = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
         random = Random(seed % self.different if self.different else seed)
         a, b = random.randrange(3, 900), random.randrange(2, 300)
         task = _task(random, "" if self.different else topic, a, b)
-        known = {"answer": str(a + b), "label": str((a + b) % 2)}
+        known = {"answer": str(a + b), "label": labels[(a + b) % len(labels)]}
         return {name: known.get(name, task if place == 0 else _sentence(random)) for place, name in enumerate(fields)}
 
 

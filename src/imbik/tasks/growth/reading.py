@@ -33,11 +33,14 @@ def columns_of(kind: Kind, *, references: bool) -> tuple[str, ...]:
     return (*asked, *(known if references else ()))
 
 
-def schema(fields: Sequence[str]) -> str:
+def schema(fields: Sequence[str], labels: Sequence[str] = ()) -> str:
     """The JSON schema of an answer; every object closed and every property required, as strict modes want it."""
+    form: dict[str, dict[str, object]] = {name: {"type": "string"} for name in fields}
+    if labels and "label" in form:
+        form["label"]["enum"] = list(labels)
     row = {
         "type": "object",
-        "properties": {name: {"type": "string"} for name in fields},
+        "properties": form,
         "required": list(fields),
         "additionalProperties": False,
     }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from imbik.core.files import digest
-from imbik.core.types import Completion, Message, Outcome, Question, Sampling, Sensitivity, Task
+from imbik.core.types import Completion, LabelReference, Message, Outcome, Question, Sampling, Sensitivity, Task
 from imbik.privacy.detect import Detection
 from imbik.privacy.person import strings
 from imbik.privacy.suppression import Suppression
@@ -64,7 +64,10 @@ class Rounds:
         self.detection, self.erased = detection, erased
         self.seeds, self.assignments = tasks, assignments
         self.fields = columns_of(kind, references=grow.references)
-        self.schema = schema(self.fields)
+        self.labels = tuple(
+            sorted({task.reference.text for task in tasks if isinstance(task.reference, LabelReference)})
+        )
+        self.schema = schema(self.fields, self.labels)
         self.maker, self.novelty = Maker(context.recipe, kind), Novelty(grow.threshold)
         self.journal = Journal(context.folder)
         self.grown: dict[str, list[Task]] = {}
@@ -102,6 +105,7 @@ class Rounds:
             language=first,
             level=tasks.level or Sensitivity.CONFIDENTIAL,
             seed=self.grow.seed,
+            labels=self.labels,
             grown=lambda category: self.grown.get(category, ()),
             may_show=lambda text: not self.novelty.knows(text),
         )

@@ -44,9 +44,11 @@ _DATA = {
 }
 
 
-def form(fields: Sequence[str], language: str, count: int) -> str:
-    """How the answer has to look: the last part of every prompt."""
+def form(fields: Sequence[str], language: str, count: int, labels: Sequence[str] = ()) -> str:
+    """How the answer has to look, with the classes that a label may be: the last part of every prompt."""
     shown = {name: f"<{worded(_FIELDS.get(name, _FIELDS['question']), language)}>" for name in fields}
+    if labels and "label" in shown:
+        shown["label"] = f"<{' | '.join(labels)}>"
     example = json.dumps({"tasks": [shown]}, ensure_ascii=False)
     return worded(_FORM, language).format(count=count, form=example)
 

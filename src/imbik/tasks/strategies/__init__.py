@@ -65,8 +65,8 @@ class Ground:
     """What a strategy may look at.
 
     `seeds` are training tasks whose family is in no held-out set; `fields` the columns of a task of this kind, the
-    question's first; `grown` gives the training tasks grown in a category; `may_show` is False for a text that stands
-    in a held-out set.
+    question's first, and `labels` the classes of tasks that have one; `grown` gives the training tasks grown in a
+    category; `may_show` is False for a text that stands in a held-out set.
     """
 
     seeds: Sequence[Task]
@@ -75,6 +75,7 @@ class Ground:
     language: str
     level: Sensitivity
     seed: int = 0
+    labels: Sequence[str] = ()
     grown: Callable[[str], Sequence[Task]] = lambda category: ()
     may_show: Callable[[str], bool] = lambda text: True
     _drawn: dict[str, list[Task]] = field(default_factory=dict)

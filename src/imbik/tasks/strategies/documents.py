@@ -109,7 +109,7 @@ class Documents:
                 f"{worded(_ASK, language).format(count=self.settings.per_answer)} {turns[time % len(turns)]}",
                 rules(language),
                 fenced(worded(_MARK, language), passage.text, language),
-                form(ground.fields, language, self.settings.per_answer),
+                form(ground.fields, language, self.settings.per_answer, ground.labels),
             )
         )
         return Idea(

@@ -102,7 +102,7 @@ class Evolve:
                 asked,
                 rules(task.language),
                 fenced(worded(_MARK, task.language), shown(task, ground.fields), task.language),
-                form(ground.fields, task.language, count),
+                form(ground.fields, task.language, count, ground.labels),
             )
         )
         return Idea(

@@ -116,7 +116,7 @@ class Grid:
             rules(language),
             fenced(worded(_MARK, language), listed(texts), language) if texts else "",
             _avoided(known, self.ground.fields, language),
-            form(self.ground.fields, language, self.settings.per_answer),
+            form(self.ground.fields, language, self.settings.per_answer, self.ground.labels),
         ]
         return Idea(
             category=category,

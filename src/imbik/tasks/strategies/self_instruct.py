@@ -68,7 +68,7 @@ class SelfInstruct:
                 worded(_ASK, language).format(count=count, topic=topic),
                 rules(language),
                 fenced(worded(_MARK, language), listed(shown(task, ground.fields) for task in picked), language),
-                form(ground.fields, language, count),
+                form(ground.fields, language, count, ground.labels),
             )
         )
         return Idea(
