@@ -1,6 +1,7 @@
 # make demo    everything from nothing to a measured student, on this machine alone
 # make test    the tests; sets itself up
 # make nightly tests that take minutes, and a small tmpfs where it may be mounted
+# make gpu     tests that need a graphics card
 # make lint    what .ci/run checks before the tests
 #
 # TORCH_INDEX names where torch is taken from. Empty: wherever pip finds it, which on Linux x86-64 outside a prepared
@@ -15,10 +16,10 @@ JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly lint format install wheel clean doctor bench
+.PHONY: help demo test nightly gpu lint format install wheel clean doctor bench
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -8
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -9
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -46,11 +47,14 @@ test: install
 	if ! strace -o /dev/null true 2>/dev/null; \
 	then echo "left out: what a run connects to, seen by the kernel (no strace that may trace). apt-get install strace"; \
 	  left="$$left and not strace"; fi; \
-	$(BIN)/pytest -n $(JOBS) -m "not nightly$$left" $(ARGS)
+	$(BIN)/pytest -n $(JOBS) -m "not nightly and not gpu$$left" $(ARGS)
 
 nightly: install
 	$(BIN)/pip install -q -c constraints.txt -e ".[gguf,presidio]"
 	$(BIN)/pytest -m nightly
+
+gpu: install
+	$(BIN)/pytest -m gpu
 
 lint: install
 	$(BIN)/ruff check .

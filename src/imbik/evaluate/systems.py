@@ -117,10 +117,12 @@ def answer_all(model: LanguageModel, requests: Sequence[Request], batch: int, ad
 
 
 def time_alone(model: LanguageModel, requests: Sequence[Request]) -> SystemScores:
-    """What the model costs to run, measured on these requests one by one."""
+    """What the model costs to run on the processor, measured on these requests one by one."""
     from imbik.models.engines.transformers import TransformersEngine
 
-    return cost_to_run(TransformersEngine(model), model, [request for request in requests if _fits(request, model)])
+    return cost_to_run(
+        TransformersEngine(model, device="cpu"), model, [request for request in requests if _fits(request, model)]
+    )
 
 
 def _fits(request: Request, model: LanguageModel) -> bool:

@@ -21,8 +21,9 @@ def check_model(path: Path) -> None:
     (check_gguf if is_gguf(path) else check_folder)(path)
 
 
-def open_engine(path: Path, *, dtype: str = "float32", threads: int = 0) -> Engine:
-    """The model, loaded and ready. `dtype` is that of a folder's weights; a GGUF file has its own.
+def open_engine(path: Path, *, dtype: str = "float32", threads: int = 0, device: str = "auto") -> Engine:
+    """The model, loaded and ready. `dtype` is that of a folder's weights; a GGUF file has its own, and runs where its
+    llama.cpp was built for.
 
     Raises: ModelError, MissingExtraError where llama.cpp is not installed.
     """
@@ -33,4 +34,4 @@ def open_engine(path: Path, *, dtype: str = "float32", threads: int = 0) -> Engi
     from imbik.models.engines.transformers import TransformersEngine
     from imbik.models.load import load
 
-    return TransformersEngine(load(path, dtype=dtype), threads=threads)
+    return TransformersEngine(load(path, dtype=dtype), threads=threads, device=device)

@@ -33,6 +33,11 @@ class ModelSettings(PluginSettings):
 
     block_size: int = Field(512, ge=1, description="questions answered together")
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field("float32", description="precision of the weights")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="auto (a graphics card for larger models), cpu, cuda, cuda:1",
+    )
     threads: int = Field(0, ge=0, description="torch threads (0: one for small models, else torch's own number)")
 
 
@@ -91,7 +96,8 @@ class ModelTeacher:
     def _engine(self) -> Engine:
         from imbik.models.opening import open_engine
 
-        return open_engine(self.folder, dtype=self._settings.dtype, threads=self._settings.threads)
+        said = self._settings
+        return open_engine(self.folder, dtype=said.dtype, threads=said.threads, device=said.device)
 
     def __getstate__(self) -> dict[str, Any]:
         """Workers get the teacher without its weights and load them themselves."""

@@ -68,7 +68,7 @@ def choose(
     for rows in _blocks(order, max(1, min(ROWS, LOGITS // ((len(tree.tokens) + 1) * width)))):
         block = [prompts[row] for row in rows]
         sums = _by_tree(network, block, tree) if by_tree else _by_pairs(network, block, choices)
-        normal = torch.log_softmax(sums, -1).numpy()
+        normal = torch.log_softmax(sums, -1).cpu().numpy()
         found.update((row, Choice(int(line.argmax()), line)) for row, line in zip(rows, normal, strict=True))
     return [found[row] for row in range(len(prompts))]
 
@@ -94,9 +94,9 @@ def _by_tree(network: PreTrainedModel, prompts: Sequence[Sequence[int]], tree: T
     positions = (known.long().cumsum(-1) - 1).clamp_min(0)
     after = torch.tensor([len(prompt) for prompt in prompts])[:, None] + torch.tensor(tree.depths, dtype=torch.long)
     logits = network(
-        input_ids=ids,
-        attention_mask=_tree_mask(known, tree, next(network.parameters()).dtype),
-        position_ids=torch.cat([positions, after], 1),
+        input_ids=ids.to(network.device),
+        attention_mask=_tree_mask(known, tree, next(network.parameters()).dtype).to(network.device),
+        position_ids=torch.cat([positions, after], 1).to(network.device),
         use_cache=False,
         logits_to_keep=nodes + 1,
     ).logits
@@ -131,8 +131,9 @@ def _by_pairs(network: PreTrainedModel, prompts: Sequence[Sequence[int]], choice
         longest = max(len(choice) for choice in choices)
         ids = torch.tensor([[*prompt, *choice, *([0] * (longest - len(choice)))] for choice in choices])
         mask = torch.tensor([[1] * (len(prompt) + len(c)) + [0] * (longest - len(c)) for c in choices])
+        ids, mask = ids.to(network.device), mask.to(network.device)
         logits = network(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, len(prompt) - 1 :]
-        logprobs = torch.log_softmax(logits.float(), -1)
+        logprobs = torch.log_softmax(logits.float(), -1).cpu()
         for number, choice in enumerate(choices):
             sums[row, number] = sum(float(logprobs[number, at, token]) for at, token in enumerate(choice))
     return sums

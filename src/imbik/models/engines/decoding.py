@@ -55,8 +55,11 @@ class _Running:
         self.done = [False] * len(prompts)
         self.cache = make_cache(network.config.get_text_config())
         longest = max(len(prompt) for prompt in prompts)
-        self.ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
-        self.mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], dtype=torch.bool)
+        device = network.device
+        ids = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+        mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+        self.ids = torch.tensor(ids, device=device)
+        self.mask = torch.tensor(mask, dtype=torch.bool, device=device)
         self.padded = not bool(self.mask.all())
         self.positions = (self.mask.long().cumsum(-1) - 1).clamp_min(0)
 
@@ -100,7 +103,7 @@ class _Running:
     def _keep(self, places: list[int]) -> None:
         import torch
 
-        kept = torch.tensor(places)
+        kept = torch.tensor(places, device=self.ids.device)
         self.rows = [self.rows[place] for place in places]
         self.done = [False] * len(places)
         self.ids, self.positions, self.mask = self.ids[kept], self.positions[kept], self.mask[kept]
@@ -112,4 +115,4 @@ def _with_column(mask: Tensor) -> Tensor:
     """The mask with one more position in use."""
     import torch
 
-    return torch.cat([mask, torch.ones(len(mask), 1, dtype=mask.dtype)], dim=1)
+    return torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)

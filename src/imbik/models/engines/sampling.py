@@ -46,11 +46,11 @@ class Drawer:
             return best
         import torch
 
-        uniform = torch.from_numpy(self._uniform())
-        hot = torch.from_numpy(self._temperatures > 0)
-        rows = hot.nonzero().flatten()
-        temperature = torch.from_numpy(self._temperatures)[rows]
-        drawn = sample(logits[rows], temperature, torch.from_numpy(self._top_p)[rows], uniform[rows])
+        device = logits.device
+        hot = np.flatnonzero(self._temperatures > 0)
+        rows, uniform = torch.from_numpy(hot).to(device), torch.from_numpy(self._uniform()[hot]).to(device)
+        temperature = torch.from_numpy(self._temperatures[hot]).to(device)
+        drawn = sample(logits[rows], temperature, torch.from_numpy(self._top_p[hot]).to(device), uniform)
         return best.index_copy(0, rows, drawn)
 
     def _uniform(self) -> NDArray[np.float64]:

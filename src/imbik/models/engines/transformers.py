@@ -2,7 +2,7 @@
 
 Enters: a LanguageModel. Leaves: what `engines.Engine` promises. Prompts are sorted by length and padded on the left;
 finished rows leave the batch; the cache grows in place. Tiny models run on one thread, where they are fastest and give
-the same bits every time.
+the same bits every time; larger ones on the graphics card where there is one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from imbik.core.errors import ModelError
 from imbik.core.types import Sampling
 from imbik.models.content import decode
+from imbik.models.device import SMALL, device_for
 from imbik.models.engines import Choice, Generated
 from imbik.models.load import embeddings
 from imbik.models.model import LanguageModel
@@ -28,16 +29,20 @@ if TYPE_CHECKING:
 ROWS = 256
 # Scored at a time: activations of a small model then stay in the processor's cache (1.5x faster than 512 rows).
 SCORED_TOKENS = 8_192
-SMALL = 30_000_000
 CACHE_BYTES = 2 << 30
 LOGITS = 1 << 26
 
 
 class TransformersEngine:
-    """Runs a LanguageModel. `threads`: 0 means one for models under 30 million weights, else torch's own number."""
+    """Runs a LanguageModel, which moves to `device` for it (`auto`: see `device_for`).
 
-    def __init__(self, model: LanguageModel, *, threads: int = 0) -> None:
+    `threads`: 0 means one for models under 30 million weights, else torch's own number.
+    """
+
+    def __init__(self, model: LanguageModel, *, threads: int = 0, device: str = "auto") -> None:
         self.model = model
+        self.device = device_for(model, device)
+        model.network.to(self.device)  # type: ignore[arg-type]
         self.threads = threads or (1 if model.parameters < SMALL else 0)
         self.width = int(model.network.get_output_embeddings().weight.shape[0])
         self._stops = _stops(model)
@@ -75,7 +80,7 @@ class TransformersEngine:
         found: dict[int, tuple[NDArray[np.uint32], NDArray[np.float32]]] = {}
         for row, logprobs in self._logprobs(sequences):
             best = logprobs.topk(min(k, logprobs.shape[-1]), dim=-1)
-            found[row] = (best.indices.numpy().astype(np.uint32), best.values.numpy())
+            found[row] = (best.indices.cpu().numpy().astype(np.uint32), best.values.cpu().numpy())
         return [found[row] for row in range(len(sequences))]
 
     def score(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
@@ -84,9 +89,9 @@ class TransformersEngine:
 
         found: dict[int, NDArray[np.float32]] = {}
         for row, logprobs in self._logprobs(sequences):
-            following = torch.tensor(sequences[row][1:], dtype=torch.long)
+            following = torch.tensor(sequences[row][1:], dtype=torch.long, device=logprobs.device)
             taken = logprobs[:-1].gather(-1, following[:, None]).squeeze(-1)
-            found[row] = np.concatenate([np.zeros(1, np.float32), taken.numpy()])
+            found[row] = np.concatenate([np.zeros(1, np.float32), taken.cpu().numpy()])
         return [found[row] for row in range(len(sequences))]
 
     def hidden(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
@@ -99,8 +104,9 @@ class TransformersEngine:
         tap, found = HiddenTap(self.model.network), []
         with _inference(self.threads):
             for sequence in sequences:
-                states = tap(self.model.network, input_ids=torch.tensor([list(sequence)]), use_cache=False)
-                found.append(states[0].float().numpy())
+                ids = torch.tensor([list(sequence)], device=self.device)
+                states = tap(self.model.network, input_ids=ids, use_cache=False)
+                found.append(states[0].float().cpu().numpy())
         return found
 
     def _logprobs(self, sequences: Sequence[Sequence[int]]) -> Iterator[tuple[int, Tensor]]:
@@ -118,7 +124,8 @@ class TransformersEngine:
             rows = order[start:end]
             with _inference(self.threads):
                 ids, mask = _right_padded([sequences[row] for row in rows])
-                logits = self.model.network(input_ids=ids, attention_mask=mask, use_cache=False).logits
+                network, device = self.model.network, self.device
+                logits = network(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
                 made = [
                     torch.log_softmax(logits[place, : len(sequences[row])].float(), -1)
                     for place, row in enumerate(rows)
