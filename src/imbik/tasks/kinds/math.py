@@ -48,7 +48,7 @@ class Math:
 
     version = 1
     fields = QUESTION_SHAPES
-    checks = ("shape", "answer", "agreement", "duplicates", "leakage")
+    checks = ("shape", "answer", "arithmetic", "agreement", "duplicates", "leakage")
     metrics = ("accuracy",)
 
     def __init__(self, settings: Settings) -> None:
