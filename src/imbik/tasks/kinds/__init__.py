@@ -7,8 +7,8 @@ student learns, and whether two answers mean the same.
 LABEL_SHAPES most kinds share). `reference` is handed the texts of `answer` or `label`, and of `reasoning`; it raises
 `tasks.rows.BadRowError` where they cannot be a reference, and the row goes to quarantine. `version` is raised when the
 same row would give another task. A kind with `json = True` answers in JSON: its normal form alone says what is equal,
-and its own words are put to a teacher beside a schema too. A kind of which two good answers are hardly ever one text has
-`open_text = True`: agreement with the teacher is then never shown in place of a metric.
+and its own words are put to a teacher beside a schema too. A kind of which two good answers are hardly ever one text
+has `open_text = True`: agreement with the teacher is then never shown in place of a metric.
 """
 
 from __future__ import annotations
