@@ -56,6 +56,21 @@ def test_branches_have_paths_rubrics_and_lines(small: Path) -> None:
     assert len(found.personas) == 2
 
 
+def test_a_rubric_may_be_criteria_with_anchors_and_is_handed_down(tmp_path: Path) -> None:
+    text = """
+branches:
+  hukuk:
+    rubric: {dayanak: {what: "Kanuna dayanıyor mu?", anchors: {1: Hayır., 5: Maddesiyle.}}}
+    branches: {iş: {}, aile: {rubric: Kısa olsun.}}
+"""
+    (tmp_path / "k.yaml").write_text(text, encoding="utf-8")
+    above, work, family = read_taxonomy("k.yaml", tmp_path).branches
+    assert work.criteria == above.criteria
+    assert work.criteria["dayanak"].anchors == {1: "Hayır.", 5: "Maddesiyle."}
+    assert work.rubric == "- dayanak: Kanuna dayanıyor mu? 5/5: Maddesiyle."
+    assert (family.rubric, family.criteria) == ("Kısa olsun.", {})
+
+
 def test_its_tasks_are_rows_with_their_branch_as_category(small: Path, load: Any) -> None:
     tasks = load({"use": "taxonomy", "path": "konular.yaml"}, sensitivity="internal").tasks
     assert [(task.category, task.source.line) for task in tasks] == [
@@ -73,6 +88,8 @@ def test_its_tasks_are_rows_with_their_branch_as_category(small: Path, load: Any
         ("branches:\n  hukuk:\n    rubrik: x", "rubrik", 3),
         ("branches:\n  hukuk:\n    tasks:\n    - a\n    - {question: [1]}", "question", 5),
         ("branches:\n  a: {}\n  a: {}", "written twice", 3),
+        ("branches:\n  a:\n    rubric: {b: {what: c, anchors: {6: d}}}", "rubric", 3),
+        ("branches:\n  a:\n    rubric: {b: {what: c}}", "anchors", 3),
     ],
 )
 def test_what_is_no_taxonomy_is_said_with_its_line(tmp_path: Path, text: str, said: str, line: int) -> None:

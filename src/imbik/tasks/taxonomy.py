@@ -2,13 +2,14 @@
 
 Enters: a YAML file of the user's, or the name of one that ships with imbik (`turkce`). Leaves: branches in the order
 written, each with its path (`law › obligations › default`), what it is about, the rubric (its own, else that of the
-nearest branch above) and its tasks, with their lines. The format is described in docs/growing.md.
+nearest branch above) and its tasks, with their lines. A rubric is a text, a list, or criteria with anchors from 1 to 5,
+by which a judge can mark answers too. The format is described in docs/growing.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,12 +35,19 @@ def _as_text(value: Any) -> Any:
     return "\n".join(f"- {item}" for item in value) if isinstance(value, list) else value
 
 
-Values = Annotated[dict[str, str | int | float], BeforeValidator(_as_row)]
-Words = Annotated[str, BeforeValidator(_as_text)]
-
-
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Anchored(_Part):
+    """One criterion of a rubric, with what the marks from 1 to 5 mean."""
+
+    what: str = Field(min_length=1, description="what is asked of a task's answer")
+    anchors: dict[Annotated[int, Field(ge=1, le=5)], str] = Field(min_length=1, description="what marks mean: {1: …}")
+
+
+Values = Annotated[dict[str, str | int | float], BeforeValidator(_as_row)]
+Words = Annotated[str | dict[str, Anchored], BeforeValidator(_as_text)]
 
 
 class BranchEntry(_Part):
@@ -78,6 +86,7 @@ class Branch:
     rubric: str
     tasks: tuple[TopicTask, ...]
     topic: bool
+    criteria: Mapping[str, Anchored] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -156,7 +165,7 @@ def read_taxonomy(written: str, base: Path) -> Taxonomy:
 
 
 def _branches(
-    entries: Mapping[str, BranchEntry], above: tuple[str, ...], rubric: str, lines: Lines
+    entries: Mapping[str, BranchEntry], above: tuple[str, ...], rubric: str | Mapping[str, Anchored], lines: Lines
 ) -> Iterator[Branch]:
     """A branch, then those below it."""
     for name, entry in entries.items():
@@ -165,5 +174,17 @@ def _branches(
         tasks = tuple(
             TopicTask(values, lines.get((*place, "tasks", str(number)), 0)) for number, values in enumerate(entry.tasks)
         )
-        yield Branch(path, entry.about, entry.rubric or rubric, tasks, topic=not entry.branches)
-        yield from _branches(entry.branches, path, entry.rubric or rubric, lines)
+        own = entry.rubric or rubric
+        criteria = {} if isinstance(own, str) else own
+        yield Branch(path, entry.about, _in_words(own), tasks, topic=not entry.branches, criteria=criteria)
+        yield from _branches(entry.branches, path, own, lines)
+
+
+def _in_words(rubric: str | Mapping[str, Anchored]) -> str:
+    """A rubric as a prompt shows it: of criteria with anchors what is asked, and the highest of them."""
+    if isinstance(rubric, str):
+        return rubric
+    return "\n".join(
+        f"- {name}: {item.what} {max(item.anchors)}/5: {item.anchors[max(item.anchors)]}"
+        for name, item in rubric.items()
+    )
