@@ -51,8 +51,9 @@ def test_greedy_answers_need_no_seed_so_equal_questions_are_one(tmp_path: Path) 
     assert asker.asked[0][1].sampling.seed is None
 
 
-def until(minimum: int, maximum: int, **more: object) -> dict[str, object]:
-    return {"samples": {"min": minimum, "max": maximum, "until": "agreement"}, "temperature": 0.7, **more}
+def until(minimum: int, maximum: int, lead: int = 1, **more: object) -> dict[str, object]:
+    samples = {"min": minimum, "max": maximum, "until": "agreement", "lead": lead}
+    return {"samples": samples, "temperature": 0.7, **more}
 
 
 ANSWERS = {"agree": "5 5", "late": "5 7 5", "never": "1 2 3 4 5 6", "failing": "- - 5 5 5 5", "tie": "5 7 7 5 5"}
@@ -80,6 +81,20 @@ def test_more_is_asked_only_while_answers_disagree(tmp_path: Path) -> None:
     assert result.books.rows_in == len(asker.asked) == 17
     assert (result.books.failed, result.books.reasons) == (2, {"truncated": 2})
     assert result.books.balanced
+
+
+def test_by_default_an_early_majority_is_three_ahead(tmp_path: Path) -> None:
+    said = {"clear": "5 5 5", "late": "5 7 5 5 5", "close": "5 7 7 5 5 7 6"}
+
+    def answer(teacher: str, question: Question) -> Completion:
+        return Completion(answer=f"Cevap: {said[question.row].split()[question.sample]}")
+
+    run = make_run(tmp_path, train([make_task(name) for name in said]))
+    samples = {"min": 2, "max": 8, "until": "agreement"}
+    recipe = make_recipe(generate={"samples": samples, "temperature": 0.7}, refine=["agreement"])
+    STAGE.run(context_of(STAGE, recipe, run, FakeAsker(answer)))
+    found = samples_in(run, "2_answers")
+    assert {name: sum(s.task.id == name for s in found) for name in said} == {"clear": 3, "late": 5, "close": 7}
 
 
 def test_asking_goes_on_to_the_share_that_the_agreement_check_will_want(tmp_path: Path) -> None:

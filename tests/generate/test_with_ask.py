@@ -66,7 +66,7 @@ def test_more_is_asked_where_answers_disagree_and_nothing_twice(tmp_path: Path) 
     SEEN.clear()
     run = make_run(tmp_path, train([make_task(f"r{n}") for n in range(6)]))
     with FakeTeacher(undecided) as teacher:
-        recipe = served(teacher, temperature=0.7, samples={"min": 2, "max": 5, "until": "agreement"})
+        recipe = served(teacher, temperature=0.7, samples={"min": 2, "max": 5, "until": "agreement", "lead": 1})
         first = run_stage(recipe, run)
         samples = samples_in(run, "2_answers")
         assert Counter(sample.task.id for sample in samples) == {f"r{n}": 2 if n < 3 else 3 for n in range(6)}

@@ -62,7 +62,7 @@ def outcomes(folder: Path) -> Counter[tuple[str, Outcome]]:
     return Counter((sample.teacher, sample.completion.outcome) for sample in samples)
 
 
-@pytest.mark.parametrize("more", ["", ", temperature: 0.7, samples: {min: 1, max: 3, until: agreement}"])
+@pytest.mark.parametrize("more", ["", ", temperature: 0.7, samples: {min: 1, max: 3, until: agreement, lead: 1}"])
 def test_a_revoked_key_pauses_its_teacher_only_and_the_same_command_goes_on(folder: Path, more: str) -> None:
     revoked = [Rule("none", times=10), Rule("401")]
     with FakeTeacher(seven, rules=revoked) as public, FakeTeacher(seven) as other:

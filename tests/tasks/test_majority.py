@@ -49,10 +49,24 @@ def test_asking_stops_where_no_answer_can_win_any_more() -> None:
     assert enough("1 2", most=2, share=0.75)
 
 
+def test_asking_stops_where_a_winner_could_only_be_one_ahead_of_eight() -> None:
+    assert enough("1 1 1 2 2 2 3", lead=3)
+    assert not enough("1 1 1 2 2 2", lead=3)
+    assert not enough("1 1 1 2 2 2 3", lead=1)
+
+
+def test_best_of_three_breaks_a_tie_whatever_the_lead() -> None:
+    assert not enough("1 2", lead=3, most=3)
+    assert not enough("1 1", lead=3, most=8)
+    assert enough("1 1", lead=3, most=3)
+    assert not enough("1 1 2 2", lead=3, most=5)
+
+
 @given(st.lists(st.sampled_from(["", "1", "2"]), max_size=8), st.floats(0, 1), st.integers(1, 4))
 def test_a_settled_task_has_a_winner_or_can_have_none(answers: list[str], share: float, lead: int) -> None:
     if not settled(answers, share=share, lead=lead, most=8):
         return
     winner, reached = majority(answers)
-    most_frequent = max((answers.count(answer) for answer in set(answers) - {""}), default=0)
-    assert (winner and reached >= share) or most_frequent + 8 - len(answers) < share * 8
+    counts = sorted((answers.count(answer) for answer in ("1", "2")), reverse=True)
+    at_most = counts[0] + 8 - len(answers)
+    assert (winner and reached >= share) or at_most < share * 8 or at_most - counts[1] < lead - 1

@@ -58,7 +58,9 @@ class Samples(Section):
     max: int = Field(1, ge=1, description="answers at most")
     until: Literal["", "agreement"] = Field("", description="ask beyond `min` only while answers disagree")
     lead: int = Field(
-        1, ge=1, description="until agreement: answers that the most frequent one must be ahead of the next (3: surer)"
+        3,
+        ge=1,
+        description="until agreement: answers that the most frequent one must be ahead of the next (1: cheaper)",
     )
 
     @model_validator(mode="before")
