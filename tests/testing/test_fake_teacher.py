@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
+import urllib.request
 from typing import Any
 
 import aiohttp
@@ -86,3 +89,32 @@ def test_rules_as_text() -> None:
     for wrong in ("430", "429 time=3", "429 times=x", "429 times"):
         with pytest.raises(UsageError):
             parse_rule(wrong)
+
+
+def test_words_with_spaces_stand_in_quotes_and_numbers_are_not_negative() -> None:
+    assert parse_rule("hang when='7 numaralı İĞNE' times=2") == Rule("hang", "7 numaralı İĞNE", times=2)
+    for wrong in ("hang when='7", "hang 7 numaralı", "429 times=-1", "429 latency=-2", "429 times=x"):
+        with pytest.raises(UsageError) as caught:
+            parse_rule(wrong)
+        assert caught.value.next, wrong
+
+
+def test_it_answers_at_its_own_addresses_alone() -> None:
+    with FakeTeacher() as teacher:
+        home = teacher.base_url.removesuffix("/v1")
+        body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "a"}], "max_tokens": 5}).encode()
+
+        def status(path: str) -> int:
+            request = urllib.request.Request(home + path, body, {"Content-Type": "application/json"})
+            try:
+                with urllib.request.urlopen(request) as reply:
+                    return int(reply.status)
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code
+
+        for path in ("/v1/chat/completions", "/openai/v1/chat/completions", "/v1/messages"):
+            assert status(path) == 200
+        assert status("/openai/deployments/d/chat/completions?api-version=2024-10-21") == 200
+        for path in ("/nonsense/chat/completions", "/chat/completions", "/v1/chat/completions/chat/completions"):
+            assert status(path) == 404

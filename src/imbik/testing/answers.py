@@ -70,6 +70,8 @@ def from_file(path: Path) -> Callable[[Messages], str]:
 
 def _read(path: Path) -> dict[str, tuple[str, str]]:
     """Reasoning and answer of each question."""
+    if not path.expanduser().exists():
+        raise InputError("there is no such file", where=str(path), next="name a file of questions and answers")
     known: dict[str, tuple[str, str]] = {}
     columns = Columns({}, QUESTION_SHAPES)
     for row in resolve(str(path.expanduser().resolve()), Path()).rows(Path(), ""):
@@ -79,8 +81,8 @@ def _read(path: Path) -> dict[str, tuple[str, str]]:
         question, answer, reasoning = (_text(row, plan, role) for role in ("prompt", "answer", "reasoning"))
         if not question or not answer:
             raise InputError(
-                f"a row without a question or an answer: {str(dict(row.values))[:120]}",
-                where=str(path),
+                f"a row without a question or an answer; its columns: {', '.join(map(str, row.values))}",
+                where=f"{row.file}:{row.line}",
                 next="give every row a column `question` and a column `answer`",
             )
         steps, marked = split_answer(answer)

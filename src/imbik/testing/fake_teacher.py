@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +41,12 @@ from imbik.testing.formats import Format, Said, read_tokens, said
 from imbik.testing.rules import Rule, RuleBook, rules_of
 
 Answer = Callable[[Messages], str | Mapping[str, Any]]
-_FORMATS: tuple[tuple[str, Format], ...] = (("/chat/completions", Chat()), ("/v1/messages", AnthropicMessages()))
+# As real servers do, it answers at its own addresses alone (Azure's among them): a wrong base_url is found out here.
+_FORMATS: tuple[tuple[re.Pattern[str], Format], ...] = (
+    (re.compile(r"(/[\w.-]+)?/v1/chat/completions|/openai/deployments/[^/]+/chat/completions"), Chat()),
+    (re.compile(r"/models/chat/completions"), Chat()),
+    (re.compile(r"/v1/messages"), AnthropicMessages()),
+)
 
 
 class FakeTeacher:
@@ -156,8 +162,8 @@ class FakeTeacher:
         """Route one request; whether the connection stays open."""
         route = (request.method, request.path)
         if request.method == "POST":
-            for end, form in _FORMATS:
-                if request.path.endswith(end):
+            for route_of, form in _FORMATS:
+                if route_of.fullmatch(request.path):
                     return await self._asked(request, line, form)
         if route == ("GET", "/v1/models"):
             model = {"id": "sahte", "object": "model", "type": "model", "display_name": "sahte"}

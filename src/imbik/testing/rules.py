@@ -6,6 +6,7 @@ a YAML or JSON file. Leaves: for each request the first rule that fires.
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from imbik.core.errors import UsageError
 from imbik.core.plugins import closest
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.testing.faults import FAULTS
+
+_QUOTED = "words with spaces stand in quotes: --rule 'hang when=\"iki kelime\" times=3'"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,13 @@ class Rule:
                 where="a rule of the fake teacher",
                 next="imbik fake-teacher --faults lists them",
             )
+        for name in ("after", "times", "each", "latency", "jitter", "bytes", "status"):
+            if not getattr(self, name) >= 0:
+                raise UsageError(
+                    f"{name} is 0 or more, and not {getattr(self, name)}",
+                    where="a rule of the fake teacher",
+                    next="leave it out for its default",
+                )
 
 
 class RuleBook:
@@ -82,17 +92,22 @@ def parse_rule(text: str) -> Rule:
 
     Raises: UsageError naming what may be written.
     """
-    do, *rest = text.split() or [""]
+    try:
+        do, *rest = shlex.split(text) or [""]
+    except ValueError as error:
+        raise UsageError(f"its quotes do not end ({error})", where=f"rule '{text}'", next=_QUOTED) from None
     known = {field.name: field.type for field in fields(Rule) if field.name != "do"}
     values: dict[str, object] = {}
     for part in rest:
         name, sign, value = part.partition("=")
         if not sign or name not in known:
-            raise UsageError(f"'{part}' is not NAME=VALUE with a name of {', '.join(known)}", where=f"rule '{text}'")
+            raise UsageError(
+                f"'{part}' is not NAME=VALUE with a name of {', '.join(known)}", where=f"rule '{text}'", next=_QUOTED
+            )
         try:
             values[name] = {"int": int, "float": float}.get(str(known[name]), str)(value)
         except ValueError:
-            raise UsageError(f"'{value}' is no number", where=f"rule '{text}'") from None
+            raise UsageError(f"'{value}' is no number", where=f"rule '{text}'", next=f"write {name}=3") from None
     return Rule(do=do, **values)  # type: ignore[arg-type]
 
 
@@ -104,7 +119,9 @@ def read_script(path: Path) -> list[Rule]:
     try:
         data, _ = read_yaml(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"cannot be read ({error.strerror})", where=str(path)) from None
+        raise UsageError(
+            f"cannot be read ({error.strerror})", where=str(path), next="name a YAML or JSON file of rules"
+        ) from None
     except YamlError as error:
         raise UsageError(error.what, where=f"{path}:{error.line}", next=error.advice) from None
     items = data.get("rules") if isinstance(data, dict) else data
