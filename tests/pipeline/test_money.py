@@ -294,7 +294,20 @@ def test_a_command_of_the_users_is_told_how_the_run_ended(
     assert Decimal(lines[3]) == spent(tmp_path) > 0
 
 
-@pytest.mark.parametrize("command", ["/yok/boyle/komut", "false"])
+def test_a_command_that_is_not_there_is_found_out_before_the_night(
+    tmp_path: Path, teacher: FakeTeacher, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = written(tmp_path, teacher, "")
+    words = ["imbik", "run", str(recipe), "--runs", str(tmp_path / "runs"), "--until", "tasks", "--quiet"]
+    monkeypatch.setattr(sys, "argv", words)
+    for command in ("/yok/boyle/komut", "boyle-komut-yok 1"):
+        monkeypatch.setenv("IMBIK_NOTIFY", command)
+        assert run_command() == 2
+        assert f"there is no program '{command.split()[0]}'" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("command", ["false", "BOZUK"])
 def test_a_command_that_fails_changes_nothing(
     tmp_path: Path,
     teacher: FakeTeacher,
@@ -302,6 +315,11 @@ def test_a_command_that_fails_changes_nothing(
     capsys: pytest.CaptureFixture[str],
     command: str,
 ) -> None:
+    if command == "BOZUK":  # it is there and may be started, and what it needs is not
+        broken = tmp_path / "bozuk"
+        broken.write_text("#!/yok/boyle/yorumlayici\n")
+        broken.chmod(0o755)
+        command = str(broken)
     recipe = written(tmp_path, teacher, "")
     words = ["imbik", "run", str(recipe), "--runs", str(tmp_path / "runs"), "--until", "tasks", "--quiet"]
     monkeypatch.setattr(sys, "argv", words)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,12 +30,21 @@ _SECONDS = 60.0
 def parse_command(text: str) -> list[str]:
     """The command's words.
 
-    Raises: UsageError where quotes do not end.
+    Raises: UsageError where quotes do not end, or there is no such program: a night would be lost by it.
     """
     try:
-        return shlex.split(text)
+        words = shlex.split(text)
     except ValueError as error:
-        raise UsageError(f"this is no command line ({error})", where="--notify") from None
+        raise UsageError(
+            f"this is no command line ({error})", where="--notify", next="--notify 'PROGRAM ARGUMENT \"two words\"'"
+        ) from None
+    if words and shutil.which(words[0]) is None:
+        raise UsageError(
+            f"there is no program '{words[0]}' that can be started",
+            where="--notify",
+            next="write its name as it stands in PATH, or its whole path; a script needs chmod +x",
+        )
+    return words
 
 
 def notify(command: Sequence[str], run: RunFolder | None, code: int) -> str:
