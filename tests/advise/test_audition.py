@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -145,6 +145,18 @@ def test_where_a_column_holds_all_rows_back_the_audition_ends_so(
     assert found.recommended == ""
     assert isinstance(stopped, BlockedError)
     assert (pair[0].count, pair[1].count) == (0, 0)
+
+
+def test_more_rows_than_there_are_is_said(tmp_path: Path, pair: tuple[FakeTeacher, FakeTeacher]) -> None:
+    class Heard(SilentReporter):
+        lines: ClassVar[list[str]] = []
+
+        def say(self, text: str) -> None:
+            self.lines.append(text)
+
+    found, _ = audition(written(tmp_path, *pair), ["çırak", "usta"], rows=500, runs=tmp_path / "r", reporter=Heard())
+    assert found.rows < 500
+    assert any(f"only {found.rows} training rows" in line for line in Heard.lines)
 
 
 def test_a_candidate_whose_key_is_revoked_does_not_end_the_others(

@@ -441,3 +441,16 @@ def test_every_refusal_says_what_to_do(written: Callable[..., Recipe]) -> None:
         with pytest.raises(ImbikError) as raised:
             check(written(API, override))
         assert raised.value.next
+
+
+@pytest.mark.parametrize(
+    ("set_", "said"),
+    [
+        ("teachers.big.price=2.5", "write price: {input: 2.5, output: 10}"),
+        ("budget={total: 1 USD, reserve_for_evaluation: %15}", "write budget: {total: 50 USD, reserve_for_evaluation"),
+    ],
+)
+def test_what_was_meant_is_written_out(written: Callable[..., Recipe], set_: str, said: str) -> None:
+    with pytest.raises(ImbikError) as caught:
+        check(written(API, set_))
+    assert said in caught.value.what

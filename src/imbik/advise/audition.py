@@ -81,7 +81,11 @@ def audition(
         InputError where no row has a known answer, and as `run`.
     """
     if len(set(teachers)) < 2 or rows < 2:
-        raise UsageError("an audition needs two teachers or more, and two rows or more", where="--teachers")
+        raise UsageError(
+            "an audition needs two teachers or more (different ones), and two rows or more",
+            where="--teachers",
+            next="--teachers NAME,PRESET:MODEL (imbik models teachers lists some), with --rows 50",
+        )
     loaded, folder = located(recipe, runs, overrides)
     loaded = with_candidates(loaded, teachers)
     refuse_candidates(loaded, list(dict.fromkeys(teachers)))
@@ -103,6 +107,8 @@ def _hold(
 ) -> tuple[Audition, ImbikError | None]:
     """Ask everybody the same rows, one candidate after another."""
     kind, tasks = kind_of(recipe, folder), _drawn(folder, rows)
+    if len(tasks) < rows:
+        progress.say(f"! only {len(tasks)} training rows have a known answer, so {len(tasks)} are asked and not {rows}")
     block = metric_blocks(recipe)[0]
     metric = cast(Metric, make("evaluate/metrics", block))
     operator, scores, made = load_operator(recipe.base), {}, []

@@ -72,7 +72,7 @@ def spend_line(run: RunFolder) -> str:
     paid, possible = totals(lines)
     file = run.path / "recipe.yaml"
     budget = load_recipe(file).budget if file.exists() else None
-    also = f" (of that {usd(possible)} possibly: requests that broke off)" if possible else ""
+    also = f" (of that {usd(possible)} possibly: requests that broke off, or are under way)" if possible else ""
     of = f" of {usd(budget.total)}" if budget else ""
     asked = {line.teacher for line in lines}
     unknown = ", ".join(f"'{name}'" for name in unpriced(run) if name in asked)

@@ -77,7 +77,15 @@ def check_folder(folder: Path) -> None:
     Raises: ModelError for a missing folder, config, tokenizer or weights, pickled weights, and code in the folder.
     """
     if not folder.is_dir():
-        raise ModelError("there is no such model folder", where=str(folder))
+        if folder.is_file():
+            raise ModelError(
+                "this is a file, and no GGUF file with a model in it",
+                where=str(folder),
+                next="copy or download it again, or name the folder that holds config.json",
+            )
+        raise ModelError(
+            "there is no such model folder", where=str(folder), next="name a folder with config.json, or a hub id"
+        )
     adapted = (folder / BASE).exists()
     _check_config(folder, adapted)
     _check_tokenizer(folder)

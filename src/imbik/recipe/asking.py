@@ -34,6 +34,8 @@ class Budget(Section):
     @model_validator(mode="before")
     @classmethod
     def _names_no_command(cls, value: Any) -> Any:
+        if isinstance(value, str) and "{" in value:
+            raise ValueError("this is no YAML mapping; write budget: {total: 50 USD, reserve_for_evaluation: 15%}")
         if not isinstance(value, dict | Budget):
             raise ValueError(f"write budget: {{total: {value}}}")
         if isinstance(value, dict) and "at_end" in value:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Question, Usage
@@ -34,6 +34,13 @@ class Price(PluginSettings):
     over: int = Field(0, ge=0, description="prompts of more tokens than this cost input_over and output_over (0: none)")
     input_over: Decimal | None = Field(None, ge=0, description="USD per million tokens read, in such long prompts")
     output_over: Decimal | None = Field(None, ge=0, description="USD per million tokens written after such prompts")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_direction(cls, value: Any) -> Any:
+        if not isinstance(value, dict | Price):
+            raise ValueError("a price has two parts, in USD a million tokens; write price: {input: 2.5, output: 10}")
+        return value
 
     def cost(self, usage: Usage, *, batch: bool = False) -> Decimal:
         """What an answer cost, in USD, by the tokens its teacher counted."""
