@@ -37,6 +37,7 @@ def chat(
 
     from imbik.advise.runs import find_run
     from imbik.cli.console import print_reply
+    from imbik.core.errors import ImbikError
     from imbik.privacy.sensitivity import parse
     from imbik.serve.chat import Chat
 
@@ -56,5 +57,8 @@ def chat(
             if not line:
                 talk.forget()
                 continue
-            for reply in talk.say(line):
-                print_reply(reply)
+            try:
+                for reply in talk.say(line):
+                    print_reply(reply)
+            except ImbikError as error:  # of this question: the next one may be answered
+                print(f"imbik: {error}", file=sys.stderr)

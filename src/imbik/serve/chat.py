@@ -15,7 +15,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from imbik.core.errors import UsageError
+from imbik.core.errors import ImbikError, UsageError
 from imbik.core.executor import LocalExecutor
 from imbik.core.files import digest_value
 from imbik.core.plugins import closest
@@ -62,7 +62,7 @@ class Chat:
         self.teacher = self._named(with_teacher) if with_teacher else ""
         self._history: list[Message] = []
         self._closing = ExitStack()
-        self._asker = self._closing.enter_context(self._engine(run)) if self.teacher else None
+        self._asker: AskEngine | None = None
 
     def __enter__(self) -> Chat:
         return self
@@ -75,7 +75,8 @@ class Chat:
     def say(self, text: str) -> Iterator[Reply]:
         """Replies to what was typed: the student's, then the teacher's where the session has one.
 
-        Raises: UsageError for an empty line, and where the student reads several columns.
+        Raises: UsageError for an empty line, and where the student reads several columns; what keeps the teacher from
+        answering, after the student's reply. The conversation can go on after each of them.
         """
         if not text.strip():
             raise UsageError("there is nothing to answer", where="chat", next="type a question")
@@ -85,8 +86,8 @@ class Chat:
         if self.remembers:
             self._history = [*task.messages, Message(role="assistant", content=reply.answered.text)]
         yield reply
-        if self._asker is not None:
-            yield self._ask(self._asker, task)
+        if self.teacher:
+            yield self._ask(task)
 
     def examples(self, count: int = 2) -> list[str]:
         """Held-out rows of the run that fit on a line: what the student was taught to answer, and new to it."""
@@ -125,11 +126,17 @@ class Chat:
         """What is typed is as secret as the person says; with the student's earlier words, at least as the student."""
         return inherited(self.sensitivity, self.student.sensitivity) if self._history else self.sensitivity
 
-    def _ask(self, asker: AskEngine, task: Task) -> Reply:
+    def _ask(self, task: Task) -> Reply:
         kind = self.student.kind
+        asker = self._asker = self._asker or self._closing.enter_context(self._engine(self.run))
         question = question_of(self.recipe, kind, self.teacher, task, 0)
         started = time.monotonic()
-        completion = next(iter(asker.ask(self.teacher, [question], purpose="chat")))
+        try:
+            completion = next(iter(asker.ask(self.teacher, [question], purpose="chat")))
+        except ImbikError:
+            self._asker = None  # what ends a teacher ends it for its asker; it may be mended by the next question
+            self._closing.close()
+            raise
         return Reply(self.teacher, read(kind, task, completion), time.monotonic() - started)
 
     def _named(self, name: str) -> str:
