@@ -6,6 +6,7 @@ import itertools
 import re
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import msgspec
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from imbik.core.types import Sensitivity
 from imbik.evaluate import plots, words
+from imbik.evaluate.figures import money
 from imbik.evaluate.findings import Findings
 from imbik.evaluate.report import draw, markdown_page
 from imbik.evaluate.report import html_page as page_with
@@ -232,3 +234,15 @@ def test_names_with_dollar_signs_and_angle_brackets_are_no_markup(found: Finding
     page = html_page(replace(found, scores=msgspec.structs.replace(found.scores, systems=odd)))
     assert "<b>$x$" not in page
     assert "teacher:&lt;b&gt;$x$" in page
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        ("0", "$0.00"), ("0.0003", "$0.0003"), ("0.000031234567", "$0.000031"), ("0.012345678901", "$0.012"),
+        ("0.5", "$0.50"), ("12.3456", "$12.35"), ("1234.5", "$1,234.50"),
+    ],
+)  # fmt: skip
+def test_money_has_the_decimals_that_say_something(amount: str, told: str) -> None:
+    assert money(Decimal(amount)) == told
+    assert money(float(amount)) == told

@@ -15,6 +15,7 @@ from imbik.advise.unfinished import unfinished
 from imbik.core.errors import ExitCode, TeacherUnreachableError
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Outcome, Sample
+from imbik.evaluate.scores import read_scores
 from imbik.testing import FakeTeacher, Rule
 
 RECIPE = """
@@ -127,3 +128,43 @@ def test_answers_behind_a_pending_row_are_counted_where_there_is_nobody_else(fol
         stopped = unfinished(RunFolder(folder / "runs" / "bekleyen"))
         assert stopped is not None
         assert (stopped.books.rows_out, stopped.books.pending) == (6, 66)
+
+
+def test_a_key_revoked_while_the_teacher_is_measured_does_not_lose_the_students_evaluation(folder: Path) -> None:
+    with FakeTeacher(seven) as teacher:
+        text = RECIPE.format(public=teacher.base_url, other=teacher.base_url, more=", max_tokens: 32")
+        text = text.replace("{public: buyuk, otherwise: yerel}", "buyuk").replace(
+            "sensitivity: gizlilik", "sensitivity: public"
+        )
+        quick = "refine: []\ntrain: {epochs: 1}\nexport: []\n"
+        measured = "evaluate: {latency_rows: 0, resamples: 100, against: [teacher]}\n"
+        (folder / "recipe.yaml").write_text(text + quick + measured, encoding="utf-8")
+        imbik.run(folder / "recipe.yaml", runs=folder / "runs", until="train")
+        teacher.reset()
+        teacher.set_rules(Rule("none", times=3), Rule("401"))
+        with pytest.raises(TeacherUnreachableError, match="teacher 'buyuk' refuses") as error:
+            imbik.run(folder / "recipe.yaml", runs=folder / "runs")
+        assert error.value.exit_code is ExitCode.UNREACHABLE
+        made = RunFolder(folder / "runs" / "bekleyen")
+        assert made.manifest("8_report") is None
+        for name in ("report.md", "report.html"):
+            page = (made.path / "8_report" / name).read_text(encoding="utf-8")
+            assert "score is pending: 5 of 8 held-out rows are still to be put to it" in page
+            assert "refuses" in page
+            assert "The student reaches" in page
+            assert "kept of the teacher" not in page.lower()
+        scores = read_scores(made)
+        assert scores is not None
+        assert scores.systems["student"].metrics["accuracy"].n == 8
+        assert not scores.systems["teacher"].metrics, "three answers are no score of the teacher"
+        before = (made.path / "8_report" / "answers" / "student.json").stat().st_mtime_ns
+        teacher.set_rules()
+        teacher.reset()
+        imbik.run(folder / "recipe.yaml", runs=folder / "runs")
+    assert teacher.count == 5, "only what was pending is asked"
+    assert (made.path / "8_report" / "answers" / "student.json").stat().st_mtime_ns == before
+    assert made.manifest("8_report") is not None
+    scores = read_scores(made)
+    assert scores is not None
+    assert scores.systems["teacher"].metrics["accuracy"].n == 8
+    assert "pending:" not in (made.path / "8_report" / "report.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ run is resumed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from imbik.evaluate.scores import SystemScores
 from imbik.tasks.kinds import Kind
 
 UNTRAINED = -1  # the seed of a system that was not trained here
+NOT_ROUTED = "not routed to this teacher"
 NOT_ASKED = (Outcome.BLOCKED, Outcome.FAILED, Outcome.PENDING)
 _READ = (Outcome.ANSWERED, Outcome.TRUNCATED)
 
@@ -46,6 +47,11 @@ class Answer(Record, frozen=True, kw_only=True):
     def asked(self) -> bool:
         """False where a gate, a budget or a broken connection kept the row from the system: no fault of its answers."""
         return self.outcome not in NOT_ASKED
+
+
+def waiting(answers: Iterable[Answer]) -> list[Answer]:
+    """Answers that are still to come: the teacher ended, and the same command goes on with them."""
+    return [answer for answer in answers if answer.outcome is Outcome.PENDING and answer.reason != NOT_ROUTED]
 
 
 class Ran(Record, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from imbik.core.money import plain_usd
 from imbik.evaluate.scores import Interval, MetricScore
 
 DASH = "–"
@@ -68,11 +69,11 @@ def size(value: int | None) -> str:
 
 
 def money(value: Decimal | float | None) -> str:
-    """US dollars: `$0.42`; fractions of a cent keep two digits that count."""
+    """US dollars: `$0.42`, `$1,250.00`; below a cent, the first two digits that count: `$0.00031`, never `$0.00`."""
     if value is None:
         return DASH
-    amount = float(value)
-    return f"${amount:.2f}" if amount >= 0.1 or amount == 0 else f"${amount:.2g}"
+    amount = Decimal(str(value))
+    return f"${plain_usd(amount)}" if amount else "$0.00"
 
 
 def times(ratio: float) -> str:

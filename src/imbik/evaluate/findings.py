@@ -57,7 +57,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything a report says. `metric` is the one quoted ('' when nothing can be computed), on the set `quoted`."""
+    """Everything a report says. `metric` is the one quoted ('' when nothing can be computed), on the set `quoted`.
+
+    `pending` says what is still to come of the teacher, and why ('' where everybody has answered).
+    """
 
     name: str
     kind: str
@@ -79,6 +82,7 @@ class Findings:
     command: str = ""
     date: str = ""
     growth: GrowthReport | None = None
+    pending: str = ""
 
 
 def ordered(names: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ what it needs (numpy above all) is not loaded where a report is current.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from imbik.core.plugins import load_plugin, make
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Books, Outcome, Sensitivity
 from imbik.evaluate import curves, require, samples, trail
-from imbik.evaluate.answers import Answer, Held, Ran, keep, kept, read_answer
+from imbik.evaluate.answers import Answer, Held, Ran, keep, kept, read_answer, waiting
 from imbik.evaluate.bootstrap import Bootstrap
 from imbik.evaluate.compare import Comparison, compare
 from imbik.evaluate.findings import Findings, SampleRow
@@ -53,14 +54,15 @@ def measure(context: StageContext) -> Measured:
     metrics = metrics_of(recipe)
     asked = {system.name: _ask(system, held, kind, metrics, context) for system in systems}
     answers = {name: rows for name, (rows, _) in asked.items()}
-    metric, names = _quotable(answers, held, kind, list(metrics))
+    whole = {name: rows for name, rows in answers.items() if not waiting(rows)}
+    metric, names = _quotable(whole, held, kind, list(metrics))
     sets = [quoted, *sorted({row.set for row in held} - {quoted})]
     corpora = {name: item for name, item in metrics.items() if isinstance(item, CorpusMetric)}
-    compared = compare(answers, sets, names, Bootstrap(resamples=recipe.evaluate.resamples), corpora)
+    compared = compare(whole, sets, names, Bootstrap(resamples=recipe.evaluate.resamples), corpora)
     if metric == AGREEMENT:
         compared = msgspec.structs.replace(compared, retention={})
     ran = {name: note for name, (_, note) in asked.items()}
-    return Measured(context, held, quoted, answers, ran, compared, metric, notes)
+    return Measured(context, held, quoted, {**answers, **whole}, ran, compared, metric, notes)
 
 
 def held_rows(recipe: Recipe, run: RunFolder) -> tuple[str, list[Held]]:
@@ -93,7 +95,7 @@ def metrics_of(recipe: Recipe) -> dict[str, Metric]:
 def _ask(
     system: System, held: Sequence[Held], kind: Kind, metrics: Mapping[str, Metric], context: StageContext
 ) -> tuple[list[Answer], Ran]:
-    """A system's answers: those already there, or asked now and kept."""
+    """A system's answers: those already there, or asked now, and kept where they are whole."""
     before = kept(context.folder, system.name)
     if before is not None:
         return before
@@ -106,7 +108,8 @@ def _ask(
         for row, completion in zip(held, completions, strict=True)
     ]
     ran = Ran(cost_to_run=asked.cost_to_run, sensitivity=asked.sensitivity, notes=asked.notes)
-    keep(context.folder, system.name, answers, ran)
+    if not waiting(answers):
+        keep(context.folder, system.name, answers, ran)
     context.progress.end(label)
     return answers, ran
 
@@ -187,6 +190,7 @@ class Measured:
             command=f"imbik run {run.path / 'recipe.yaml'}",
             date=datetime.now(UTC).strftime("%Y-%m-%d"),
             growth=read_growth(run.stage("1_tasks")),
+            pending=self.pending(),
         )
 
     def result(self) -> StageResult:
@@ -207,11 +211,23 @@ class Measured:
             measured={name: str(len(note.notes)) for name, note in self.ran.items() if note.notes},
         )
 
+    def pending(self) -> str:
+        """What is still to come of the teacher, and why; '' where everybody has answered."""
+        rows = waiting(self.answers.get("teacher", ()))
+        if not rows:
+            return ""
+        (why, _), *_ = Counter(answer.reason for answer in rows).most_common(1)
+        return (
+            f"The teacher's score is pending: {len(rows):,} of {len(self.held):,} held-out rows are still to be put to "
+            f"it ({why}). The same command goes on with them: imbik run {shlex.quote(self.context.recipe.name)}."
+        )
+
     def _scores(self) -> Scores:
         run, found = self.context.run, self.compared
         return Scores(
             systems={
-                n: msgspec.structs.replace(ran.cost_to_run, metrics=found.metrics[n]) for n, ran in self.ran.items()
+                n: msgspec.structs.replace(ran.cost_to_run, metrics=found.metrics.get(n, {}))
+                for n, ran in self.ran.items()
             },
             retention=found.retention,
             paired=found.paired,
@@ -229,7 +245,7 @@ class Measured:
         """What must be known of rows that are missing on one side."""
         notes = []
         missing = [answer for answer in self.answers.get("teacher", ()) if not answer.asked]
-        if missing:
+        if missing and not waiting(missing):
             why = Counter(answer.reason or answer.outcome.value for answer in missing)
             told = "; ".join(f"{number:,} {reason}" for reason, number in why.most_common(3))
             notes.append(

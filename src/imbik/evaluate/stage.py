@@ -54,11 +54,14 @@ class EvaluateStage:
         Raises: InputError when nothing is held out.
         """
         from imbik.evaluate.measure import measure
-        from imbik.evaluate.pages import write_report
+        from imbik.evaluate.pages import HTML, write_report
 
         require.check(context.recipe)
         measured = measure(context)
-        write_report(context.folder, measured.findings())
+        found = measured.findings()
+        write_report(context.folder, found)
+        if found.pending:
+            context.progress.say(f"{found.pending} Everything else is measured: {context.folder / HTML}")
         return measured.result()
 
     def conclude(self, recipe: Recipe, run: RunFolder) -> None:

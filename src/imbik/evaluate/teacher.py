@@ -1,8 +1,9 @@
 """The teacher as a system: asked through `ask`, exactly as generation asks it, on rows it never taught.
 
 Enters: held-out tasks. Leaves: its completions. A row that no teacher may see, or that a broken connection kept from
-it, counts as not asked and never as wrong. Several recorded voices of one teacher stand beside one another as seeds
-do.
+it, counts as not asked and never as wrong. A teacher that ends (a revoked key, no credit, a spent budget) leaves its
+rows pending, so that nobody else's evaluation is lost by it. Several recorded voices of one teacher stand beside one
+another as seeds do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from imbik.core.types import Completion, Message, Outcome, Question, Sensitivity, Task
-from imbik.evaluate.answers import NOT_ASKED, UNTRAINED
+from imbik.evaluate.answers import NOT_ASKED, NOT_ROUTED, UNTRAINED
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.systems import Advance, Asked, time_alone
 from imbik.evaluate.timing import Request, latency
@@ -27,7 +28,7 @@ from imbik.tasks.kinds import Kind
 from imbik.tasks.questions import question_of, voices_of
 from imbik.teachers import dtype_of
 
-_ELSEWHERE = Completion(outcome=Outcome.PENDING, reason="not routed to this teacher")
+_ELSEWHERE = Completion(outcome=Outcome.PENDING, reason=NOT_ROUTED)
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,10 @@ class TeacherSystem:
             reason = "no teacher is named for rows of this sensitivity"
             return [Completion(outcome=Outcome.BLOCKED, reason=reason)] * len(questions)
         if not self.only or self.only == teacher:
-            return self.asker.ask(teacher, questions, purpose="evaluation")
+            return self.asker.ask(teacher, questions, purpose="evaluation", leave_pending=True)
         if self.recipe.teachers[teacher].raw.get("by", "vote") == "vote":
-            return self.asker.ask(self.only, questions, purpose="evaluation")
-        answers = self.asker.ask(teacher, questions, purpose="evaluation")
+            return self.asker.ask(self.only, questions, purpose="evaluation", leave_pending=True)
+        answers = self.asker.ask(teacher, questions, purpose="evaluation", leave_pending=True)
         return [answer if answer.by == self.only else _ELSEWHERE for answer in answers]
 
     def _cost(

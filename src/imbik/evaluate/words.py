@@ -28,6 +28,8 @@ def headline(found: Findings) -> str:
     """What a reader takes away: what is kept, at which size and speed; or, without a teacher, before and after."""
     student = found.scores.systems.get("student")
     kept = found.scores.retention.get(found.metric)
+    if found.pending and not found.metric:
+        return f"The student {found.name} was trained; the teacher it is compared with has not answered yet."
     if student is None or not found.metric:
         return f"The student {found.name} was trained; no metric of this kind of task can be computed without people."
     teacher = found.scores.systems.get("teacher")
@@ -78,6 +80,7 @@ _NONE = _NoScore()
 def notes(found: Findings) -> list[str]:
     """Everything that must be said beside the figures, most important first."""
     return [
+        *([found.pending] if found.pending else []),
         *_on_word_counts(found),
         *_on_retention(found),
         *_on_controls(found),
@@ -89,6 +92,8 @@ def notes(found: Findings) -> list[str]:
 
 def _on_retention(found: Findings) -> Iterator[str]:
     systems = found.scores.systems
+    if found.pending:
+        return
     if not found.has_teacher:
         yield (
             "There is no retention, because the recipe has no teacher: the rows' own answers were learned. "
