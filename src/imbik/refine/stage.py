@@ -14,7 +14,7 @@ from imbik.core.files import file_digest, remove
 from imbik.core.plugins import identity
 from imbik.core.runfolder import RunFolder
 from imbik.recipe import Recipe
-from imbik.refine.checks import ReadsBeside
+from imbik.refine.checks import ReadsBeside, ShapedByOthers
 from imbik.refine.named import NamedCheck, checks_of
 from imbik.refine.work import Work
 from imbik.stage import Asker, StageContext, StageResult
@@ -82,6 +82,8 @@ def _identity(named: NamedCheck, recipe: Recipe, asker: Asker) -> dict[str, obje
     }
     if files := named.digests(recipe.base):
         found["files"] = files
+    if isinstance(named.check, ShapedByOthers):
+        found["shaped by"] = named.check.shaped_by(recipe.base)
     if named.teachers:
         found["teachers"] = {name: [asker.identity(name), asker.sensitivity(name).value] for name in named.teachers}
     return found

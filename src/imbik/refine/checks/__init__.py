@@ -8,6 +8,7 @@ question. A check rejects or passes on: none turns another's rejection into a ke
 
 Beside its scope a check may say:
 - `files(base)`: the files that its settings name. Preflight looks for them, and the stage's hash holds their content.
+- `shaped_by(base)`: what else shapes its verdicts and is no setting (versions of detectors): part of the stage's hash.
 - `verify(base)`: raises what is wrong with its settings and files, before a run.
 - `outside(identities, base, runs)`: files that no stage wrote and that decide something (a judge's calibration).
 - `notes(context)`: what a person should know of it, said once a run (an `asked` check).
@@ -109,6 +110,15 @@ class NamesFiles(Protocol):
 
     def files(self, base: Path) -> Sequence[Path]:
         """Them, found from the recipe's folder."""
+        ...
+
+
+@runtime_checkable
+class ShapedByOthers(Protocol):
+    """A check whose verdicts depend on something that is neither setting nor file, such as the operator's detectors."""
+
+    def shaped_by(self, base: Path) -> object:
+        """Plain data that changes when its verdicts may; `base` is the recipe's folder."""
         ...
 
 

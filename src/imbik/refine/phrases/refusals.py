@@ -14,11 +14,14 @@ from typing import Any, Literal, NamedTuple
 
 from imbik.tasks.normal import fold
 
-# RE2: a text without any of these is neither; a dot stands for letters that case or typing may change.
+# RE2: a text without any of these is neither; a dot stands for a letter that case, marks or typing may change.
 _TRIGGER = (
-    r"(?i)yapay.{0,3}zek|d.l model|kes.m tar.h|e[gğ].t.m ver.ler.m|yard.m|yan.t|cevap|b.lg.|.ste[gğ]|tale[pb]|"
-    r"tavs.ye|[oö]ner|.[cç]er.[kğg]|tal.mat|kod|met.n|bu (?:soru|konu)|"
-    r"sorry|apolog|unfortunately|\bI\b|\bmy\b|jezikovni|umetn|ne [ms]|nyelvi|mesters|\bmint\b|nem "
+    r"(?i)yapay.{0,3}zek|d.l model|kes.m tar.h|e[gğ].t.m ver.ler.m|"
+    r"[ae]m[ae]m|[ae]m[ae]y.z|m.yor[uü][mz]|m[ae]y[ae]c[ae][gğ].[mz]|(?:m[uü]mk[uü]n|uygun|do[gğ]ru)\s+de[gğ].l|"
+    r"\bI.{0,30}(?:can.?t|cannot|can not|won.?t|will not|unable|not able|not allowed|not permitted|decline|refuse)|"
+    r"\ban? (?:AI|artificial|large|language)\b|\bmy (?:training|knowledge)|"
+    r"ne\s+[ms][om][er]em|\bne smem|jezikovni model|umetna inteli|"
+    r"nem\s+(?:tudok|seg.thet|v.laszolhat|adhatok)|mesters.ges intell|nyelvi modell|mint\b.{0,4}\bAI"
 )
 _QUOTED = re.compile(
     r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}[”\"]|„[^“”\n]{0,400}[“”\"]|«[^»\n]{0,400}»|`[^`\n]{0,400}`"
@@ -26,6 +29,7 @@ _QUOTED = re.compile(
 )
 _SENTENCE = re.compile(r"[^.!?…\n]+[.!?…]*")
 
+_MARKS = tuple(zip("çğöşüâîûčšžáéíóőúűè’", "cgosuaiucszaeioouue'", strict=True))
 # What follows is matched against folded text without marks (`ı` is i, `ş` is s), one sentence at a time.
 _TR_CANNOT = r"\w*(?:[ae]m[ae](?:m|yiz)|[ae]?miyor(?:um|uz)|[ae]may?[ae]ca(?:gim|giz)|[ae]meyece(?:gim|giz))\b"
 _TR_WISH = r"(?:istegi|talebi|istedigini)\w*\s+(?:\w+\s+){0,2}?(?:yerine\s+getir|karsila|gerceklestir|yap)"
@@ -109,9 +113,12 @@ def _place(sentence: re.Match[str]) -> tuple[int, int]:
 
 
 def _bare(text: str) -> str:
-    """Folded, without marks on letters and with plain apostrophes."""
-    folded = unicodedata.normalize("NFKD", fold(text).replace("’", "'"))
-    return " ".join("".join(letter for letter in folded if not unicodedata.combining(letter)).split())
+    """Folded, without marks on letters, with plain apostrophes and single spaces."""
+    folded = fold(text)
+    if not folded.isascii():
+        for marked, plain in _MARKS:
+            folded = folded.replace(marked, plain)
+    return " ".join(folded.split())
 
 
 @cache
