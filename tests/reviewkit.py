@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import shutil
 import socket
 import threading
@@ -54,7 +56,7 @@ def refine(run: RunFolder, samples: Sequence[Sample]) -> None:
     review = load_recipe(run.path / "recipe.yaml").review
     assert review is not None
     run.begin("4_reviewed", "h")
-    write_shown(run, pick(samples, review.sample, review.doubtful))
+    write_shown(run, pick(samples, review.sample, review.doubtful, review.double))
 
 
 def free_port() -> int:
@@ -128,3 +130,34 @@ class Watched:
         self.page.goto(link)
         self.page.wait_for_selector("#sheet:not([hidden]), #done:not([hidden])")
         return self.page
+
+
+class Caller:
+    """A browser as far as HTTP goes: keeps the cookie and the page's proof."""
+
+    def __init__(self, where: Served, link: str) -> None:
+        self.host, self.cookie, self.proof = where.address.removeprefix("http://"), "", ""
+        self.ask("/api/join", {"token": link.partition("#")[2]})
+        self.status, page = self.get("/")
+        self.proof = page.partition('name="imbik-page" content="')[2].partition('"')[0]
+
+    def get(self, path: str) -> tuple[int, str]:
+        return self._send("GET", path, None, {})
+
+    def ask(self, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
+        given = {
+            "Origin": f"http://{self.host}", "Content-Type": "application/json", "X-Imbik-Page": self.proof,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }  # fmt: skip
+        status, text = self._send("POST", path, json.dumps({} if body is None else body).encode(), given)
+        return status, json.loads(text) if text.startswith("{") else text
+
+    def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(self.host, timeout=30)
+        connection.request(method, path, body, {**headers, **({"Cookie": self.cookie} if self.cookie else {})})
+        answer = connection.getresponse()
+        if given := answer.getheader("set-cookie"):
+            self.cookie = given.partition(";")[0]
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, text

@@ -19,8 +19,10 @@ from imbik.core.runfolder import RunFolder, write_parts
 from imbik.core.types import Books, Completion, Message, Sample, Sensitivity, Verdict
 from imbik.review.content import content_key
 from imbik.review.importing import import_verdicts
-from imbik.review.shown import pick, read_shown, standing
+from imbik.review.rules import Fate, Rules
+from imbik.review.shown import pick, read_shown
 from imbik.review.stage import ReviewStage, apply
+from imbik.review.standing import standing
 from imbik.review.store import (
     ExpertVerdict,
     add_verdicts,
@@ -89,14 +91,17 @@ def test_reject_keep_and_edit(run: RunFolder) -> None:
     assert result.books.balanced
 
 
-def test_the_majority_of_experts_decides_and_a_tie_rejects() -> None:
-    sample = SAMPLES[0]
-    assert not apply(sample, [said(sample, "a"), said(sample, "b", keep=False)])[1]
-    judged, keep = apply(sample, [said(sample, "a", answer="1"), said(sample, "b", keep=False), said(sample, "c")])
-    assert keep
+def test_the_majority_of_experts_decides_and_a_tie_waits_or_rejects() -> None:
+    sample, rules = SAMPLES[0], Rules()
+    tie = [said(sample, "a"), said(sample, "b", keep=False)]
+    assert apply(sample, tie, rules)[1] is apply(sample, tie, Rules(split="pending"))[1] is Fate.SPLIT
+    assert apply(sample, tie, Rules(split="reject"))[1] is Fate.REJECTED
+    given = [said(sample, "a", answer="1"), said(sample, "b", keep=False), said(sample, "c")]
+    judged, fate = apply(sample, given, rules)
+    assert fate is Fate.KEPT
     assert judged.answer == "1"
     assert [verdict.keep for verdict in judged.verdicts] == [False, True, True]
-    rejected, _ = apply(sample, [said(sample, "a", keep=False), said(sample, "b")])
+    rejected, _ = apply(sample, [said(sample, "a", keep=False), said(sample, "b")], Rules(split="reject"))
     assert not rejected.verdicts[-1].keep
 
 
@@ -144,8 +149,9 @@ def test_verdicts_outlive_regeneration_of_other_rows_and_of_their_own_id(run: Ru
 
 
 def test_waiting_names_what_is_missing_until_it_is_there(run: RunFolder) -> None:
+    settings: dict[str, Any] = {"wait": True, "experts": 2, "disagreement": "reject"}
     with pytest.raises(WaitingError, match="8 of 8 verdicts are missing") as raised:
-        review(run, wait=True, experts=2)
+        review(run, **settings)
     assert raised.value.exit_code is ExitCode.WAITING
     assert "--close" in raised.value.next
     assert snapshot_number(run) == 0
@@ -155,10 +161,10 @@ def test_waiting_names_what_is_missing_until_it_is_there(run: RunFolder) -> None
     add_verdicts(run, [said(by_row[item.row]) for item in shown])
     add_verdicts(run, [said(by_row[shown[0].row])])
     with pytest.raises(WaitingError, match="4 of 8"):
-        review(run, wait=True, experts=2)
-    assert standing(run, 2).missing == 4
+        review(run, **settings)
+    assert standing(run, Rules(2, "reject")).missing == 4
     add_verdicts(run, [said(by_row[item.row], "mehmet", keep=False) for item in shown])
-    assert review(run, wait=True, experts=2).books.rejected == 4
+    assert review(run, **settings).books.rejected == 4
     assert snapshot_number(run) == 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
@@ -24,41 +23,10 @@ from imbik.core.types import Sensitivity, Span, Verdict
 from imbik.privacy.audit import read_audit, verify
 from imbik.privacy.trust import config_folder
 from imbik.review.store import reviews_path, verdicts_of
-from reviewkit import Served, free_port, review_run, served
+from reviewkit import Caller, Served, free_port, review_run, served
 from stagekit import make_sample, make_task
 
 SAMPLES = [make_sample(make_task(f"r{n:02d}"), reasoning=f"{n} + 0 = {n}", answer=str(n)) for n in range(8)]
-
-
-class Caller:
-    """A browser as far as HTTP goes: keeps the cookie and the page's proof."""
-
-    def __init__(self, where: Served, link: str) -> None:
-        self.host, self.cookie, self.proof = where.address.removeprefix("http://"), "", ""
-        self.ask("/api/join", {"token": link.partition("#")[2]})
-        self.status, page = self.get("/")
-        self.proof = page.partition('name="imbik-page" content="')[2].partition('"')[0]
-
-    def get(self, path: str) -> tuple[int, str]:
-        return self._send("GET", path, None, {})
-
-    def ask(self, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
-        given = {
-            "Origin": f"http://{self.host}", "Content-Type": "application/json", "X-Imbik-Page": self.proof,
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }  # fmt: skip
-        status, text = self._send("POST", path, json.dumps({} if body is None else body).encode(), given)
-        return status, json.loads(text) if text.startswith("{") else text
-
-    def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(self.host, timeout=30)
-        connection.request(method, path, body, {**headers, **({"Cookie": self.cookie} if self.cookie else {})})
-        answer = connection.getresponse()
-        if given := answer.getheader("set-cookie"):
-            self.cookie = given.partition(";")[0]
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, text
 
 
 @pytest.fixture

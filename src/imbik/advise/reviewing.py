@@ -13,14 +13,17 @@ from imbik.core.errors import UsageError
 from imbik.core.runfolder import RunFolder
 from imbik.recipe.sections import Review
 from imbik.review.importing import import_verdicts
+from imbik.review.rules import Rules
 from imbik.review.shown import shown_path
-from imbik.review.shown import standing as where_it_stands
+from imbik.review.standing import standing as where_it_stands
+from imbik.review.standing import told_waiting, waiting
 from imbik.review.store import close
 
 
 def standing(run: RunFolder) -> str:
     """Rows shown, verdicts missing, and what came after the last snapshot."""
-    found = where_it_stands(run, _review(run).experts)
+    rules = Rules.of(_review(run))
+    found = where_it_stands(run, rules)
     if not found.shown:
         return f"{run.name}: no rows are shown to experts yet; imbik run chooses them when stage refine is done"
     given = found.wanted - found.missing
@@ -28,6 +31,10 @@ def standing(run: RunFolder) -> str:
     words = f"{run.name}: {shown}, {given:,} of {found.wanted:,} verdicts there"
     if found.newer:
         words += f"; {found.newer:,} are newer than the run has used: imbik run RECIPE --with-reviews includes them"
+    if found.split:
+        words += f"\nexperts are split over {counted(found.split, 'row')}"
+    if found.missing:
+        words += "".join(f"\n  {line}" for line in told_waiting(waiting(run, rules)))
     return words
 
 

@@ -59,6 +59,16 @@ def _strip(value: Any) -> Any:
     return [_strip(item) for item in value] if isinstance(value, list) else value
 
 
+def _as_part(value: Any) -> Any:
+    """`20%` as a number; what else stands there is told by the number's own rules."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            return float(value.strip().removesuffix("%")) / 100
+        except ValueError:
+            raise ValueError(f"'{value}' is no share; write 20% or 0.2") from None
+    return value
+
+
 Block = Annotated[PluginBlock, BeforeValidator(as_block)]
 
 
@@ -69,6 +79,12 @@ def _as_source(value: Any) -> Any:
 
 SourceBlock = Annotated[PluginBlock, BeforeValidator(_as_source)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Part = Annotated[
+    float,
+    Field(ge=0, le=1),
+    BeforeValidator(_as_part),
+    WithJsonSchema({"type": ["number", "string"], "examples": ["20%", 0.2]}),
+]
 Usd = Annotated[
     Decimal,
     BeforeValidator(parse_usd),

@@ -19,7 +19,7 @@ from pydantic import (
 from imbik.core.plugins import PluginBlock, RecipePath, closest
 from imbik.core.types import Sensitivity
 from imbik.recipe.asking import Budget, Generate, Privacy, Repair, each_of
-from imbik.recipe.blocks import Block, MisplacedError, Section, Share, SourceBlock
+from imbik.recipe.blocks import Block, MisplacedError, Part, Section, Share, SourceBlock
 from imbik.recipe.growing import Grow, asks, named_for_growth
 
 _ROUTES = [*(level.value for level in Sensitivity), "otherwise"]
@@ -96,6 +96,13 @@ class Review(Section):
         0.05, ge=0, le=1, description="share of kept rows at most that are shown first: checks or samples disagree"
     )
     experts: int = Field(1, ge=1, description="verdicts wanted for each row shown")
+    double: Part = Field(
+        0.0, description="share of the rows shown that two people judge, neither seeing the other's verdict (20%)"
+    )
+    disagreement: Literal["third", "pending", "reject"] = Field(
+        "third",
+        description="where as many experts reject a row as keep it: ask one more, let the row wait, or reject it",
+    )
     wait: bool = Field(False, description="stop with exit code 4 until every verdict asked for is there")
     blind: bool = Field(False, description="experts see neither who answered nor what checks and judges say")
     rubric: list[str] = Field([], description="what experts score from 1 to 5 beside their verdict (doğruluk, açıklık)")

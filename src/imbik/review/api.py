@@ -217,7 +217,7 @@ class Answers:
             content=said.content,
             verdict=Verdict(by=seat.person, keep=said.keep, reason=reason, score=mean),
             row=row.row, answer=said.answer, reasoning=said.reasoning, scores=known,
-            seconds=round(min(max(said.seconds, 0.0), 86_400.0), 1),
+            blind=self.room.review.blind, seconds=round(min(max(said.seconds, 0.0), 86_400.0), 1),
         )  # fmt: skip
 
     def _latest(self, seat: Seat) -> str:

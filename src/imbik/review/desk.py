@@ -24,7 +24,8 @@ from imbik.recipe.sections import Review
 from imbik.review import reservations
 from imbik.review.queue import Filters, Progress, Queue
 from imbik.review.reservations import Seat
-from imbik.review.shown import REFINED, Kept, Shown, pick, read_shown, shown_path
+from imbik.review.rules import Rules
+from imbik.review.shown import REFINED, Shown, chosen, read_shown, shown_path
 from imbik.review.store import ExpertVerdict, connect, insert, reviews_path, since, unreadable
 
 
@@ -46,7 +47,7 @@ class Desk:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.run, self.review, self.level, self.clock = run, review, level, clock
-        self.queue = Queue(wanted=review.experts)
+        self.queue = Queue(rules=Rules.of(review))
         self._turn = threading.RLock()
         self._stamp: tuple[int, ...] | None = None
         self._bases: tuple[sqlite3.Connection, sqlite3.Connection] | None = None
@@ -207,8 +208,8 @@ class Desk:
         if stamp != self._stamp:
             shown = read_shown(self.run)
             if not shown and self.run.manifest(REFINED) is not None:
-                shown = pick(Kept(self.run), self.review.sample, self.review.doubtful)
-            self.queue = Queue(shown, self.review.experts, self.queue.given)
+                shown = chosen(self.run, self.review)
+            self.queue = Queue(shown, self.queue.rules, self.queue.given)
             self._stamp = stamp
 
     def _learn(self, base: sqlite3.Connection) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from imbik.core.types import Sensitivity
+from imbik.review.rules import Rules, sides
 from imbik.review.shown import Shown
 from imbik.review.store import ExpertVerdict
 
@@ -54,10 +55,10 @@ class Progress:
 
 @dataclass
 class Queue:
-    """Rows in order, how many verdicts each wants, and the verdicts there are. `gone` are rows that cannot be read."""
+    """Rows in order, how many verdicts each wants, and those there are. `gone` are rows that cannot be read."""
 
     rows: Sequence[Shown] = ()
-    wanted: int = 1
+    rules: Rules = Rules()  # noqa: RUF009 - a tuple: it cannot change
     given: dict[str, dict[str, Given]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     _by_content: dict[str, Shown] = field(default_factory=dict)
@@ -76,7 +77,12 @@ class Queue:
 
     def judges(self, content: str) -> Collection[str]:
         """Who has judged a content, and stands by it."""
-        return [name for name, given in self.given.get(content, {}).items() if not given.verdict.withdrawn]
+        return [item.verdict.by for item in self._standing(self.given.get(content, {}))]
+
+    def wanted(self, row: Shown) -> int:
+        """How many people are to judge a row by now."""
+        said = self.given.get(row.content)
+        return self.rules.wanted(row, *sides(self._standing(said))) if said else self.rules.asked(row)
 
     def last(self, content: str, person: str) -> int:
         """The number of a person's last word on a content, withdrawn or not; 0 for none."""
@@ -94,9 +100,9 @@ class Queue:
             return False
         said = self.given.get(row.content)
         if not said:
-            return not holders or len(holders) < self.wanted
+            return not holders or len(holders) < self.rules.asked(row)
         judges = self.judges(row.content)
-        return person not in judges and len(judges) + len(holders or ()) < self.wanted
+        return person not in judges and len(judges) + len(holders or ()) < self.wanted(row)
 
     def waiting(
         self,
@@ -118,11 +124,13 @@ class Queue:
 
     def progress(self, person: str, level: Sensitivity, *, aside: Set[str], held: Mapping[str, Set[str]]) -> Progress:
         """How far the person and all are."""
-        visible = judged = left = there = put = 0
+        visible = judged = left = there = put = wanted = 0
         for row in self.rows:
             said = self.given.get(row.content)
             judges = self.judges(row.content) if said else ()
-            there += min(len(judges), self.wanted)
+            asked = self.wanted(row)
+            wanted += asked
+            there += min(len(judges), asked)
             if row.sensitivity.rank > level.rank:
                 continue
             visible += 1
@@ -130,4 +138,8 @@ class Queue:
             if self.open(row, person, level, held.get(row.content)):
                 left += 1
                 put += row.content in aside
-        return Progress(visible, judged, left - put, put, there, len(self.rows) * self.wanted)
+        return Progress(visible, judged, left - put, put, there, wanted)
+
+    def _standing(self, said: Mapping[str, Given]) -> Sequence[ExpertVerdict]:
+        """What was said and not taken back."""
+        return [given.verdict for given in said.values() if not given.verdict.withdrawn]

@@ -21,7 +21,7 @@ from imbik.review.levels import Levels
 from imbik.review.reservations import Seat
 from imbik.review.rows import Rows
 from imbik.review.shown import Shown
-from imbik.web.members import Members
+from imbik.web.members import MEMBERS, Members
 from imbik.web.pages import Pages
 from imbik.web.serving import Place
 from imbik.web.sessions import Sessions
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 PACKAGE = "imbik.review"
-MEMBERS = "reviewers.json"
 
 
 @dataclass

@@ -1,8 +1,9 @@
-"""Which rows experts are shown, in which order, and how many verdicts are still missing.
+"""Which rows experts are shown, in which order, and which of them two people judge.
 
 Enters: kept samples, the share picked by chance and the share at most that is picked because somebody doubts them.
-Leaves: `shown.jsonl`: the doubtful rows, the most doubtful first, then the random sample. That choice is by the
-content's own hash, so it is the same on every machine, and rows that stay the same stay chosen when others change.
+Leaves: `shown.jsonl`: the doubtful rows, the most doubtful first, then the random sample. Both that choice and the one
+for double review are by the content's own hash, so they are the same on every machine, and rows that stay the same stay
+chosen when others change.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from imbik.core.files import digest, read_lines, write_lines
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Record, Sample, Sensitivity
 from imbik.privacy.sensitivity import inherited
+from imbik.recipe.sections import Review
 from imbik.review.content import content_key
 from imbik.review.doubt import Doubt, Scale, doubts, outspoken
-from imbik.review.store import ExpertVerdict, newer_than_snapshot, snapshot_number, verdicts_of
 
 REVIEWED = "4_reviewed"
 REFINED = "3_refined"
@@ -27,7 +30,8 @@ REFINED = "3_refined"
 class Shown(Record, frozen=True, kw_only=True):
     """One row that experts are asked about, with what a queue is sorted and filtered by.
 
-    `doubt` is from 0 to 1, `doubted_by` says by whom; `checks` are those that said more than yes.
+    `doubt` is from 0 to 1, `doubted_by` says by whom; `checks` are those that said more than yes. `double`: two people
+    judge it, even where the recipe asks one.
     """
 
     row: str
@@ -38,16 +42,7 @@ class Shown(Record, frozen=True, kw_only=True):
     category: str = ""
     teacher: str = ""
     sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
-
-
-class Standing(Record, frozen=True, kw_only=True):
-    """Where a review stands: rows shown, verdicts wanted and missing on them, the last snapshot, verdicts after it."""
-
-    shown: int
-    wanted: int
-    missing: int
-    snapshot: int
-    newer: int
+    double: bool = False
 
 
 class Kept:
@@ -60,9 +55,15 @@ class Kept:
         return read_parts(self.run.stage(REFINED), Sample)
 
 
-def pick(samples: Iterable[Sample], share: float, doubtful: float = 0.0) -> list[Shown]:
+def chosen(run: RunFolder, review: Review) -> list[Shown]:
+    """The rows that a recipe shows of what a run keeps."""
+    return pick(Kept(run), review.sample, review.doubtful, review.double)
+
+
+def pick(samples: Iterable[Sample], share: float, doubtful: float = 0.0, double: float = 0.0) -> list[Shown]:
     """The rows to show: of those that somebody doubts at most the share `doubtful` of distinct contents, and of all of
-    them `share`, by the smallest hashes (both rounded up). `samples` are gone through three times, never held."""
+    them `share`, by the smallest hashes (both rounded up); of what is shown two people judge `double`. `samples` are
+    gone through three times, never held."""
     scale, rows = Scale(), dict[str, str]()
     for sample in samples:
         scale.add(sample)
@@ -80,6 +81,8 @@ def pick(samples: Iterable[Sample], share: float, doubtful: float = 0.0) -> list
         key = content_key(sample)
         if key in place and rows[key] == sample.id:
             found[key] = _shown(sample, key, doubt)
+    for key in heapq.nsmallest(math.ceil(double * len(found)), found, key=lambda key: digest("double", key)):
+        found[key] = msgspec.structs.replace(found[key], double=True)
     return sorted(found.values(), key=lambda row: place[row.content])
 
 
@@ -110,20 +113,3 @@ def write_shown(run: RunFolder, rows: Sequence[Shown]) -> None:
 def read_shown(run: RunFolder) -> list[Shown]:
     """The rows shown; none before the stage first ran."""
     return list(read_lines(shown_path(run), Shown)) if shown_path(run).exists() else []
-
-
-def missing_verdicts(rows: Sequence[Shown], verdicts: Mapping[str, Sequence[ExpertVerdict]], experts: int) -> int:
-    """Verdicts still wanted: each row shown wants one from each of `experts` different people."""
-    return sum(max(0, experts - len(verdicts.get(row.content, ()))) for row in rows)
-
-
-def standing(run: RunFolder, experts: int) -> Standing:
-    """Where the review of a run stands now."""
-    rows = read_shown(run)
-    return Standing(
-        shown=len(rows),
-        wanted=len(rows) * experts,
-        missing=missing_verdicts(rows, verdicts_of(run), experts),
-        snapshot=snapshot_number(run),
-        newer=newer_than_snapshot(run),
-    )

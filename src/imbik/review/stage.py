@@ -1,8 +1,9 @@
 """The review stage: apply what experts said in a numbered snapshot; with `wait: true`, wait until they have said it.
 
 Enters: `3_refined/` and a snapshot of `reviews.sqlite`. Leaves: `4_reviewed/part-*.jsonl`, `rejected-00000.jsonl`,
-`shown.jsonl`. A row is rejected when at least as many experts reject it as keep it; an edit is that of the last expert
-who kept the row. Rows that nobody judged stay.
+`pending-00000.jsonl`, `shown.jsonl`. The majority of experts decides; a row on which they are split is pending, and
+neither learned nor thrown away, until one more expert has decided it (`imbik.review.rules`). An edit is that of the
+last expert who kept the row. Rows that nobody judged stay.
 """
 
 from __future__ import annotations
@@ -21,9 +22,14 @@ from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.recipe.sections import Review
 from imbik.review.content import content_key
-from imbik.review.shown import Kept, Shown, missing_verdicts, pick, write_shown
+from imbik.review.rules import Fate, Rules
+from imbik.review.shown import Shown, chosen, write_shown
+from imbik.review.standing import missing_verdicts, told_waiting, waiting, wanted_verdicts
 from imbik.review.store import ExpertVerdict, close, snapshot_number, verdicts_of
 from imbik.stage import Asker, StageContext, StageResult
+
+REJECTED = "rejected-00000.jsonl"
+PENDING = "pending-00000.jsonl"
 
 
 class ReviewStage:
@@ -31,7 +37,7 @@ class ReviewStage:
 
     name = "review"
     folder = "4_reviewed"
-    version = 1
+    version = 2
 
     def needed(self, recipe: Recipe) -> bool:
         """Where the recipe asks experts."""
@@ -57,20 +63,24 @@ class ReviewStage:
         review = context.recipe.review or Review()
         for path in [*context.folder.glob("*.jsonl"), *context.folder.glob(".*.tmp")]:
             remove(path)
-        shown = pick(Kept(context.run), review.sample, review.doubtful)
+        shown = chosen(context.run, review)
         write_shown(context.run, shown)
         snapshot = snapshot_number(context.run) or self._first(context, shown, review)
-        return _Applied(context, snapshot).result(shown, review)
+        return _Applied(context, snapshot, Rules.of(review)).result(shown)
 
     def _first(self, context: StageContext, shown: Sequence[Shown], review: Review) -> int:
         """The first snapshot, taken now."""
-        missing = missing_verdicts(shown, verdicts_of(context.run), review.experts)
+        rules, verdicts = Rules.of(review), verdicts_of(context.run)
+        missing = missing_verdicts(shown, verdicts, rules)
         if review.wait and missing:
+            name = context.run.name
+            who = "".join(f"\n  {line}" for line in told_waiting(waiting(context.run, rules)))
+            wanted = wanted_verdicts(shown, verdicts, rules)
             raise WaitingError(
-                f"{missing} of {len(shown) * review.experts} verdicts are missing "
-                f"({len(shown)} rows are shown, each to {review.experts} experts)",
-                where=f"review of {context.run.name}",
-                next=f"imbik review {context.run.name}; to go on without them: imbik review {context.run.name} --close",
+                f"{missing:,} of {wanted:,} verdicts are missing on {len(shown):,} rows{who}",
+                where=f"review of {name}",
+                next=f"imbik review {name} serves the page; a link for one more person, or for who lost it: "
+                f"imbik review {name} --expert NAME [--new-links]; to go on without them: imbik review {name} --close",
             )
         return close(context.run)
 
@@ -78,72 +88,77 @@ class ReviewStage:
 class _Applied:
     """One snapshot applied to all kept samples."""
 
-    def __init__(self, context: StageContext, snapshot: int) -> None:
-        self.context, self.snapshot = context, snapshot
+    def __init__(self, context: StageContext, snapshot: int, rules: Rules) -> None:
+        self.context, self.snapshot, self.rules = context, snapshot, rules
         self.verdicts = verdicts_of(context.run, snapshot)
-        self.rows = self.rejected = self.edited = self.judged = 0
+        self.rows = self.edited = self.judged = 0
+        self.fates = dict.fromkeys(Fate, 0)
         self.sensitivity = Sensitivity.PUBLIC
         self.leaves: list[str] = []
 
-    def result(self, shown: Sequence[Shown], review: Review) -> StageResult:
-        with atomic_writer(self.context.folder / "rejected-00000.jsonl") as stream:
-            kept = write_parts(self.context.folder, self._kept(stream))
+    def result(self, shown: Sequence[Shown]) -> StageResult:
+        folder = self.context.folder
+        with atomic_writer(folder / REJECTED) as rejected, atomic_writer(folder / PENDING) as pending:
+            kept = write_parts(folder, self._kept({Fate.REJECTED: rejected, Fate.SPLIT: pending}))
+        rejections, split = self.fates[Fate.REJECTED], self.fates[Fate.SPLIT]
         if not kept:
+            undecided = f", and are split over {split:,}" if split else ""
             raise ImbikError(
-                f"experts rejected all {self.rows} samples",
-                where=str(self.context.folder),
+                f"experts rejected {'all ' if not split else ''}{rejections:,} samples{undecided}: none is left",
+                where=str(folder),
                 next="imbik show RUN review",
             )
-        if not self.rejected:
-            remove(self.context.folder / "rejected-00000.jsonl")
-        books = Books(
-            rows_in=self.rows, rows_out=kept, rejected=self.rejected,
-            reasons={"review": self.rejected} if self.rejected else {},
-        )  # fmt: skip
+        for name, rows in ((REJECTED, rejections), (PENDING, split)):
+            if not rows:
+                remove(folder / name)
+        reasons = {name: rows for name, rows in (("review", rejections), (Fate.SPLIT.value, split)) if rows}
+        books = Books(rows_in=self.rows, rows_out=kept, rejected=rejections, pending=split, reasons=reasons)
         measured = {"snapshot": str(self.snapshot), "judged": str(self.judged), "edited": str(self.edited)}
-        return StageResult(
-            books, self.leaves, self.sensitivity, measured=measured, warnings=self._warnings(shown, review)
-        )
+        return StageResult(books, self.leaves, self.sensitivity, measured=measured, warnings=self._warnings(shown))
 
-    def _kept(self, rejected: BinaryIO) -> Iterator[Sample]:
+    def _kept(self, aside: Mapping[Fate, BinaryIO]) -> Iterator[Sample]:
         for sample in read_parts(self.context.run.stage("3_refined"), Sample):
             self.rows += 1
             given = self.verdicts.get(content_key(sample), ())
             self.judged += bool(given)
-            judged, keep = apply(sample, given)
-            if keep:
+            judged, fate = apply(sample, given, self.rules)
+            self.fates[fate] += 1
+            if fate is Fate.KEPT:
                 self.edited += (judged.answer, judged.reasoning) != (sample.answer, sample.reasoning)
                 self.sensitivity = inherited(self.sensitivity, judged.sensitivity)
                 self.leaves.append(sample_leaf(judged))
                 yield judged
             else:
-                self.rejected += 1
-                rejected.write(msgspec.json.encode(judged) + b"\n")
+                aside[fate].write(msgspec.json.encode(judged) + b"\n")
 
-    def _warnings(self, shown: Sequence[Shown], review: Review) -> list[str]:
+    def _warnings(self, shown: Sequence[Shown]) -> list[str]:
         found = []
-        if missing := missing_verdicts(shown, self.verdicts, review.experts):
+        if missing := missing_verdicts(shown, self.verdicts, self.rules):
+            wanted = wanted_verdicts(shown, self.verdicts, self.rules)
+            found.append(f"{missing:,} of {wanted:,} verdicts asked for are not in snapshot {self.snapshot}")
+        if split := self.fates[Fate.SPLIT]:
             found.append(
-                f"{missing} of {len(shown) * review.experts} verdicts asked for are not in snapshot {self.snapshot}"
+                f"experts are split over {split:,} rows, which are not trained on; once they are decided: "
+                "imbik review RUN --close, and the same imbik run"
             )
         return found
 
 
-def apply(sample: Sample, given: Sequence[ExpertVerdict]) -> tuple[Sample, bool]:
-    """The sample with its experts' verdicts (rejecting ones last) and edits, and whether it stays."""
+def apply(sample: Sample, given: Sequence[ExpertVerdict], rules: Rules) -> tuple[Sample, Fate]:
+    """The sample with its experts' verdicts (rejecting ones last, where it does not stay) and edits, and its fate."""
+    fate = rules.fate(given)
     if not given:
-        return sample, True
+        return sample, fate
     keeping = [item for item in given if item.verdict.keep]
     rejecting = [item for item in given if not item.verdict.keep]
-    keep = len(keeping) > len(rejecting)
-    order = [*rejecting, *keeping] if keep else [*keeping, *rejecting]
+    order = [*rejecting, *keeping] if fate is Fate.KEPT else [*keeping, *rejecting]
     judged = msgspec.structs.replace(sample, verdicts=(*sample.verdicts, *(item.verdict for item in order)))
     edits = [item for item in keeping if item.answer is not None or item.reasoning is not None]
-    if not keep or not edits:
-        return judged, keep
+    if fate is not Fate.KEPT or not edits:
+        return judged, fate
     answer, reasoning = edits[-1].answer, edits[-1].reasoning
     return msgspec.structs.replace(
         judged,
         answer=sample.answer if answer is None else answer,
         reasoning=sample.reasoning if reasoning is None else reasoning,
-    ), keep
+    ), fate

@@ -153,6 +153,16 @@ def _latest(base: sqlite3.Connection) -> tuple[int, int] | None:
 
 
 @contextmanager
+def reading(run: RunFolder) -> Iterator[sqlite3.Connection | None]:
+    """A connection for a while; None where there is no file, which reading does not make."""
+    if not reviews_path(run).exists():
+        yield None
+        return
+    with _open(run) as base:
+        yield base
+
+
+@contextmanager
 def _open(run: RunFolder) -> Iterator[sqlite3.Connection]:
     """A connection for a while."""
     with unreadable(reviews_path(run)):

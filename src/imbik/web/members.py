@@ -22,6 +22,8 @@ from imbik.core.errors import UsageError
 from imbik.core.files import read_json, write_json
 from imbik.core.types import Record
 
+MEMBERS = "reviewers.json"
+"""Where the people of a run's pages lie in its folder."""
 _NAME = re.compile(r"[^\W_][\w.@-]{0,63}")
 
 

@@ -41,7 +41,7 @@ class How(StrEnum):
 
 
 _SAMPLES = ("2_answers", "3_refined", "4_reviewed")
-_TURNED_AWAY = ("rejected", "repairs", ".round", ".pass", ".kept")
+_TURNED_AWAY = ("rejected", "pending", "repairs", ".round", ".pass", ".kept")
 PLACES: tuple[tuple[str, How], ...] = (
     ("*.tmp", How.SCRAP),
     ("*.tmp/*", How.SCRAP),
