@@ -118,6 +118,7 @@ class Watched:
 
     def __init__(self, made: Browser, language: str = "tr", **settings: Any) -> None:
         self.context = made.new_context(locale=language, **{"viewport": {"width": 1280, "height": 860}, **settings})
+        self.context.set_default_timeout(10_000)
         self.page: Page = self.context.new_page()
         self.said: list[str] = []
         self.asked: list[str] = []

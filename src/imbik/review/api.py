@@ -139,7 +139,7 @@ class Answers:
     def choices(self, seat: Seat, about: About) -> dict[str, Any]:  # noqa: ARG002 - the shape of all routes
         """What rows can be filtered by, among those that the person may see."""
         level = self.desk.level(seat.person)
-        rows = [row for row in self.desk.queue.rows if row.sensitivity.rank <= level.rank]
+        rows = [row for row in self.desk.rows() if row.sensitivity.rank <= level.rank]
         blind = self.room.review.blind
         return {
             "check": [] if blind else sorted({name for row in rows for name in (*row.checks, *row.doubted_by)}),

@@ -10,8 +10,9 @@ const ALIVE = 60_000;
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const wanted = (more = {}) => ({ ...state.filters, ...more });
 
+// A new element each time, so that the same words are seen, and said by a screen reader, again.
 function tell(text) {
-  byId("told").textContent = text;
+  byId("told").replaceChildren(...(text ? [element("span", {}, text)] : []));
 }
 
 function trouble(text) {
@@ -209,10 +210,15 @@ function toggleFilters() {
   if (!part.hidden) part.querySelector("label:not([hidden]) select")?.focus();
 }
 
+// Not while the last decision is being saved: the next row would close it again, and words typed would be keys.
+function open(mode) {
+  if (state.row && !state.busy) setMode(mode);
+}
+
 const KEYS = {
   k: () => state.row && keep(),
-  e: () => state.row && setMode("edit"),
-  r: () => state.row && setMode("reject"),
+  e: () => open("edit"),
+  r: () => open("reject"),
   s: () => state.row && skip(),
   u: undo,
   c: toggleChecks,
@@ -286,8 +292,8 @@ async function loadFilters() {
 function listen() {
   document.addEventListener("keydown", onKey);
   byId("do-keep").addEventListener("click", keep);
-  byId("do-edit").addEventListener("click", () => setMode("edit"));
-  byId("do-reject").addEventListener("click", () => setMode("reject"));
+  byId("do-edit").addEventListener("click", () => open("edit"));
+  byId("do-reject").addEventListener("click", () => open("reject"));
   byId("do-skip").addEventListener("click", skip);
   byId("do-undo").addEventListener("click", undo);
   byId("cancel-edit").addEventListener("click", () => setMode(""));
