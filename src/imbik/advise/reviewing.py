@@ -17,7 +17,7 @@ from imbik.review.rules import Rules
 from imbik.review.shown import shown_path
 from imbik.review.standing import standing as where_it_stands
 from imbik.review.standing import told_waiting, waiting
-from imbik.review.store import close
+from imbik.review.store import close, verdicts_of
 
 
 def standing(run: RunFolder) -> str:
@@ -36,6 +36,13 @@ def standing(run: RunFolder) -> str:
     if found.missing:
         words += "".join(f"\n  {line}" for line in told_waiting(waiting(run, rules)))
     return words
+
+
+def agreement(run: RunFolder) -> list[str]:
+    """How far the experts agree, in sentences."""
+    from imbik.review.agreed import agreed, told_agreed
+
+    return list(told_agreed(agreed(verdicts_of(run))))
 
 
 def add(run: RunFolder, file: Path) -> str:

@@ -72,6 +72,7 @@ def _funnel(run: RunFolder) -> None:
 def _about(run: RunFolder, stage: str) -> None:
     """What a stage says beyond its rows: how tasks grew, what each check did."""
     from imbik.advise import refined
+    from imbik.advise.runs import FOLDERS
     from imbik.advise.show import grown_in, stage_folder
     from imbik.advise.terminal import safe
     from imbik.cli.console import table
@@ -82,6 +83,10 @@ def _about(run: RunFolder, stage: str) -> None:
         print(safe(told_growth(growth)) + "\n")
         head, lines = coverage_rows(growth)
         table(head, [[safe(cell, keep_lines=False) for cell in line] for line in lines])
+    if stage_folder(stage) == FOLDERS["review"]:
+        from imbik.advise.reviewing import agreement, standing
+
+        print(safe("\n".join([standing(run), *agreement(run)])))
     if stage_folder(stage) != refined.FOLDER:
         return
     if checks := refined.check_rows(run):

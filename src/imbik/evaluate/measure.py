@@ -184,7 +184,12 @@ class Measured:
             samples=self._samples() if shown else (),
             samples_withheld=not shown,
             bars=require.judge(recipe.evaluate.require, scores, self.metric),
-            notes=[*self.notes, *(text for note in self.ran.values() for text in note.notes), *self._unasked()],
+            notes=[
+                *self.notes,
+                *(text for note in self.ran.values() for text in note.notes),
+                *self._unasked(),
+                *trail.experts(run),
+            ],
             warnings=[f"{made.stage}: {text}" for made in trail.manifests(run).values() for text in made.warnings],
             privacy=trail.privacy_sentence(run),
             command=f"imbik run {run.path / 'recipe.yaml'}",

@@ -58,6 +58,13 @@ def funnel(run: RunFolder) -> list[FunnelStage]:
     return [FunnelStage.of(done[name].stage, unit, done[name].books) for name, unit in units.items() if name in done]
 
 
+def experts(run: RunFolder) -> list[str]:
+    """How far the experts who judged training rows agree, where two of them judged the same ones."""
+    reviewed = run.manifest("4_reviewed")
+    said = reviewed.measured.get("agreement", "") if reviewed else ""
+    return [f"Experts gave {said}."] if said else []
+
+
 def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer], asker: Asker) -> Spend:
     """What this run paid, by the ledger, and what the teacher's answers had cost, by the stages' own files."""
     taught = read_parts(run.stage("2_answers"), _PaidSample) if recipe.answering_teachers() else iter(())

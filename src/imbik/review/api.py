@@ -6,7 +6,9 @@ JSON. A verdict is on the disk before the answer is sent, and the next row comes
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -16,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 
 from imbik.core.errors import ImbikError
 from imbik.core.types import Record, Verdict
-from imbik.review.document import document, spoken
+from imbik.review.document import agreement, document, spoken
 from imbik.review.pages import PROOF, seat_of
 from imbik.review.queue import Filters
 from imbik.review.reservations import Seat
@@ -24,8 +26,10 @@ from imbik.review.shown import Shown
 from imbik.review.store import ExpertVerdict
 
 if TYPE_CHECKING:
+    from imbik.review.agreed import Agreed
     from imbik.review.server import Room
 
+AGREEMENT_SECONDS = 60.0
 LONGEST_REASON = 4_000
 LONGEST_EDIT = 1_000_000
 B = TypeVar("B", bound=Record)
@@ -117,6 +121,7 @@ def api(room: Room) -> APIRouter:
     route("/still", About, desk.still)
     route("/leave", About, desk.leave)
     route("/choices", About, desk.choices)
+    route("/agreement", About, desk.agreement)
     return router
 
 
@@ -125,6 +130,8 @@ class Answers:
 
     def __init__(self, room: Room) -> None:
         self.room, self.desk = room, room.desk
+        self._agreed: tuple[float, Agreed] | None = None
+        self._turn = Lock()
 
     def next(self, seat: Seat, wanted: Wanted) -> dict[str, Any]:
         """The next row with progress, or none with what is left. A row that has changed meanwhile is left out."""
@@ -146,6 +153,18 @@ class Answers:
             "category": sorted({row.category for row in rows} - {""}),
             "teacher": [] if blind else sorted({row.teacher for row in rows} - {""}),
         }
+
+    def agreement(self, seat: Seat, about: About) -> dict[str, Any]:  # noqa: ARG002 - the shape of all routes
+        """How far experts agree, of all and of the person with each other one. It is counted anew once a minute, and
+        not of a few rows: nobody is to read off it what another said of the row that he has just judged."""
+        now = time.monotonic()
+        with self._turn:
+            if self._agreed is None or now - self._agreed[0] > AGREEMENT_SECONDS:
+                from imbik.review.agreed import agreed
+
+                self._agreed = (now, agreed(self.desk.given()))
+            found = self._agreed[1]
+        return agreement(found, seat.person)
 
     def decide(self, seat: Seat, said: Decision) -> dict[str, Any]:
         """Save, then the next row."""

@@ -157,6 +157,15 @@ class Desk:
             aside = reservations.aside(quick, seat.person)
             return self.queue.progress(seat.person, self.level(seat.person), aside=aside, held=taken.browsers)
 
+    def given(self) -> dict[str, list[ExpertVerdict]]:
+        """All verdicts that stand, by content."""
+        with self._open() as (_, quick), transaction(quick, "DEFERRED"):
+            self._learn(quick)
+            return {
+                content: [item.verdict for item in said.values() if not item.verdict.withdrawn]
+                for content, said in self.queue.given.items()
+            }
+
     def close(self) -> None:
         """Let go of the database."""
         with self._turn:

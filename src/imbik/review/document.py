@@ -7,14 +7,20 @@ verdict's spans mark the answer (or the reasoning), and the characters of the pa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imbik.core.types import Sample
+from imbik.core.types import Sample, Score
 from imbik.review.shown import Shown
 from imbik.review.store import ExpertVerdict
 from imbik.web.formulas import formulas
 from imbik.web.mathematics import mathml
 from imbik.web.text import LONGEST, Mark, Node, marked, one_line, pieces, plain
+
+if TYPE_CHECKING:
+    from imbik.review.agreed import Agreed
+
+FEWEST = 10
+"""Rows judged twice below which no coefficient is told on the page: it would give single verdicts away."""
 
 
 def document(sample: Sample, shown: Shown, said: ExpertVerdict | None, *, blind: bool = False) -> dict[str, Any]:
@@ -51,6 +57,25 @@ def spoken(verdict: ExpertVerdict) -> dict[str, Any]:
         "keep": verdict.verdict.keep, "reason": verdict.verdict.reason, "scores": verdict.scores,
         "answer": verdict.answer, "reasoning": verdict.reasoning, "at": verdict.at,
     }  # fmt: skip
+
+
+def agreement(found: Agreed, person: str) -> dict[str, Any]:
+    """How far experts agree, for a page: of all, and of this person with each other one. No figure of a few rows."""
+    enough = found.rows >= FEWEST
+    return {
+        "rows": found.rows,
+        "needed": 0 if enough else FEWEST,
+        "alpha": _figure(found.alpha) if enough else None,
+        "pairs": [
+            {"with": pair.other if pair.one == person else pair.one, "rows": pair.rows, "kappa": _figure(pair.kappa)}
+            for pair in found.pairs if person in (pair.one, pair.other) and pair.rows >= FEWEST
+        ],
+        "rubric": [{"name": name, "alpha": _figure(score)} for name, score in found.rubric.items() if enough],
+    }  # fmt: skip
+
+
+def _figure(score: Score | None) -> dict[str, Any] | None:
+    return None if score is None else {"value": score.value, "low": score.low, "high": score.high, "n": score.n}
 
 
 def body(text: str, marks: Sequence[Mark] = ()) -> dict[str, Any]:

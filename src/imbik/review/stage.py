@@ -114,6 +114,7 @@ class _Applied:
         reasons = {name: rows for name, rows in (("review", rejections), (Fate.SPLIT.value, split)) if rows}
         books = Books(rows_in=self.rows, rows_out=kept, rejected=rejections, pending=split, reasons=reasons)
         measured = {"snapshot": str(self.snapshot), "judged": str(self.judged), "edited": str(self.edited)}
+        measured |= self._agreement()
         return StageResult(books, self.leaves, self.sensitivity, measured=measured, warnings=self._warnings(shown))
 
     def _kept(self, aside: Mapping[Fate, BinaryIO]) -> Iterator[Sample]:
@@ -130,6 +131,15 @@ class _Applied:
                 yield judged
             else:
                 aside[fate].write(msgspec.json.encode(judged) + b"\n")
+
+    def _agreement(self) -> dict[str, str]:
+        """How far the experts of this snapshot agree, without their names; nothing where no row was judged twice."""
+        if not any(len(given) > 1 for given in self.verdicts.values()):
+            return {}
+        from imbik.review.agreed import agreed, told_agreed
+
+        found = agreed(self.verdicts)
+        return {"agreement": "; ".join(told_agreed(msgspec.structs.replace(found, pairs=())))}
 
     def _warnings(self, shown: Sequence[Shown]) -> list[str]:
         found = []
