@@ -25,6 +25,9 @@ class Encoder:
     def __init__(self, folder: Path) -> None:
         from transformers import AutoModel, AutoTokenizer
 
+        from imbik.models.load import quiet
+
+        quiet()
         if not (folder / "config.json").is_file():
             raise InputError("there is no encoder here", where=str(folder), next="name a transformers model's folder")
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -163,4 +163,5 @@ def test_the_quick_way_agrees_with_the_careful_one(numbers: list[int], signs: li
     quick = plain_and_right(f"Bu {left} = {said} eder.", commas_group=False)
     verdict = judge(f"Bu {left} = {said} eder.")
     assert verdict.keep == (off == 0)
-    assert quick == (1 if off == 0 and said >= 0 else None)
+    plain = off == 0 and 0 <= said < 10**12  # longer ones are read with care
+    assert quick == (1 if plain else None)

@@ -129,6 +129,28 @@ def test_the_texts_are_part_of_what_the_check_does(base: Path) -> None:
     assert pickle.loads(pickle.dumps(check)).settings == check.settings
 
 
+def test_the_weights_of_an_encoder_are_part_of_it_too(base: Path) -> None:
+    (base / "enc").mkdir()
+    for name in ("config.json", "model.safetensors", "tokenizer.json", "README.md"):
+        (base / "enc" / name).write_text("{}", encoding="utf-8")
+    found = facts(references="kaynak", encoder="enc").files(base)
+    assert [path.name for path in found[-3:]] == ["config.json", "model.safetensors", "tokenizer.json"]
+
+
+def test_words_of_every_text_are_no_sign_that_two_speak_of_the_same(tmp_path: Path) -> None:
+    (tmp_path / "kanunlar").mkdir()
+    for number, rest in enumerate(("izin", "vergi", "maden", "orman", "liman")):
+        (tmp_path / "kanunlar" / f"{rest}.txt").write_text(
+            f"{rest.title()} Kanunu 1{number} Mayıs 195{number} günü Meclis'te kabul edildi.", encoding="utf-8"
+        )
+    (verdict,) = judge(["Basın Kanunu 3 Haziran 1961 günü Meclis'te kabul edildi."], tmp_path, references="kanunlar")
+    assert verdict.keep
+    assert verdict.reason.startswith("no reference text holds the date '3 Haziran 1961'")
+    (verdict,) = judge(["Orman Kanunu 13 Mayıs 1958 günü Meclis'te kabul edildi."], tmp_path, references="kanunlar")
+    assert "orman.txt says '13 Mayıs 1953'" in verdict.reason
+    assert not verdict.keep
+
+
 def test_a_changed_text_is_read_again(base: Path) -> None:
     answer = ["İstanbul kuşatması 54 gün sürdü."]
     assert not judge(answer, base, references="kaynak")[0].keep

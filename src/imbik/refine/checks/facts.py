@@ -73,9 +73,12 @@ class Facts:
         self.settings = settings
 
     def files(self, base: Path) -> Sequence[Path]:
-        """The reference texts, whose content is part of what the check does."""
-        encoder = [base / self.settings.encoder / "config.json"] if self.settings.encoder else []
-        return [*(reference_files(base / self.settings.references) if self.settings.references else []), *encoder]
+        """The reference texts and the encoder, whose content is part of what the check does."""
+        texts = reference_files(base / self.settings.references) if self.settings.references else []
+        if not self.settings.encoder:
+            return texts
+        encoder = base / self.settings.encoder
+        return [*texts, encoder / "config.json", *sorted(encoder.glob("*.safetensors")), *sorted(encoder.glob("tok*"))]
 
     def judge(self, samples: Sequence[Sample], context: CheckContext) -> list[Verdict]:
         """One verdict a sample; `score` is the share of its claims that something supports."""
@@ -100,7 +103,7 @@ class Facts:
             if given.support(claim, one.text.text) is not None:
                 supported += 1
                 continue
-            fault, note = self._examine(claim, one, others, near, looked_up=shelf is not None)
+            fault, note = self._examine(claim, one, others, near, shelf)
             supported += fault is None
             faults += [fault] if fault else []
             start, end = one.text.back(claim.start, claim.end)
@@ -114,7 +117,7 @@ class Facts:
         )  # fmt: skip
 
     def _examine(
-        self, claim: Claim, one: _Said, others: Sequence[_Said], near: Sequence[Reference], *, looked_up: bool
+        self, claim: Claim, one: _Said, others: Sequence[_Said], near: Sequence[Reference], shelf: Library | None
     ) -> tuple[_Fault | None, str]:
         """The fault of a claim, if any, and what is noted beside it where there is none."""
         text, written = one.text.text, one.text.text[claim.start : claim.end][:_SHOWN]
@@ -122,13 +125,14 @@ class Facts:
         for reference in near:
             if reference.evidence.support(claim, text) is not None:
                 return None, f"held by {reference.file}"
+        common = shelf.common if shelf else frozenset()
         for reference in near:
-            if (found := otherwise(claim, one.evidence, reference.evidence, self.settings.alike)) is not None:
+            if (found := otherwise(claim, one.evidence, reference.evidence, self.settings.alike, common)) is not None:
                 why = f"{named}: {reference.file} says '{found.written:.{_SHOWN}}' («{found.sentence:.160}»)"
                 return _Fault(claim, why, decided=True), ""
         if (dissent := self._dissent(claim, one, others)) is not None:
             return _Fault(claim, f"{named}: {dissent}", decided=True), ""
-        if looked_up:
+        if shelf:
             nearest = f" (the nearest is {near[0].file})" if near else ""
             return _Fault(claim, f"no reference text holds {named}{nearest}", self.settings.missing == "reject"), ""
         agree = sum(other.evidence.support(claim, text) is not None for other in others)

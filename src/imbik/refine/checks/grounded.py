@@ -8,6 +8,7 @@ looked up, so a denial of what the passage says can pass (a judge reads that).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -19,9 +20,10 @@ from imbik.refine.checks import CheckContext
 from imbik.refine.claims import KINDS, Claim, find_claims, sentences
 from imbik.refine.claims import Kind as ClaimKind
 from imbik.refine.claims.composed import Composed, compose
-from imbik.refine.claims.evidence import Evidence, Place, supported_by
+from imbik.refine.claims.evidence import Evidence, Place, roots, supported_by
 
 _SHOWN = 80
+_UNSUPPORTED = "without support"
 _NAMED = {"law": "article", "date": "date", "number": "number", "name": "name"}
 
 
@@ -33,10 +35,11 @@ class Grounded:
 
         claims: list[ClaimKind] = Field(list(KINDS), description="what is looked up: law, date, number, name")
         sentences: float = Field(
-            0.4,
+            0.3,
             ge=0,
             le=1,
-            description="share of a sentence's words that must stand together in the passage (0: not looked at)",
+            description="share of a sentence's words, its numbers and names among them, that the passage must hold in "
+            "one place (0: not looked at)",
         )
         most_unsupported: int = Field(0, ge=0, description="claims without support that an answer may hold")
         question: bool = Field(True, description="what the question says counts as given")
@@ -59,7 +62,7 @@ class Grounded:
         given = _evidence(compose(task.text).text, task.language) if self.settings.question else None
         spans, missing = self._claims(answer.text, task.language, passage, given)
         if self.settings.sentences:
-            more, weak = self._sentences(answer.text, passage, given)
+            more, weak = self._sentences(answer.text, passage, given, spans)
             spans, missing = spans + more, missing + weak
         rest = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         return Verdict(
@@ -82,20 +85,34 @@ class Grounded:
                 missing += [] if found else [f"the {_NAMED[claim.kind]} '{written:.{_SHOWN}}' is not in the passage"]
         return spans, missing
 
-    def _sentences(self, answer: str, passage: Evidence, given: Evidence | None) -> tuple[list[Span], list[str]]:
-        """A span for each sentence, and why those without support have none."""
+    def _sentences(
+        self, answer: str, passage: Evidence, given: Evidence | None, claims: Sequence[Span]
+    ) -> tuple[list[Span], list[str]]:
+        """A span for each sentence, and why those without support have none. A claim counts as a word: an answer in
+        other words keeps the numbers and names of what it says."""
         spans, weak = list[Span](), list[str]()
         for start, end in sentences(answer):
-            share, place = passage.covers(answer[start:end])
-            said = given.covers(answer[start:end])[0] if given and share < self.settings.sentences else 0.0
-            if max(share, said) >= self.settings.sentences:
+            inside = [claim for claim in claims if start <= claim.start < end]
+            held = sum(not claim.note.endswith(_UNSUPPORTED) for claim in inside)
+            rest = _without(answer, start, end, inside)
+            words = len(roots(rest))
+            share, place = passage.covers(rest, given.beginnings if given else frozenset())
+            together = (share * words + held) / (words + held) if words else 1.0
+            if together >= self.settings.sentences:
                 if place:
                     spans.append(Span(start=start, end=end, note="sentence", source=place))
                 continue
-            spans.append(Span(start=start, end=end, note="sentence without support"))
+            spans.append(Span(start=start, end=end, note=f"sentence {_UNSUPPORTED}"))
             shown = " ".join(answer[start:end].split())
             weak.append(f"nothing in the passage supports '{shown:.{_SHOWN}}' ({share:.0%} of its words stand there)")
         return spans, weak
+
+
+def _without(text: str, start: int, end: int, claims: Sequence[Span]) -> str:
+    """Characters [start, end) without the claims among them."""
+    for claim in reversed(claims):
+        text = text[: claim.start] + " " * (claim.end - claim.start) + text[claim.end :]
+    return text[start:end]
 
 
 def _as_written(span: Span, answer: Composed, passage: Composed) -> Span:
@@ -115,6 +132,6 @@ def _evidence(text: str, language: str) -> Evidence:
 
 def _span(claim: Claim, found: tuple[int, Place] | None) -> Span:
     if found is None:
-        return Span(start=claim.start, end=claim.end, note=f"{_NAMED[claim.kind]} without support")
+        return Span(start=claim.start, end=claim.end, note=f"{_NAMED[claim.kind]} {_UNSUPPORTED}")
     where, place = found
     return Span(start=claim.start, end=claim.end, note=_NAMED[claim.kind], source=place if where == 0 else None)

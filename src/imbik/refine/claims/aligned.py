@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from imbik.refine.claims import Claim, sentences
-from imbik.refine.claims.evidence import Evidence, beginnings, roots
+from imbik.refine.claims.evidence import Evidence, Place, beginnings, roots
 from imbik.refine.claims.laws import Article
 from imbik.refine.claims.names import words_of
 from imbik.tasks.dates import Date
 
 _BESIDE = 40  # characters behind and before a claim that say what it is of
 _FEWEST = 2  # words in common below which two sentences are about nothing together
+_CLAUSE = 5  # words on either side of a claim that say most of what it is about
 
 
 class Otherwise(NamedTuple):
@@ -26,22 +27,26 @@ class Otherwise(NamedTuple):
     sentence: str
 
 
-def otherwise(claim: Claim, own: Evidence, other: Evidence, alike: float) -> Otherwise | None:
+def otherwise(
+    claim: Claim, own: Evidence, other: Evidence, alike: float, common: frozenset[str] = frozenset()
+) -> Otherwise | None:
     """The other text's claim in place of this one of our own, which it does not support; `alike`: share of our
-    sentence's words that its sentence must hold. What our text says too stands in nobody's place."""
+    sentence's words, or of those round the claim, that its sentence must hold, and half of it where two dates differ in
+    one part alone. What our text says too stands in nobody's place. `common` roots say nothing of what it is about."""
     text = own.text
-    about = _about(claim, text)
-    if len(about) < _FEWEST:
-        return None
-    best: tuple[float, float, Claim, tuple[int, int]] | None = None
+    about, clause = _about(claim, text)
+    best: tuple[float, float, Claim, Place] | None = None
     for start, end in other.sentences:
         there = beginnings(other.text[start:end])
-        share = len(about & there) / len(about)
-        if share < alike or len(about & there) < _FEWEST:
+        share = max(_share(about, there, common, _FEWEST), _share(clause, there, common, _FEWEST + 1))
+        if share < alike / 2:
             continue
         for rival in other.claims:
-            comparable = start <= rival.start < end and _comparable(claim, rival)
-            if comparable and own.support(rival, other.text) is None:
+            if not start <= rival.start < end or not _comparable(claim, rival):
+                continue
+            if share < alike and not _one_part_apart(claim, rival):
+                continue
+            if own.support(rival, other.text) is None:
                 beside = _likeness(claim, text, rival, other.text)
                 if beside and (best is None or (share, beside) > best[:2]):
                     best = (share, beside, rival, (start, end))
@@ -51,12 +56,28 @@ def otherwise(claim: Claim, own: Evidence, other: Evidence, alike: float) -> Oth
     return Otherwise(rival, other.text[rival.start : rival.end], " ".join(other.text[start:end].split()))
 
 
-def _about(claim: Claim, text: str) -> frozenset[str]:
-    """The roots of the claim's sentence without those of the claim."""
+def _about(claim: Claim, text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The roots of the claim's sentence without those of the claim, and of the words round it."""
     for start, end in sentences(text):
         if start <= claim.start < end:
-            return roots(f"{text[start : claim.start]} {text[claim.end : end]}")
-    return frozenset()
+            before, behind = text[start : claim.start].split(), text[claim.end : end].split()
+            near = " ".join([*before[-_CLAUSE:], *behind[: _CLAUSE + 1]])  # behind it an ending may stand first
+            return roots(" ".join([*before, *behind])), roots(near)
+    return frozenset(), frozenset()
+
+
+def _share(mine: frozenset[str], theirs: frozenset[str], common: frozenset[str], fewest: int) -> float:
+    """Of our roots that are not common, those that stand there too; 0 where all in common are too few to be about one
+    thing."""
+    both = mine & theirs
+    return len(both - common) / max(len(mine - common), 1) if len(both) >= fewest else 0.0
+
+
+def _one_part_apart(claim: Claim, rival: Claim) -> bool:
+    """Whether two dates differ in the day, the month or the year alone: hardly by chance."""
+    if not isinstance(claim.value, Date) or not isinstance(rival.value, Date):
+        return False
+    return sum(mine == theirs != 0 for mine, theirs in zip(claim.value, rival.value, strict=True)) == 2
 
 
 def _comparable(claim: Claim, rival: Claim) -> bool:

@@ -94,6 +94,11 @@ class Evidence:
         return found
 
     @cached_property
+    def beginnings(self) -> frozenset[str]:
+        """What a root of the whole text may be found as."""
+        return beginnings(self.text)
+
+    @cached_property
     def _roots(self) -> list[tuple[Place, frozenset[str]]]:
         return [(place, beginnings(self.text[place[0] : place[1]])) for place in self.sentences]
 
@@ -118,16 +123,17 @@ class Evidence:
             return found or (None if _COUNTS.match(text, claim.end) else self._articles.get(claim.value))
         return self._name(claim.value)
 
-    def covers(self, sentence: str) -> tuple[float, Place | None]:
-        """The share of a sentence's roots that stand in the best sentence or two neighbours, and those; (1, None) for a
-        sentence without any."""
+    def covers(self, sentence: str, given: frozenset[str] = frozenset()) -> tuple[float, Place | None]:
+        """The share of a sentence's roots that stand in the best sentence or two neighbours, or are given, and those;
+        (1, None) for a sentence without any. A root of which only three letters agree (`verir`, `verecek`) counts half.
+        """
         wanted = roots(sentence)
         if not wanted:
             return 1.0, None
         best, where = 0.0, None
         for index, (place, have) in enumerate(self._roots):
             for end, together in self._with_next(index, place, have):
-                share = len(wanted & together) / len(wanted)
+                share = sum(_held(root, together | given) for root in wanted) / len(wanted)
                 if share > best:
                     best, where = share, (place[0], end)
         return best, where
@@ -203,6 +209,10 @@ def roots(text: str) -> frozenset[str]:
 def beginnings(text: str) -> frozenset[str]:
     """What a root may be found as: the first three and four letters of every word."""
     return frozenset(word[:length] for word, _, _ in words_of(text) for length in (3, _ROOT))
+
+
+def _held(root: str, have: frozenset[str]) -> float:
+    return 1.0 if root in have else 0.5 if root[:3] in have else 0.0
 
 
 def measure(claim: Claim, text: str) -> tuple[str, Fraction] | None:

@@ -7,6 +7,7 @@ vectors. It is read once in each process.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +35,7 @@ class Library:
     def __init__(self, folder: Path, language: str, encoder: Path | None) -> None:
         found = passages(folder, _WORDS, [], fewest=3)
         texts = [compose(one.text).text for one in found]
+        self.common = _common(texts)
         self.references = [
             Reference(one.file, Evidence(text, language)) for one, text in zip(found, texts, strict=True)
         ]
@@ -42,6 +44,12 @@ class Library:
     def nearest(self, text: str, count: int) -> list[Reference]:
         """The best passages, the nearest first; those with no word in common are none."""
         return [self.references[index] for index in self._search(text, min(count, len(self.references)))]
+
+
+def _common(texts: Sequence[str]) -> frozenset[str]:
+    """Roots that stand in more than a tenth of the passages, and in four at least: of these texts they tell none."""
+    counted = Counter(root for text in texts for root in roots(text))
+    return frozenset(root for root, count in counted.items() if count > max(3, len(texts) / 10))
 
 
 class _ByWords:
