@@ -5,12 +5,14 @@ Enters: a run folder. Leaves: sentences. Verdicts themselves are the review stag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from imbik.advise.runs import recipe_of
 from imbik.advise.summary import counted
 from imbik.core.errors import UsageError
 from imbik.core.runfolder import RunFolder
+from imbik.core.types import Sensitivity
 from imbik.recipe.sections import Review
 from imbik.review.importing import import_verdicts
 from imbik.review.rules import Rules
@@ -45,11 +47,41 @@ def agreement(run: RunFolder) -> list[str]:
     return list(told_agreed(agreed(verdicts_of(run))))
 
 
-def add(run: RunFolder, file: Path) -> str:
-    """Verdicts from a file of JSON lines; lines that do not belong are named."""
-    _review(run)
-    done = import_verdicts(run, file)
-    return "\n".join([f"{done.added:,} verdicts added from {file}", *(f"! {line}" for line in done.refused)])
+def add(run: RunFolder, file: Path, people: Sequence[str] = ()) -> str:
+    """Verdicts from a file, of us or of another tool; what does not belong is named. `people`: `ID=NAME`.
+
+    Raises: InputError for a file that is none, UsageError for people that are not written so.
+    """
+    rubric, names = _review(run).rubric, dict[str, str]()
+    for entry in people:
+        known, _, name = entry.partition("=")
+        if not known.strip() or not name.strip():
+            raise UsageError(f"'{entry}' names nobody", next="--person ID=NAME: his name there, his name here")
+        names[known.strip()] = name.strip()
+    done = import_verdicts(run, file, rubric, names)
+    there = f", {done.already:,} were there already" if done.already else ""
+    return "\n".join([f"{done.added:,} verdicts added from {file}{there}", *(f"! {line}" for line in done.refused)])
+
+
+def hand_out(run: RunFolder, file: Path, form: str, *, without_verdicts: bool = False) -> str:
+    """Rows and verdicts into a file for another tool or another run.
+
+    Raises: UsageError for a form that there is not, or a file that is there already.
+    """
+    from imbik.review.exporting import FORMS, export_verdicts
+
+    form = form or ("jsonl" if file.suffix == ".jsonl" else "")
+    if not form:
+        raise UsageError("for which tool is the file?", next=f"--as {' | '.join(FORMS)}")
+    done = export_verdicts(run, _review(run), file, form, without_verdicts=without_verdicts)
+    words = f"{counted(done.verdicts, 'verdict')} on {counted(done.rows, 'row')} written to {file}"
+    if done.beside:
+        words += f"\nthe labelling interface to import it with: {done.beside}"
+    if done.elsewhere:
+        words += f"\n! {counted(done.elsewhere, 'verdict')} on rows that are gone left out; --as jsonl has them"
+    if done.sensitivity is not Sensitivity.PUBLIC:
+        words += f"\n! rows up to {done.sensitivity.value} stand in it: whoever opens the file sees them"
+    return words
 
 
 def close_review(run: RunFolder) -> str:

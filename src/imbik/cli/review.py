@@ -10,6 +10,7 @@ import typer
 from imbik.cli.options import RunName, Runs
 
 _PLACE = "Where it is served"
+_FILES = "Files of our own, Label Studio and Argilla"
 
 
 def review(
@@ -25,8 +26,22 @@ def review(
         bool, typer.Option("--close", help="Take the verdicts as they are now; the next run uses them.")
     ] = False,
     import_: Annotated[
-        Path | None, typer.Option("--import", metavar="FILE", help="Add experts' verdicts from JSON lines.")
+        Path | None,
+        typer.Option("--import", metavar="FILE", rich_help_panel=_FILES, help="Add verdicts from such a file."),
     ] = None,
+    person: Annotated[
+        list[str] | None,
+        typer.Option("--person", metavar="ID=NAME", rich_help_panel=_FILES, help="Who that user of another tool is."),
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", rich_help_panel=_FILES, help="Write rows and verdicts.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--as", metavar="FORM", rich_help_panel=_FILES, help="jsonl, label-studio or argilla.")
+    ] = "",
+    bare: Annotated[
+        bool, typer.Option("--without-verdicts", rich_help_panel=_FILES, help="Rows alone, to be judged blind.")
+    ] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, rich_help_panel=_PLACE, help="Port.")] = 8321,
     host: Annotated[
         str, typer.Option(rich_help_panel=_PLACE, help="Address; other machines need --others-may-connect.")
@@ -55,17 +70,19 @@ def review(
     that opens straight on the next doubtful row. Verdicts are saved as they are
     given; the run uses those of a snapshot (--close, or run --with-reviews).
     """
-    from imbik.advise.reviewing import add, close_review, standing
+    from imbik.advise.reviewing import add, close_review, hand_out, standing
     from imbik.advise.runs import find_run
 
     found = find_run(run, runs)
     if import_ is not None:
-        print(add(found, import_))
+        print(add(found, import_, person or ()))
+    if export is not None:
+        print(hand_out(found, export, form, without_verdicts=bare))
     if close:
         print(close_review(found))
     if status:
         print(standing(found))
-    if import_ is not None or close or status:
+    if import_ is not None or export is not None or close or status:
         return
     from imbik.review.serving import serve
     from imbik.web.serving import Place

@@ -37,16 +37,9 @@ class Agreed(Record, frozen=True, kw_only=True):
     rubric: dict[str, Score | None] = {}
 
 
-def word(given: ExpertVerdict) -> str:
-    """keep, edit or reject."""
-    if not given.verdict.keep:
-        return "reject"
-    return "keep" if given.answer is None and given.reasoning is None else "edit"
-
-
 def agreed(verdicts: Mapping[str, Sequence[ExpertVerdict]]) -> Agreed:
     """How far they agree, over all rows that two or more judged."""
-    units = [[(item.verdict.by, word(item)) for item in given] for given in verdicts.values() if len(given) > 1]
+    units = [[(item.verdict.by, item.word) for item in given] for given in verdicts.values() if len(given) > 1]
     pairs: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for unit in units:
         for (one, said), (other, replied) in combinations(sorted(unit), 2):

@@ -1,11 +1,14 @@
-"""Verdicts given elsewhere, as JSON lines: `{"row": "t1#yerel#0", "by": "ayse", "keep": false, "reason": "…"}`.
+"""Verdicts given elsewhere: our JSON lines, or the JSON of Label Studio or Argilla, found out from the file itself.
 
-Enters: a file. `row` is a sample's id (or its task's, where the task has one kept sample), or `content` the key itself;
-`answer` and `reasoning` are edits. Leaves: verdicts in the store, all or none, and the lines whose row is not here.
+Enters: a file. A verdict names its row by `content` (the key itself), or by `row`: a sample's id, or its task's where
+that has one kept sample. Leaves: verdicts in the store, all or none; and what was left out: rows that are not here,
+edits without a text. Verdicts that are in the store already are not added again.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,83 +16,121 @@ import msgspec
 
 from imbik.core.errors import InputError
 from imbik.core.runfolder import RunFolder, read_parts
-from imbik.core.types import Record, Sample, Verdict
+from imbik.core.types import Sample, Verdict
 from imbik.review.content import content_key
-from imbik.review.store import ExpertVerdict, add_verdicts
+from imbik.review.forms import Found, argilla, label_studio, score_of
+from imbik.review.forms.lines import EXAMPLE, Line
+from imbik.review.store import ExpertVerdict, add_verdicts, verdicts_of
 
-_EXAMPLE = '{"row": "ID", "by": "NAME", "keep": true, "reason": "…"}'
-
-
-class _Line(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    by: str
-    keep: bool
-    row: str = ""
-    content: str = ""
-    reason: str = ""
-    score: float | None = None
-    answer: str | None = None
-    reasoning: str | None = None
-    at: str = ""
-    blind: bool = False
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Imported:
-    """How many verdicts were added, and `file:line: why` for those that were not."""
+    """How many verdicts were added and how many were there already, and `place: why` for those that were left out."""
 
     added: int
     refused: tuple[str, ...]
+    already: int = 0
 
 
-def import_verdicts(run: RunFolder, path: Path) -> Imported:
-    """Read a file of verdicts into the store.
+def import_verdicts(
+    run: RunFolder, path: Path, rubric: Sequence[str] = (), names: Mapping[str, str] | None = None
+) -> Imported:
+    """Read a file of verdicts into the store. `names` are people by what the tool calls them.
 
-    Raises: InputError for a file that is missing, or a line that is no verdict; then none is added.
+    Raises: InputError for a file that is missing, or a part that is no verdict; then none is added.
     """
-    keys = _keys(run)
-    found, refused = list[ExpertVerdict](), list[str]()
-    for number, line in enumerate(_read(path), start=1):
-        if not line.strip():
+    keys, there = _keys(run), verdicts_of(run)
+    added, refused, already = list[ExpertVerdict](), list[str](), 0
+    for found in _read(path, rubric, names or {}):
+        given = found.verdict
+        content = given.content or keys.get(given.row, "")
+        why = found.refused or ("" if content else f"row '{given.row}' is not among the kept samples of this run")
+        if why:
+            refused.append(f"{found.place}: {why}")
             continue
-        read = _decode(line, f"{path}:{number}")
-        content = read.content or keys.get(read.row, "")
-        if not content:
-            refused.append(f"{path}:{number}: row '{read.row}' is not among the kept samples of this run")
-            continue
-        verdict = Verdict(by=read.by, keep=read.keep, reason=read.reason, score=read.score)
-        found.append(
-            ExpertVerdict(
-                content=content,
-                verdict=verdict,
-                row=read.row,
-                answer=read.answer,
-                reasoning=read.reasoning,
-                at=read.at,
-                blind=read.blind,
-            )
-        )
-    if found:
-        add_verdicts(run, found)
-    return Imported(len(found), tuple(refused))
+        given = msgspec.structs.replace(given, content=content)
+        if any(_same(given, other) for other in there.get(content, ())):
+            already += 1
+        else:
+            added.append(given)
+    if added:
+        add_verdicts(run, added)
+    return Imported(len(added), tuple(refused), already)
 
 
-def _read(path: Path) -> list[bytes]:
+def _same(given: ExpertVerdict, other: ExpertVerdict) -> bool:
+    """Whether a person says the same of the same; when he did, and how long it took him, is no verdict."""
+    return _bare(given) == _bare(other)
+
+
+def _bare(given: ExpertVerdict) -> ExpertVerdict:
+    return msgspec.structs.replace(given, at="", seconds=0.0, row="")
+
+
+def _read(path: Path, rubric: Sequence[str], names: Mapping[str, str]) -> Iterator[Found]:
     try:
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
+        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         raise InputError(
-            f"cannot be read: {error.strerror}", where=str(path), next="give a file of JSON lines"
+            f"cannot be read: {error.strerror}", where=str(path), next="give JSON lines, or JSON of another tool"
         ) from None
+    items = _array(data, path) if data.lstrip()[:1] == b"[" else _lines(data, path)
+    for place, raw in items:
+        yield from _item(raw, place, rubric, names)
 
 
-def _decode(line: bytes, where: str) -> _Line:
+def _item(raw: msgspec.Raw | bytes, place: str, rubric: Sequence[str], names: Mapping[str, str]) -> Iterator[Found]:
+    """The verdicts of one item or line, in whichever form it is."""
     try:
-        read = msgspec.json.decode(line, type=_Line)
+        keys = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        keys = {}
+    read = label_studio.read if "data" in keys else argilla.read if "fields" in keys else None
+    found = read(msgspec.Raw(raw), place, rubric, names) if read else iter([_line(bytes(raw), place, names)])
+    for item in found:
+        if item.verdict.content and not _KEY.fullmatch(item.verdict.content):
+            raise InputError(
+                f"'{item.verdict.content:.20}' is no key of a content (64 hex digits)", where=f"{item.place} content"
+            )
+        if not item.verdict.content and not item.verdict.row:
+            raise InputError(
+                "this names no row", where=item.place, next="keep `content` and `row` as they were exported"
+            )
+        yield item
+
+
+def _array(data: bytes, path: Path) -> Iterator[tuple[str, msgspec.Raw]]:
+    try:
+        items = msgspec.json.decode(data, type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"this line is no verdict ({error})", where=where, next=f"one line is {_EXAMPLE}") from None
+        raise InputError(f"this is no JSON array ({error})", where=str(path)) from None
+    for number, raw in enumerate(items):
+        yield f"{path}[{number}]", raw
+
+
+def _lines(data: bytes, path: Path) -> Iterator[tuple[str, bytes]]:
+    for number, line in enumerate(data.splitlines(), start=1):
+        if line.strip():
+            yield f"{path}:{number}", line
+
+
+def _line(line: bytes, place: str, names: Mapping[str, str]) -> Found:
+    try:
+        read = msgspec.json.decode(line, type=Line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"this line is no verdict ({error})", where=place, next=f"one line is {EXAMPLE}") from None
     if not read.by.strip() or not (read.row or read.content):
-        raise InputError("a verdict names its expert (`by`) and its row", where=where, next=f"one line is {_EXAMPLE}")
-    return read
+        raise InputError("a verdict names its expert (`by`) and its row", where=place, next=f"one line is {EXAMPLE}")
+    for name, score in read.scores.items():
+        score_of(score, f"{place} scores.{name}")
+    said = Verdict(by=names.get(read.by, read.by), keep=read.keep, reason=read.reason, score=read.score)
+    made = ExpertVerdict(
+        content=read.content, verdict=said, row=read.row, answer=read.answer, reasoning=read.reasoning, at=read.at,
+        blind=read.blind, scores=read.scores, seconds=read.seconds,
+    )  # fmt: skip
+    return Found(place=place, verdict=made)
 
 
 def _keys(run: RunFolder) -> dict[str, str]:

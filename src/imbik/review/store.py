@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -51,6 +52,13 @@ class ExpertVerdict(Record, frozen=True, kw_only=True):
     scores: dict[str, int] = {}
     withdrawn: bool = False
     seconds: float = 0.0
+
+    @property
+    def word(self) -> Literal["keep", "edit", "reject"]:
+        """What it comes to."""
+        if not self.verdict.keep:
+            return "reject"
+        return "keep" if self.answer is None and self.reasoning is None else "edit"
 
 
 def reviews_path(run: RunFolder) -> Path:
