@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def batch_engine(
     run: str = "deneme",
     wait: bool = True,
     budget: str = "",
+    say: Callable[[str], None] | None = None,
     **more: Any,
 ) -> AskEngine:
     """An engine whose teacher is asked in batches that are looked at often."""
@@ -43,11 +44,21 @@ def batch_engine(
         recipe=build(data, base=folder),
         run=RunFolder(folder / run),
         executor=LocalExecutor(),
-        progress=Progress(SilentReporter()),
+        progress=Progress(_Told(say) if say else SilentReporter()),
         operator=Operator(),
         policy=FAST,
         wait=wait,
     )
+
+
+class _Told(SilentReporter):
+    """Hands on what is said."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def say(self, text: str) -> None:
+        self._say(text)
 
 
 def ask(engine: AskEngine, asked: Sequence[Question], purpose: str = "generation") -> list[Completion]:

@@ -20,7 +20,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet
 
 import aiohttp
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
 
+Method = Literal["GET", "POST", "DELETE"]
 MAX_REPLY_BYTES = 64 << 20
 _CONNECT_SECONDS = 20.0
 __all__ = [
@@ -198,8 +199,10 @@ class Transport:
                     refused.append(f"{place.address}: {_connect_reason(error)}")
         raise self._routes.no_connection(target, refused)
 
-    async def manage(self, request: Outgoing, *, seconds: float, get: bool = True) -> Reply:
-        """Ask about work that was handed over before. No row leaves, so no row has a line; where it may go is checked.
+    async def manage(self, request: Outgoing, *, seconds: float, method: Method = "GET") -> Reply:
+        """Ask about work that was handed over before, or have it deleted.
+
+        No row leaves, so no row has a line; where it may go is checked.
 
         Raises: as `send`.
         """
@@ -208,7 +211,7 @@ class Transport:
             for place in await self._routes.places(target):
                 self.keeper.refuse_place(place)
                 try:
-                    return await self._post(request, place, 0, get=get)
+                    return await self._post(request, place, 0, method=method)
                 except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                     refused.append(f"{place.address}: {_connect_reason(error)}")
         raise self._routes.no_connection(target, refused)
@@ -222,7 +225,7 @@ class Transport:
         async with self._within(seconds):
             places = await self._routes.places(target)
             self.keeper.refuse_place(places[0])
-            async with self._request(request, places[0], get=True) as response:
+            async with self._request(request, places[0], method="GET") as response:
                 if response.status != 200 or response.headers.get("Content-Encoding", "identity") != "identity":
                     kind = NotThereError if response.status in {403, 404, 410} else BrokenReplyError
                     raise kind(f"the results could not be read (HTTP {response.status})")
@@ -248,10 +251,10 @@ class Transport:
             raise BrokenReplyError(f"the connection broke ({type(error).__name__})") from None
 
     async def _post(
-        self, request: Outgoing, place: Place, most: int, *, body: bytes | None = None, get: bool = False
+        self, request: Outgoing, place: Place, most: int, *, body: bytes | None = None, method: Method = "POST"
     ) -> Reply:
         """One request to a pinned address, and its whole reply."""
-        async with self._request(request, place, body=body, get=get) as response:
+        async with self._request(request, place, body=body, method=method) as response:
             found = await self._body(response, min(most or self._max_reply, self._max_reply))
             # A server that refuses a key may repeat it, and its words end in errors and in the run folder.
             key = self._routes.shown(request, place) if response.status >= 300 else ""
@@ -259,7 +262,7 @@ class Transport:
 
     @asynccontextmanager
     async def _request(
-        self, request: Outgoing, place: Place, *, body: bytes | None = None, get: bool = False
+        self, request: Outgoing, place: Place, *, body: bytes | None = None, method: Method = "POST"
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """One request to a pinned address; TLS and the Host header keep the name."""
         target, address = place.endpoint, place.address
@@ -267,9 +270,9 @@ class Transport:
             raise RuntimeError("Transport is used inside `async with`, and for endpoints")
         url, headers = self._routes.addressed(request, place)
         async with self._session.request(
-            "GET" if get else "POST",
+            method,
             url,
-            data=None if get else request.body if body is None else body,
+            data=None if method != "POST" else request.body if body is None else body,
             headers=headers,
             allow_redirects=False,
             server_hostname=target.host if target.scheme == "https" else None,

@@ -38,7 +38,8 @@ class Parcel:
 @dataclass(frozen=True)
 class BatchState:
     """How a batch stands. `token` is ours, where the provider keeps it; `results` are ids of what holds the results;
-    `done` of `rows` have ended, and `begun` is when it was made (seconds since 1970; 0: not told)."""
+    `done` of `rows` have ended, and `begun` is when it was made (seconds since 1970; 0: not told). `problem` is why
+    there is no batch at all; `full`: for now only, since too much is under way. `sent`: ids of what holds its rows."""
 
     id: str
     ended: bool
@@ -48,6 +49,8 @@ class BatchState:
     rows: int = 0
     begun: float = 0.0
     problem: str = ""
+    full: bool = False
+    sent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,10 @@ class BatchWire(Protocol):
 
     def results(self, state: BatchState) -> list[WireRequest]:
         """What asks for the results, a JSON line a row."""
+        ...
+
+    def discards(self, state: BatchState) -> list[WireRequest]:
+        """What deletes a batch's rows and results at the provider, with the method DELETE."""
         ...
 
     def state(self, told: Mapping[str, Any]) -> BatchState:

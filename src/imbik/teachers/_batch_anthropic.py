@@ -49,7 +49,7 @@ class AnthropicBatch:
     def __init__(self, base_url: str, key: WireRequest, settings: WireSettings) -> None:
         """`key` is any request to the endpoint: its key and headers are shown here too."""
         self._base, self._like = f"{base_url}/v1/messages/batches", key
-        self.poll = settings.batch_poll
+        self.poll, self._keep = settings.batch_poll, settings.batch_keep
         self.most_rows = min(self.most_rows, settings.batch_requests)
         self.most_bytes = min(self.most_bytes, settings.batch_bytes)
 
@@ -76,6 +76,10 @@ class AnthropicBatch:
     def results(self, state: BatchState) -> list[WireRequest]:
         """See BatchWire. Its own address is used, not the one that the provider names."""
         return [request_like(self._like, f"{self._base}/{name}/results") for name in state.results]
+
+    def discards(self, state: BatchState) -> list[WireRequest]:
+        """See BatchWire."""
+        return [] if self._keep else [request_like(self._like, f"{self._base}/{checked_id(state.id)}")]
 
     def state(self, told: Mapping[str, Any]) -> BatchState:
         """See BatchWire."""

@@ -27,6 +27,7 @@ from imbik.teachers._batch import (
 from imbik.teachers._wire import WireSettings, error_text
 
 _ENDED = {"completed", "failed", "expired", "cancelled"}
+_FULL = "token_limit_exceeded"  # too many tokens wait in the account's batches of this model
 
 
 class OpenAIBatch:
@@ -38,7 +39,7 @@ class OpenAIBatch:
     def __init__(self, base_url: str, key: WireRequest, settings: WireSettings) -> None:
         """`key` is any request to the endpoint: its key and headers are shown here too."""
         self._base, self._like = base_url, key
-        self.poll = settings.batch_poll
+        self.poll, self._keep = settings.batch_poll, settings.batch_keep
         self.most_rows = min(self.most_rows, settings.batch_requests)
         self.most_bytes = min(self.most_bytes, settings.batch_bytes)
 
@@ -83,6 +84,11 @@ class OpenAIBatch:
         """See BatchWire."""
         return [request_like(self._like, f"{self._base}/files/{name}/content") for name in state.results]
 
+    def discards(self, state: BatchState) -> list[WireRequest]:
+        """See BatchWire. The batch itself stays listed, without a word of its rows."""
+        names = () if self._keep else (*state.sent, *state.results)
+        return [request_like(self._like, f"{self._base}/files/{name}") for name in names]
+
     def state(self, told: Mapping[str, Any]) -> BatchState:
         """See BatchWire."""
         counts, metadata = mapping(told.get("request_counts")), mapping(told.get("metadata"))
@@ -97,6 +103,8 @@ class OpenAIBatch:
             count(counts.get("total")),
             float(count(told.get("created_at"))),
             _first_error(told) if status == "failed" else "",
+            status == "failed" and mapping(_errors(told)[0] if _errors(told) else None).get("code") == _FULL,
+            (checked_id(sent),) if (sent := told.get("input_file_id")) else (),
         )
 
     def page(self, told: Mapping[str, Any]) -> tuple[list[BatchState], bool]:
@@ -127,5 +135,10 @@ _chat_row = msgspec.json.Decoder(_ChatRow)
 
 def _first_error(told: Mapping[str, Any]) -> str:
     """Why the provider refused a whole batch."""
-    errors: Sequence[Any] = mapping(told.get("errors")).get("data") or ()
+    errors = _errors(told)
     return error_text({"error": errors[0]}) if errors else "the provider refused it"
+
+
+def _errors(told: Mapping[str, Any]) -> Sequence[Any]:
+    found = mapping(told.get("errors")).get("data")
+    return found if isinstance(found, list) else ()

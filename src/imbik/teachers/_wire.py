@@ -62,6 +62,7 @@ class WireSettings(PluginSettings):
     )
     batch_requests: int = Field(100_000, ge=1, description="questions in one batch at most (never over the provider's)")
     batch_bytes: int = Field(256 << 20, ge=1024, description="bytes of one batch at most (never over the provider's)")
+    batch_keep: bool = Field(False, description="leave a batch's files at the provider after they were collected")
     batch_poll: float = Field(60.0, gt=0, description="longest seconds between looks at a batch under way")
     sampling: bool | None = Field(
         None, description="send temperature, top_p and seed (default: unless the model is known to refuse them)"

@@ -45,6 +45,8 @@ class BatchPlan:
     most: int = 50_000
     broken: int = 0
     busy: int = 0  # so many times a batch is refused with 429 before one is made
+    full: int = 0  # so many batches fail at once, since too many tokens wait (OpenAI)
+    kept: bool = False  # nothing can be deleted
     says: str = "the server failed"
 
     def ending(self, number: int) -> Ending:
@@ -69,6 +71,7 @@ class Batch:
     canceled: bool = False
     broken: int = 0
     deleted: bool = False  # its results
+    full: bool = False
     results: list[tuple[str, Ending, dict[str, Any]]] | None = None
     output_files: tuple[str | None, str | None] | None = None  # OpenAI's: answers, errors
 
@@ -84,7 +87,8 @@ class Batches:
         self.plan, self._books, self._say = plan, books, say
         self.files: dict[str, bytes] = {}
         self.made: dict[str, Batch] = {}
-        self._refused = 0
+        self.gone: list[str] = []  # files and batches that were deleted
+        self._refused = self._numbered = 0
 
     def answer(self, request: Request) -> Reply | None:
         """The reply to a request about files or batches; None for a request about something else."""
@@ -102,6 +106,8 @@ class Batches:
             return self._begin_chat(request) if request.method == "POST" else self._listed(_chat_batch, Chat)
         found = _ID.match(request.path)
         name, verb = (found[1], found[2] or "") if found else ("", "")
+        if name in self.files and request.method == "DELETE":
+            return self._deleted(name)
         if name in self.files and verb == "content":
             return 200, self.files[name]
         if name not in self.made:
@@ -126,8 +132,10 @@ class Batches:
             return self._begin(AnthropicMessages(), request, rows, {}, "")
         found = _ID.match(request.path)
         batch = self.made.get(found[1]) if found else None
-        if found is None or batch is None:
+        if found is None or batch is None or batch.id in self.gone:
             return _error(404, "no such batch")
+        if request.method == "DELETE":
+            return self._deleted(batch.id) if batch.results is not None else _error(409, "it has not ended")
         self._looked(batch, found[2] or "")
         if found[2] == "results":
             return (
@@ -149,6 +157,9 @@ class Batches:
         account = (form.key(request.headers), str(rows[0][1].get("model", "")))
         batch = Batch(f"{kind}_{len(self.made) + 1}", form, account, rows, told, file, broken=self.plan.broken)
         self.made[batch.id] = batch
+        if kind == "batch" and len(self.made) <= self.plan.full:
+            batch.full = True
+            return _ok(_chat_batch(batch, self._keep))
         for _, body in rows:
             text = form.messages(body)[-1]["content"]
             self._books.begin(text, body, {}, account)
@@ -158,7 +169,11 @@ class Batches:
     def _looked(self, batch: Batch, verb: str) -> Batch:
         """The batch as it is by now; it ends when its time is over or it is cancelled."""
         batch.canceled = batch.canceled or (verb == "cancel" and batch.results is None)
-        if batch.results is None and (batch.canceled or time.time() - batch.made >= self.plan.seconds):
+        if (
+            batch.results is None
+            and not batch.full
+            and (batch.canceled or time.time() - batch.made >= self.plan.seconds)
+        ):
             batch.results = [self._ended(batch, at, *row) for at, row in enumerate(batch.rows, 1)]
             random.Random(batch.id).shuffle(batch.results)
         return batch
@@ -179,8 +194,17 @@ class Batches:
         data = [told(self._looked(batch, ""), self._keep) for batch in held]
         return _ok({"object": "list", "data": data, "has_more": False})
 
+    def _deleted(self, name: str) -> Reply:
+        """A file or batch is deleted."""
+        if self.plan.kept:
+            return _error(403, "this key may not delete")
+        self.files.pop(name, None)
+        self.gone.append(name)
+        return _ok({"id": name, "object": "file", "deleted": True})
+
     def _keep(self, content: bytes) -> str:
-        name = f"file-{len(self.files) + 1}"
+        self._numbered += 1
+        name = f"file-{self._numbered}"
         self.files[name] = content
         return name
 
@@ -202,6 +226,9 @@ def _chat_batch(batch: Batch, keep: Callable[[bytes], str]) -> dict[str, Any]:
         "output_file_id": None,
         "error_file_id": None,
     }
+    if batch.full:
+        error = {"code": "token_limit_exceeded", "message": "Enqueued token limit reached", "param": None}
+        return {**told, "status": "failed", "errors": {"object": "list", "data": [error]}}
     if ended:
         good, bad = _chat_lines(batch)
         if batch.output_files is None:

@@ -50,6 +50,9 @@ class Form:
     def results(self, state: BatchState) -> list[WireRequest]:
         return [WireRequest(f"{self.url}/sonuc/{name}", b"", _HEADERS, "") for name in state.results]
 
+    def discards(self, state: BatchState) -> list[WireRequest]:
+        return []
+
     def state(self, told: Mapping[str, Any]) -> BatchState:
         name = str(told.get("no") or "")
         if not name.isalnum():

@@ -12,7 +12,7 @@ from batchkit import FORMATS, ask, batch_engine
 from imbik.ask.batch.sender import BatchSender
 from imbik.ask.budget import Purse
 from imbik.ask.held import Held
-from imbik.core.errors import PluginError, TeacherUnreachableError
+from imbik.core.errors import PluginError, TeacherUnreachableError, WaitingError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.types import Outcome, Sensitivity
 from imbik.privacy.audit import read_audit
@@ -109,6 +109,50 @@ def test_money_is_held_at_half_price_before_a_file_leaves_and_settled_after(tmp_
             assert line.possible == 0
 
 
+def test_nothing_of_a_collected_batch_stays_at_the_provider(tmp_path: Path, form: str) -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=0.1, errored=4)) as teacher:
+        with batch_engine(tmp_path / "a", teacher.base_url, form) as engine:
+            assert Outcome.ANSWERED in outcomes(ask(engine, questions(8)))
+        assert not teacher.batches.files
+        assert len(teacher.batches.gone) >= len(teacher.batches.made)
+        gone = list(teacher.batches.gone)
+        with batch_engine(tmp_path / "b", teacher.base_url, form, batch_keep=True) as engine:
+            ask(engine, questions(3))
+        assert teacher.batches.gone == gone
+
+
+def test_files_that_cannot_be_deleted_are_told_and_cost_no_answer(tmp_path: Path, form: str) -> None:
+    said: list[str] = []
+    with (
+        FakeTeacher(batch=BatchPlan(seconds=0.1, kept=True)) as teacher,
+        batch_engine(tmp_path, teacher.base_url, form, say=said.append) as engine,
+    ):
+        assert outcomes(ask(engine, questions(3))) == [Outcome.ANSWERED] * 3
+    assert any("still has the files of batch" in line for line in said)
+
+
+def test_too_much_under_way_is_waited_for(tmp_path: Path) -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=0.1, full=2), price=("2", "10")) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, budget="1 USD") as engine:
+            found = ask(engine, questions(5))
+            (line,) = engine.spending()
+        assert outcomes(found) == [Outcome.ANSWERED] * 5
+        assert len(teacher.batches.made) == 3
+        assert (line.paid, line.possible) == (teacher.books.usd, 0)
+        assert not teacher.batches.files
+
+
+def test_too_much_under_way_is_no_failure_where_nobody_waits(tmp_path: Path) -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=0.1, full=1)) as teacher:
+        with batch_engine(tmp_path, teacher.base_url, wait=False) as engine:
+            assert set(outcomes(ask(engine, questions(5)))) == {Outcome.PENDING}
+            stopped = engine.stopped()
+        assert isinstance(stopped, WaitingError)
+        assert "too much under way for a batch of 5 questions" in stopped.what
+        with batch_engine(tmp_path, teacher.base_url) as engine:
+            assert outcomes(ask(engine, questions(5))) == [Outcome.ANSWERED] * 5
+
+
 def test_what_cannot_wait_is_asked_at_once(tmp_path: Path) -> None:
     with FakeTeacher(batch=BatchPlan(seconds=60)) as teacher, batch_engine(tmp_path, teacher.base_url) as engine:
         for purpose in ("pilot", "chat", "audition"):
@@ -203,7 +247,7 @@ def test_a_budget_that_suffices_is_never_called_spent(
 
 def test_a_provider_that_says_not_now_is_waited_for_and_the_file_is_sent_once(tmp_path: Path, form: str) -> None:
     with FakeTeacher(batch=BatchPlan(busy=8)) as teacher:
-        with batch_engine(tmp_path, teacher.base_url, form) as engine:
+        with batch_engine(tmp_path, teacher.base_url, form, batch_keep=True) as engine:
             assert set(outcomes(ask(engine, questions(5)))) == {Outcome.ANSWERED}
         (batch,) = teacher.batches.made.values()
         assert len(batch.rows) == 5

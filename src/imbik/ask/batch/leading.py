@@ -25,11 +25,13 @@ from imbik.ask.batch.rows import Batch, Ended, Row, Rows, basis_of
 from imbik.ask.batch.settling import Settler
 from imbik.ask.batch.tended import Tended
 from imbik.ask.retry import RetryPolicy
-from imbik.core.errors import ImbikError
+from imbik.core.errors import ImbikError, WaitingError
 from imbik.privacy.quiet import words_of_the_trade
 from imbik.privacy.transport import BlockedAtDoorError, TransportError, UnreachableError
 from imbik.teachers import ServedTeacher
 from imbik.teachers._batch import BatchState
+
+_FULL_SECONDS = 86_400.0  # a provider ends batches within a day: then there is room again
 
 
 @dataclass
@@ -37,7 +39,8 @@ class Leader:
     """Leads the batches of one teacher in one run.
 
     `end` says that nothing is handed over any more, `all_handed_over` waits until nothing is gathered or on its way.
-    `requests` counts questions handed over, `failures` the times in a row that one did not arrive.
+    `requests` counts questions handed over, `failures` the times in a row that one did not arrive; `full_since` is the
+    moment since which the provider takes no more for now, `later` what to tell then where nobody waits.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Leader:
     all_handed_over: Callable[[], Awaitable[None]]
     requests: int = field(default=0, init=False)
     failures: int = field(default=0, init=False)
+    full_since: float = field(default=0.0, init=False)
+    later: WaitingError | None = field(default=None, init=False)
 
     async def carry(self, rows: Sequence[Row]) -> None:
         """Write a file down, hand it over, and wait for it."""
@@ -138,24 +143,48 @@ class Leader:
         """It is with the provider: write that down, and wait for it."""
         batch.name, self.failures = name, 0
         await self.store.run(lambda connection: records.named(connection, batch.line.token, name, batch.basis))
-        task = asyncio.current_task()
-        if task is not None:
-            task.set_name("waiting")
+        _now("waiting")
         self.say(f"a batch of {batch.count:,} questions is with '{self.name}'; answers take up to a day")
         await self._collected(batch)
 
     async def _collected(self, batch: Batch) -> None:
         """Wait until a batch has ended, and keep what it brought."""
         state = await self.provider.ended(batch, wait=self.wait)
+        if state is not None:
+            _now("collecting")
         if state is None:
             await self._leave(batch)
+        elif state.full and time.monotonic() - (self.full_since or time.monotonic()) < _FULL_SECONDS:
+            await self._held_up(batch, state)
         elif state.problem:
+            await self._discard(state)
             error = self.end(self.provider.not_taken(batch, words_of_the_trade(state.problem)))
             await self.settler.rest(batch, Ended(error=error))
         else:
             await self.results.fetch(batch, state)
             await self.settler.rest(batch, Ended(reason="it stands in no result of its batch"), lost=True)
+            self.full_since = 0.0
             self.say(f"a batch of {batch.count:,} questions has ended at '{self.name}'")
+            await self._discard(state)
+
+    async def _held_up(self, batch: Batch, state: BatchState) -> None:
+        """The provider takes no more for now: its questions go into a batch again later."""
+        self.full_since = self.full_since or time.monotonic()
+        await self._discard(state)
+        why = f"'{self.name}' has too much under way for a batch of {batch.count:,} questions"
+        if self.wait:
+            self.say(f"{why}; it is handed over again")
+            _now("waiting")
+            await asyncio.sleep(self.provider.poll)
+            await self.settler.rest(batch, Ended(tried=False))
+            return
+        self.later = WaitingError(f"teacher {why}", where=self.run, next="type the same command again later")
+        await self.settler.rest(batch, Ended(error=self.later))
+
+    async def _discard(self, state: BatchState) -> None:
+        """Nothing of what left stays at the provider longer than it must."""
+        if failed := await self.provider.discard(state):
+            self.say(f"'{self.name}' still has the files of batch {state.id} ({words_of_the_trade(failed)})")
 
     async def _leave(self, batch: Batch) -> None:
         """Do not wait for it, once everything else is handed over too."""
@@ -163,3 +192,10 @@ class Leader:
         await self.all_handed_over()
         for row in self.rows.of(batch):  # they stay known: who asks for one later hears the same
             row.done.set_result(Ended(error=self.tended.waits))
+
+
+def _now(doing: str) -> None:
+    """Says what this task does, for who would end it."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.set_name(doing)

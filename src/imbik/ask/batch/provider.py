@@ -43,6 +43,11 @@ class Provider:
         self._name, self._teacher, self._wire = name, teacher, wire
         self._transport, self._policy = transport, policy
 
+    @property
+    def poll(self) -> float:
+        """Seconds between looks at a batch, at most."""
+        return self._wire.poll
+
     async def hand_over(self, batch: Batch, questions: Sequence[Question]) -> tuple[Reply | None, list[Decision]]:
         """Send those questions of a batch that the gate allows: the reply (None: there were none), and what was decided
         of each.
@@ -81,7 +86,9 @@ class Provider:
 
     async def _begun(self, begin: WireRequest) -> Reply:
         """The reply to what makes a batch of a file, which is sent once."""
-        reply = await self._patiently(lambda: self._transport.manage(begin, seconds=self._teacher.timeout, get=False))
+        reply = await self._patiently(
+            lambda: self._transport.manage(begin, seconds=self._teacher.timeout, method="POST")
+        )
         assert reply is not None
         return reply
 
@@ -162,6 +169,19 @@ class Provider:
             if not more or not page or 0 < page[-1].begun < since:
                 break
         return [state for state in found if not state.begun or state.begun >= since]
+
+    async def discard(self, state: BatchState) -> str:
+        """Have what is left of a batch deleted, its rows and its results: why that did not succeed, else ''."""
+        failed = ""
+        for request in self._wire.discards(state):
+            try:
+                reply = await self._transport.manage(request, seconds=self._teacher.timeout, method="DELETE")
+            except (TransportError, ImbikError) as error:
+                failed = failed or str(error)
+                continue
+            if reply.status >= 300 and reply.status not in {404, 410}:
+                failed = failed or self._trouble(reply).reason
+        return failed
 
     async def results(self, request: WireRequest) -> AsyncGenerator[BatchRow | None]:
         """How rows ended, from one document of results; None for a line that cannot be read.

@@ -104,8 +104,8 @@ class BatchSender:
 
     @property
     def waits(self) -> WaitingError | None:
-        """What is under way and not waited for."""
-        return self._tended.waits
+        """What is under way and not waited for, or can be handed over later only."""
+        return self._tended.waits or self._leader.later
 
     def under_way(self) -> WaitingError | None:
         """What to tell who stops now: batches that are with the provider, or may be; None where there are none."""
@@ -154,9 +154,10 @@ class BatchSender:
         return read_stored(self.teacher, raw, question)
 
     async def close(self, grace: float) -> None:
-        """Let a file that is on its way arrive for `grace` seconds; what is with the provider stays there."""
+        """Let a file on its way arrive, and what came be put away, for `grace` seconds; what is with the provider stays
+        there."""
         until = time.monotonic() + grace
-        while self._handing() and time.monotonic() < until:  # noqa: ASYNC110 - one that arrived has another name then
+        while self._doing("handing over", "collecting") and time.monotonic() < until:  # noqa: ASYNC110 - one that arrived has another name then
             await asyncio.sleep(_LOOK_SECONDS)
         for task in self._tasks:
             task.cancel()
@@ -184,11 +185,11 @@ class BatchSender:
     async def _all_handed_over(self) -> None:
         """Nothing is gathered or on its way any more, and nothing more seems to come."""
         gatherer = self._gatherer
-        while gatherer.quiet < 2 * gatherer.seconds or gatherer.busy or self._handing():  # noqa: ASYNC110
+        while gatherer.quiet < 2 * gatherer.seconds or gatherer.busy or self._doing("handing over"):  # noqa: ASYNC110
             await asyncio.sleep(gatherer.seconds / 4)
 
-    def _handing(self) -> list[asyncio.Task[None]]:
-        return [task for task in self._tasks if task.get_name() == "handing over"]
+    def _doing(self, *what: str) -> list[asyncio.Task[None]]:
+        return [task for task in self._tasks if task.get_name() in what]
 
     def _start(self, work: Coroutine[Any, Any, None], name: str = "") -> asyncio.Task[None]:
         """Work of its own; when it breaks, the teacher has ended."""
