@@ -165,3 +165,26 @@ def test_the_quick_way_agrees_with_the_careful_one(numbers: list[int], signs: li
     assert verdict.keep == (off == 0)
     plain = off == 0 and 0 <= said < 10**12  # longer ones are read with care
     assert quick == (1 if plain else None)
+
+
+@pytest.mark.parametrize(
+    ("line", "commas_group", "read"),
+    [
+        ("She pays 2 * $.75 = $1.5 now.", True, 1),
+        ("1,250.50 / 2 = 625.25", True, 1),
+        ("2 * 3 = 6 ve 0,5 * 4 = 2,0", False, 2),
+        ("1.250 + 1,5 = 1.251,5", False, 1),
+        ("10 / 3 = 3.33", True, None),  # rounded: read with care
+        ("10 / 3 ≈ 3.4", True, None),
+        ("1,250 * 2 = 2,5", False, None),  # a thousand or a decimal: read with care
+        ("5 / 0 = 0", True, None),
+        ("2.5 * 4 = 11", True, None),
+    ],
+)
+def test_the_quick_way_takes_what_is_plain_and_right(line: str, commas_group: bool, read: int | None) -> None:
+    assert plain_and_right(line, commas_group=commas_group) == read
+
+
+@pytest.mark.parametrize("language", ["tr", "en"])
+def test_nearly_equal_is_read_in_every_language(language: str) -> None:
+    assert not judge("10/3 ≈ 7", language=language).keep
