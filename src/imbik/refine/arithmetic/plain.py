@@ -36,9 +36,9 @@ def plain_and_right(line: str, *, commas_group: bool) -> int | None:
         return None
     for left, right in found:
         if commas_group:
-            left, right = left.replace(",", ""), right.replace(",", "")  # noqa: PLW2901
+            left, right = left.replace(",", ""), right.replace(",", "")
         else:
-            left, right = (side.replace(".", "").replace(",", ".") for side in (left, right))  # noqa: PLW2901
+            left, right = (side.replace(".", "").replace(",", ".") for side in (left, right))
         if not _right(left, right):
             return None
     return len(found)
