@@ -246,3 +246,17 @@ def test_names_with_dollar_signs_and_angle_brackets_are_no_markup(found: Finding
 def test_money_has_the_decimals_that_say_something(amount: str, told: str) -> None:
     assert money(Decimal(amount)) == told
     assert money(float(amount)) == told
+
+
+def test_what_has_no_price_is_not_told_as_nothing_spent() -> None:
+    found = made_findings()
+    spend = msgspec.structs.replace(found.scores.spend, total=Decimal(0), unpriced=["büyük"])
+    told = words.spent(spend)
+    assert "not known: there is no price of büyük" in told
+    assert "$0" not in told
+
+
+def test_a_score_that_is_to_come_is_said_first_and_is_no_retention() -> None:
+    found = replace(made_findings(), pending="The teacher's score is pending: 5 of 8 rows.")
+    assert words.notes(found)[0] == found.pending
+    assert not any("no retention" in note.lower() for note in words.notes(found)[1:])

@@ -401,3 +401,29 @@ def test_a_recipe_is_frozen(good: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         recipe.name = "other"  # type: ignore[misc]
     assert isinstance(recipe, Recipe)
+
+
+@pytest.mark.parametrize("override", ["base=a/b", "student.base=a/b"])
+def test_the_model_to_begin_from_has_one_name(good: Path, override: str) -> None:
+    """`base:` at the top level was once taken for the recipe's own folder, without a word."""
+    with pytest.raises(RecipeError, match="begins from is student.model") as error:
+        load_recipe(good, [override])
+    assert "write student: {model: a/b}" in error.value.next
+    assert override.partition("=")[0] in error.value.where
+    with pytest.raises(RecipeError) as misspelt:
+        load_recipe(good, ["bse=a/b"])
+    assert "base" not in misspelt.value.what.replace("bse", "")
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("train.epochs=x", "imbik explain train.epochs"),
+        ("generate.temprature=1", "imbik explain generate"),
+        ("nosuchsection=1", "imbik schema lists all keys of a recipe"),
+    ],
+)
+def test_an_error_names_the_key_that_explains_it(good: Path, override: str, line: str) -> None:
+    with pytest.raises(RecipeError) as error:
+        load_recipe(good, [override])
+    assert error.value.next == line

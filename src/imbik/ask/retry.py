@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from imbik.core.errors import ImbikError, TeacherUnreachableError
+from imbik.core.errors import ImbikError, TeacherUnreachableError, UsageError
+from imbik.privacy.keys import is_set
 
 if TYPE_CHECKING:
     from imbik.privacy.transport import Reply
@@ -134,8 +135,14 @@ def overwhelmed(name: str, url: str, reason: str) -> ImbikError:
     )
 
 
-def unreachable(name: str, url: str, reason: str, *, ever: bool) -> ImbikError:
-    """The error for a teacher that does not answer at all, or no longer."""
+def unreachable(name: str, url: str, reason: str, *, ever: bool, key_name: str = "") -> ImbikError:
+    """The error for a teacher that does not answer at all, or no longer; a key that is not set is told first."""
+    if key_name and not ever and not is_set(key_name):
+        return UsageError(
+            f"the key {key_name} of teacher '{name}' is not set; nor can it be reached: {reason}",
+            where=url,
+            next=f"export {key_name}=…   or keep it with: keyring set imbik {key_name}; then mend `base_url`",
+        )
     what = "no longer answers" if ever else "cannot be reached"
     return TeacherUnreachableError(
         f"teacher '{name}' {what}: {reason}. Answers so far are stored and will not be asked again",

@@ -259,7 +259,8 @@ class Sender:
             reason = f"{tried}: {trouble.reason}"
             if flight.throttled and not flight.attempts:
                 raise self._end(overwhelmed(self.name, self.teacher.url, reason))
-            raise self._end(unreachable(self.name, self.teacher.url, reason, ever=bool(self._last_success)))
+            ever, key_name = bool(self._last_success), self.teacher.request(flight.question).key_name
+            raise self._end(unreachable(self.name, self.teacher.url, reason, ever=ever, key_name=key_name))
         if not trouble.again:
             self._refuse_all_alike(trouble)
         reason = f"failed {tried}: {trouble.reason}" if trouble.again else trouble.reason

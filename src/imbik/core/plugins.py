@@ -232,7 +232,8 @@ def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
         field = current.model_fields.get(part) if _is_model(current) else None
         if field is not None:
             current = next((t for t in _arms(field.annotation) if _is_model(t)), None)
-    return sorted(current.model_fields) if _is_model(current) else sorted(model.model_fields)
+    fields = (current if _is_model(current) else model).model_fields
+    return sorted(name for name, field in fields.items() if not field.exclude)
 
 
 def _is_model(item: Any) -> bool:

@@ -109,8 +109,8 @@ def _on_retention(found: Findings) -> Iterator[str]:
     elif not found.metric:
         yield (
             "No metric can be computed for open answers without references. Ask people "
-            "(imbik review RUN --compare student,teacher) or a calibrated judge (docs/judge.md); what experts or "
-            "judges prefer is not retention either."
+            f"(imbik review {found.name} --compare student,teacher) or a calibrated judge (docs/judge.md); what "
+            "experts or judges prefer is not retention either."
         )
     elif found.metric in _LIKENESS:
         yield (
@@ -194,8 +194,11 @@ def sets(found: Findings) -> str:
 def spent(spend: Spend) -> str:
     """What this run paid for the teacher's answers, what it may have paid beside, and what earlier runs had paid."""
     tokens = f"({count(spend.input_tokens)} tokens read, {count(spend.output_tokens)} written)"
+    gave = f"The teacher gave {count(spend.answers)} answers {tokens}."
+    if spend.unpriced and not spend.total:
+        return f"{gave} What this run spent is not known: there is no price of {', '.join(spend.unpriced)}."
     told = (
-        f"The teacher gave {count(spend.answers)} answers {tokens}. This run spent {money(spend.total)}: "
+        f"{gave} This run spent {money(spend.total)}: "
         f"{money(spend.generation)} for training, {money(spend.evaluation)} for this report"
     )
     other = spend.total - spend.generation - spend.evaluation

@@ -38,11 +38,11 @@ _RAISED_ADVICE = (
 _LONGEST_REASON = 200
 
 
-def _advice(outcome: Outcome, reason: str) -> str:
+def _advice(outcome: Outcome, reason: str, run: str) -> str:
     """What helps: asking again where a second try may end otherwise, and else a change of what was refused."""
     if outcome is Outcome.FAILED and not reason.startswith("failed after"):
         return f"mend what that names (a setting of the teacher, the row itself); then {_ADVICE[outcome]}"
-    return _ADVICE[outcome]
+    return _ADVICE[outcome].replace("RUN", run)
 
 
 def held_back_advice(recipe: Recipe) -> str:
@@ -98,7 +98,9 @@ class Tally:
             return
         if not self.total:
             raise ImbikError(
-                "there is no training task to ask", where=where, next="`imbik show RUN tasks` shows the splits"
+                "there is no training task to ask",
+                where=where,
+                next=f"`imbik show {recipe.name} tasks` shows the splits",
             )
         if self.outcomes[Outcome.BLOCKED] == self.total:
             raise BlockedError(
@@ -111,7 +113,7 @@ class Tally:
         raise ImbikError(
             f"none of {self.total} questions was answered ({counts}); most often: {self._reason(worst)}",
             where=where,
-            next=_advice(worst, self._reason(worst)),
+            next=_advice(worst, self._reason(worst), recipe.name),
         )
 
     def warnings(self, recipe: Recipe, recorded: bool) -> list[str]:
@@ -125,7 +127,8 @@ class Tally:
                 found.append(f"{much}{self._held_back(recipe)}")
                 continue
             reason = self._reason(outcome)
-            found.append(f"{much}{count} of {self.total} ended {outcome.value} ({reason}); {_advice(outcome, reason)}")
+            advice = _advice(outcome, reason, recipe.name)
+            found.append(f"{much}{count} of {self.total} ended {outcome.value} ({reason}); {advice}")
         if self.unread > _MANY * self.outcomes[Outcome.ANSWERED]:
             found.append(
                 f"no final answer was found in {self.unread} of {self.outcomes[Outcome.ANSWERED]} answers; does the "

@@ -242,7 +242,7 @@ def _training_texts(recipe: Recipe, run: RunFolder) -> _Texts:
         raise ModelError(
             "there are no kept training rows to train a tokenizer on",
             where=str(run.path),
-            next="imbik show RUN says where the rows went",
+            next=f"imbik show {run.name} says where the rows went",
         )
     return _Texts(pairs, level)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from imbik.core.errors import RecipeError
+from imbik.core.errors import RecipeError, UsageError
 from imbik.core.plugins import explain_validation
 from imbik.core.secrets import TEXT, is_key_name, is_secret_name
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.recipe.blocks import WHERE, MisplacedError
-from imbik.recipe.meaning import default_at
+from imbik.recipe.meaning import default_at, explain
 from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.sections import Recipe
 
@@ -105,6 +105,7 @@ def build(
     refuse_secrets(data, lambda path: _where(path, file, places))
     data = _expand(data, (), lambda path: _where(path, file, places))
     refuse_secrets(data, lambda path: _where(path, file, places))
+    _refuse_base(data, lambda path: _where(path, file, places))
     marked = _mark_blocks(data, (), file, places)
     try:
         made = Recipe.model_validate({**marked, "base": base})
@@ -114,10 +115,37 @@ def build(
         raise RecipeError(
             explain_validation(error, Recipe),
             where=_where(location, file, places),
-            next="imbik explain KEY says what a key does",
+            next=_explained(location),
         ) from None
     made.note_places(places)
     return made
+
+
+def _refuse_base(data: Mapping[str, Any], where: Callable[[tuple[str, ...]], str]) -> None:
+    """`base:` is what many call the model that a student begins from; here it has another name.
+
+    Raises: RecipeError naming it. At the top level the key would else be taken for the recipe's own folder.
+    """
+    for path in (("base",), ("student", "base")):
+        holder = data if len(path) == 1 else data.get(path[0])
+        if isinstance(holder, dict) and path[-1] in holder:
+            raise RecipeError(
+                f"unknown key '{'.'.join(path)}'; the model that the student begins from is student.model",
+                where=where(path),
+                next=f"write student: {{model: {holder['base']}}}; imbik explain student says what it can be told",
+            )
+
+
+def _explained(path: tuple[str, ...]) -> str:
+    """The line to type for the deepest part of a path that is explained; a section for a key that is not there."""
+    for length in range(len(path), 0, -1):
+        key = ".".join(path[:length])
+        try:
+            explain(key)
+        except UsageError:
+            continue
+        return f"imbik explain {key}"
+    return "imbik schema lists all keys of a recipe"
 
 
 def _location(found: ErrorDetails) -> tuple[str, ...]:

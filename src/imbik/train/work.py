@@ -95,7 +95,8 @@ class Work:
             raise TrainingError(
                 f"no row is left to train on ({len(self.samples)} kept samples, {len(refused)} of them rejected)",
                 where=str(self.context.folder / "rejected.jsonl"),
-                next="imbik show RUN refine says where the rows went; train.max_length decides how long one may be",
+                next=f"imbik show {self.context.run.name} refine says where the rows went; train.max_length decides "
+                "how long one may be",
             )
 
     def _rows(self, variant: Variant, samples: Sequence[tuple[Sample, str]]) -> tuple[list[Row], list[Rejected]]:
