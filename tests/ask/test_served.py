@@ -587,3 +587,14 @@ def test_a_row_that_is_no_text_fails_alone(tmp_path: Path) -> None:
         answers = ask(engine, [question("a"), question("yarım \ud83d", row="r"), question("b")])
     assert outcomes(answers) == [GOOD, Outcome.FAILED, GOOD]
     assert "half a character" in answers[1].reason
+
+
+def test_a_key_that_is_not_set_is_told_before_a_server_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IMBIK_YOK_API_KEY", raising=False)
+    engine = make_engine(tmp_path, "https://yok.invalid/v1", key="IMBIK_YOK_API_KEY")
+    with engine, pytest.raises(UsageError, match="the key IMBIK_YOK_API_KEY of teacher 'buyuk' is not set") as error:
+        ask(engine, questions(3))
+    assert "no address" in error.value.what
+    assert "export IMBIK_YOK_API_KEY=…" in error.value.next
