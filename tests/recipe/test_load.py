@@ -322,7 +322,7 @@ def test_set_starts_from_what_is_the_default_where_nothing_is_written(tmp_path: 
             "train.losses.0.weight=2",
             "train.method.use=lora",
             "train.method.r=4",
-            "refine.2.at_least=0.75",
+            "refine.3.at_least=0.75",
             "evaluate.metrics.0.x=1",
             "export.0.x=1",
             "generate.samples.max=3",
@@ -331,14 +331,15 @@ def test_set_starts_from_what_is_the_default_where_nothing_is_written(tmp_path: 
     )
     assert [(loss.use, loss.raw) for loss in recipe.train.losses] == [("cross_entropy", {"weight": 2})]
     assert (recipe.train.method.use, recipe.train.method.raw) == ("lora", {"r": 4})
-    assert [check.use for check in recipe.refine] == ["shape", "answer", "agreement", "duplicates", "leakage"]
-    assert recipe.refine[2].raw == {"at_least": 0.75}
+    checks = ["shape", "answer", "arithmetic", "agreement", "duplicates", "leakage"]
+    assert [check.use for check in recipe.refine] == checks
+    assert recipe.refine[3].raw == {"at_least": 0.75}
     assert (recipe.evaluate.metrics[0].use, recipe.export[0].use) == ("accuracy", "safetensors")
     assert (recipe.generate.samples.min, recipe.generate.samples.max) == (1, 3)
     assert recipe.tasks.split.validation == 0.1
     only = load_recipe(write(tmp_path, BARE), ["train.method.r=4"])
     assert (only.train.method.use, only.train.method.raw) == ("full", {"r": 4}), "preflight says what full knows"
-    with pytest.raises(RecipeError, match=r"'9' is no item of a list of 5 \(shape, answer, ") as raised:
+    with pytest.raises(RecipeError, match=r"'9' is no item of a list of 6 \(shape, answer, ") as raised:
         load_recipe(write(tmp_path, BARE), ["refine.9.at_least=1"])
     assert "counted from 0" in raised.value.next
 

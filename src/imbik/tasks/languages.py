@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module
 
+_ENOUGH = 40  # letters that a classifier needs to be worth asking
 _LETTERS = {"tr": "ğışĞİŞ", "hu": "őűáéíóú", "sl": "čšž"}
 _WORDS = {
     "tr": {"ve", "bir", "bu", "için", "icin", "ile", "kaç", "kac", "ne", "mi", "mı", "mu", "değil", "degil", "var",
@@ -24,13 +25,21 @@ _WORDS = {
 
 
 def guess_language(texts: Sequence[str], headers: Sequence[str] = ()) -> str:
-    """ISO 639-1 code of most of the text: by py3langid where it is installed, else by letters and small words."""
+    """ISO 639-1 code of most of the text: by py3langid where it is installed and there is text enough for it, else by
+    letters and small words."""
     sample = unicodedata.normalize("NFC", "\n".join(texts[:300])[:20_000])
+    if sum(map(str.isalpha, sample)) >= _ENOUGH and (code := _by_classifier(sample)):
+        return code
+    named = unicodedata.normalize("NFC", " ".join(headers))
+    return _by_words(sample) or _by_words(named) or "en"
+
+
+def _by_classifier(sample: str) -> str:
+    """What py3langid says, '' where it is not installed."""
     try:
         classifier = import_module("py3langid")
     except ImportError:
-        named = unicodedata.normalize("NFC", " ".join(headers))
-        return _by_words(sample) or _by_words(named) or "en"
+        return ""
     code, _ = classifier.classify(sample)
     return str(code)
 

@@ -193,7 +193,10 @@ def test_a_batch_that_this_runs_chain_knows_is_counted_once(tmp_path: Path, form
     assert len(breach(run, span("2020-01-01")).sent) == 12
 
 
-def test_a_row_that_left_in_a_batch_and_came_back_without_an_answer_left_all_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_a_row_that_left_in_a_batch_and_came_back_without_an_answer_left_all_the_same(
+    tmp_path: Path, late: bool
+) -> None:
     run, plan = RunFolder(tmp_path / "deneme"), BatchPlan(seconds=60, errored=1)
     with FakeTeacher(batch=plan) as teacher:
         with batch_engine(tmp_path, teacher.base_url, wait=False) as engine:
@@ -201,7 +204,11 @@ def test_a_row_that_left_in_a_batch_and_came_back_without_an_answer_left_all_the
         shutil.rmtree(run.path)
         teacher.batches.plan = replace(plan, seconds=0)
         with batch_engine(tmp_path, teacher.base_url) as engine:
+            if late:
+                ask(engine, [question("başka")])  # until then the batch has ended, and nobody has asked for its rows
             assert set(outcomes(ask(engine, questions(2)))) == {Outcome.FAILED}
+        handed_over = [sent for made in teacher.batches.made.values() for sent, *_ in made.rows]
+    assert len(handed_over) == 3 * (2 + late)  # none more often than the three times that a row is handed over
     lines = list(read_audit(run.path / "audit.jsonl"))
     assert {row for line in lines if line.left for row in line.rows} != set()
 

@@ -92,12 +92,16 @@ class Batch:
 
 
 class Rows:
-    """Who waits for which question, by its key. `ended` is why nothing is handed over any more; `brought` says of
-    questions that nobody had asked yet when an earlier process's batch brought their answers that they had left."""
+    """Who waits for which question, by its key. `ended` is why nothing is handed over any more.
+
+    Of questions that nobody had asked yet when an earlier process's batch ended, `brought` says that they had left, and
+    `early` why they have no answer: who asks then is told, rather than the question handed over once more.
+    """
 
     def __init__(self) -> None:
         self.ended: ImbikError | None = None
         self.brought: dict[bytes, HandedOver] = {}
+        self.early: dict[bytes, Ended] = {}
         self._by_key: dict[bytes, Row] = {}
 
     def find(self, key: bytes) -> Row | None:
@@ -122,10 +126,17 @@ class Rows:
     def tell(self, key: bytes, found: Ended) -> None:
         """Whoever waits for a question hears what became of it."""
         row = self._by_key.pop(key, None)
-        if found.left is not None and (row is None or row.flight is None):
-            self.brought[key] = found.left
+        if row is None or row.flight is None:
+            self._told_early(key, found)
         if row is not None and not row.done.done():
             row.done.set_result(found)
+
+    def _told_early(self, key: bytes, found: Ended) -> None:
+        """Nobody waits for it yet."""
+        if found.left is not None:
+            self.brought[key] = found.left
+        if found.raw is None:
+            self.early[key] = found
 
     def tell_all(self, found: Ended) -> None:
         """Everybody hears the same."""
