@@ -95,13 +95,13 @@ class Rows:
     """Who waits for which question, by its key. `ended` is why nothing is handed over any more.
 
     Of questions that nobody had asked yet when an earlier process's batch ended, `brought` says that they had left, and
-    `early` why they have no answer: who asks then is told, rather than the question handed over once more.
+    `told` why they have no answer: who asks then is told, rather than the question handed over once more.
     """
 
     def __init__(self) -> None:
         self.ended: ImbikError | None = None
         self.brought: dict[bytes, HandedOver] = {}
-        self.early: dict[bytes, Ended] = {}
+        self._early: dict[bytes, Ended] = {}
         self._by_key: dict[bytes, Row] = {}
 
     def find(self, key: bytes) -> Row | None:
@@ -131,12 +131,16 @@ class Rows:
         if row is not None and not row.done.done():
             row.done.set_result(found)
 
+    def told(self, key: bytes) -> Ended | None:
+        """What was to be told of a question before anybody asked it; once."""
+        return self._early.pop(key) if key in self._early else None
+
     def _told_early(self, key: bytes, found: Ended) -> None:
         """Nobody waits for it yet."""
         if found.left is not None:
             self.brought[key] = found.left
         if found.raw is None:
-            self.early[key] = found
+            self._early[key] = found
 
     def tell_all(self, found: Ended) -> None:
         """Everybody hears the same."""

@@ -130,7 +130,7 @@ class BatchSender:
         completion: Completion | None = None
         left: HandedOver | None = None
         while tries < _TRIES:
-            ended = self._rows.early.pop(flight.key, None) or await self._answered(flight)
+            ended = self._rows.told(flight.key) or await self._answered(flight)
             if ended.error is not None:
                 raise ended.error
             left = left or ended.left
