@@ -129,6 +129,18 @@ def test_the_texts_are_part_of_what_the_check_does(base: Path) -> None:
     assert pickle.loads(pickle.dumps(check)).settings == check.settings
 
 
+def test_a_text_that_holds_the_rest_needs_fewer_words_in_common(tmp_path: Path) -> None:
+    (tmp_path / "kaynak").mkdir()
+    (tmp_path / "kaynak" / "burs.txt").write_text(
+        "Vakıf bu yıl 420 öğrenciye ayda 5.500 TL burs verecek. Not ortalaması en az 2,80 olmalıdır.", encoding="utf-8"
+    )
+    wrong = "Vakıf bu yıl seçtiği 420 adaya 5.900 TL öder; ortalaması 2,80 üstü olan başvurur."
+    (verdict,) = judge([wrong], tmp_path, question="Burs ne kadar?", references="kaynak")
+    assert verdict.reason.startswith("the number '5.900': burs.txt says '5.500'"), verdict.reason
+    alone = "Vakıf bu yıl seçtiği adaylara 5.900 TL öder; ortalaması uygun olan başvurur."
+    assert judge([alone], tmp_path, question="Burs ne kadar?", references="kaynak")[0].keep
+
+
 def test_the_weights_of_an_encoder_are_part_of_it_too(base: Path) -> None:
     (base / "enc").mkdir()
     for name in ("config.json", "model.safetensors", "tokenizer.json", "README.md"):

@@ -26,6 +26,7 @@ from imbik.refine.claims.evidence import Evidence
 from imbik.refine.claims.library import Library, Reference, library, reference_files
 
 _SHOWN = 60
+_ENOUGH = 2  # claims that an answer and a passage share
 _NAMED = {"law": "article", "date": "date", "number": "number", "name": "name"}
 
 
@@ -60,7 +61,11 @@ class Facts:
             "annotate", description="claims that no reference passage holds: marked, or the sample is rejected"
         )
         alike: float = Field(
-            0.5, gt=0, le=1, description="share of a sentence's words that make another one about the same"
+            0.5,
+            gt=0,
+            le=1,
+            description="share of a sentence's words that make another one about the same; half of it in a passage "
+            "that holds two other claims of the answer",
         )
         others: float = Field(
             0.5, gt=0, le=1, description="share of the other samples that must say one other thing to reject"
@@ -127,7 +132,8 @@ class Facts:
                 return None, f"held by {reference.file}"
         common = shelf.common if shelf else frozenset()
         for reference in near:
-            if (found := otherwise(claim, one.evidence, reference.evidence, self.settings.alike, common)) is not None:
+            alike = self.settings.alike / (2 if _about_the_same(claim, one, reference) else 1)
+            if (found := otherwise(claim, one.evidence, reference.evidence, alike, common)) is not None:
                 why = f"{named}: {reference.file} says '{found.written:.{_SHOWN}}' («{found.sentence:.160}»)"
                 return _Fault(claim, why, decided=True), ""
         if (dissent := self._dissent(claim, one, others)) is not None:
@@ -150,6 +156,12 @@ class Facts:
         if not most or len(most) < self.settings.others * len(others):
             return None
         return f"{len(most)} of {len(others)} other samples say '{most[0][1]:.{_SHOWN}}'{_whose(one, most)}"
+
+
+def _about_the_same(claim: Claim, one: _Said, reference: Reference) -> bool:
+    """Whether a reference holds enough of what else the answer claims to be about the same, in whatever words."""
+    held = (reference.evidence.support(other, one.text.text) for other in one.claims if other is not claim)
+    return sum(place is not None for place in held) >= _ENOUGH
 
 
 def _whose(one: _Said, others: Sequence[tuple[_Said, str]]) -> str:
