@@ -233,7 +233,7 @@ def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
         if field is not None:
             current = next((t for t in _arms(field.annotation) if _is_model(t)), None)
     fields = (current if _is_model(current) else model).model_fields
-    return sorted(name for name, field in fields.items() if not field.exclude)
+    return sorted(field.alias or name for name, field in fields.items() if not field.exclude)
 
 
 def _is_model(item: Any) -> bool:

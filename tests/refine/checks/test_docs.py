@@ -82,6 +82,7 @@ def test_the_reasons_shown_are_those_that_are_given(text: str, tmp_path: Path) -
         *reasons(tmp_path, "grounded", "qa", [wrong, "Gezegenler teleskopla incelenir."]),
         *reasons(tmp_path, "facts", "qa", [wrong], references="kaynak"),
         *reasons(tmp_path, "facts", "qa", ["Kuşatmada 69 top vardı."], references="kaynak"),
+        *reasons(tmp_path, "language", "qa", ["First we find the total number of apples. Ali had twelve of them."]),
     ]
     assert all(given)
     assert [reason for reason in given if f"`{reason}`" not in one_line] == []
