@@ -4,8 +4,8 @@ right one, and finds the change of language in 95% of texts whose last third or 
 Needs: a file of real Turkish sentences, one a line, and GSM8K's training solutions (English reasoning; the `<<…>>`
 marks are removed). Texts of fewer than eight words are not judged, and counted apart. Mixed texts: three Turkish
 sentences in a row and one English solution, and two of each the other way about; those whose end is shorter than a
-third of the words are left out, for a fifth in another language is let pass by default. Turkish in capitals and decomposed (NFD) must
-come out as it is. Printed: shares with 95% intervals (Wilson), and texts a CPU second.
+third of the words are left out, for a fifth in another language is let pass by default. Turkish in capitals and
+decomposed (NFD) must come out as it is. Printed: shares with 95% intervals (Wilson), and texts a CPU second.
 
     python benchmarks/language.py --turkish ../shared/data/turkish_text/boun_sentences.txt \\
         --english ../shared/data/gsm8k/train.jsonl
@@ -48,7 +48,7 @@ def rejected(check: RowCheck, context: CheckContext, texts: Sequence[str], langu
 
 
 def ended(pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """Texts joined, where the second is at least a third of the words (runs of letters, as numbers have no language)."""
+    """Texts joined, where the second is at least a third of the words (runs of letters)."""
     return [f"{one} {end}" for one, end in pairs if 2 * len(_WORD.findall(end)) >= len(_WORD.findall(one))]
 
 
