@@ -16,9 +16,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from imbik.core.errors import InputError
-from imbik.core.plugins import closest, explain_validation
+from imbik.core.plugins import explain_validation
 from imbik.core.strict_yaml import YamlError, lines_of, read_yaml
-from imbik.tasks.sources import located
+from imbik.tasks.shipped import named_file
 
 SHIPPED = Path(__file__).parent / "taxonomies"
 JOINT = " › "
@@ -119,17 +119,7 @@ def taxonomy_file(written: str, base: Path) -> Path:
 
     Raises: InputError naming what ships, where neither is there.
     """
-    path = located(written, base)
-    if path.is_file():
-        return path
-    shipped = {file.stem: file for file in sorted(SHIPPED.glob("*.yaml"))}
-    if written in shipped:
-        return shipped[written]
-    raise InputError(
-        f"there is no taxonomy '{written}'; shipped ones: {closest(written, list(shipped))}",
-        where="taxonomy",
-        next="name a YAML file (docs/growing.md shows one), or a shipped taxonomy",
-    )
+    return named_file(written, base, SHIPPED, "taxonomy")
 
 
 def is_shipped(written: str, base: Path) -> bool:

@@ -1,7 +1,8 @@
 """Templates: texts with typed slots and answers that are worked out, so the reference is right and nobody is asked.
 
-Enters: a YAML file of templates (docs/growing.md describes it). Leaves: rows with question, answer and, where the
-template writes it, reasoning. The same number gives the same row everywhere. All rows of a template are one family.
+Enters: a YAML file of templates (docs/growing.md describes it), or the name of one that ships (`turkce`). Leaves: rows
+with question, answer and, where the template writes it, reasoning. The same number gives the same row everywhere. All
+rows of a template are one family.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from imbik.core.errors import InputError
 from imbik.core.plugins import RecipePath, explain_validation
 from imbik.core.strict_yaml import YamlError, lines_of, read_yaml
-from imbik.core.types import Source
+from imbik.core.types import Sensitivity, Source
 from imbik.tasks.growth.arithmetic import ArithmeticFaultError, Value, names_in, value_of
 from imbik.tasks.growth.slots import Slot, written
-from imbik.tasks.sources import located
+from imbik.tasks.shipped import named_file
 from imbik.tasks.strategies import Ground, Idea, StrategySettings
 from imbik.tasks.text import existing_file
 
+SHIPPED = Path(__file__).parent.parent / "templates"
 _SLOT = re.compile(r"\{(\w+)\}")
 _ROWS, _TRIES = 20, 40
 
@@ -81,7 +83,9 @@ class Templates:
     class Settings(StrategySettings):
         """Which templates."""
 
-        file: RecipePath = Field(min_length=1, description="YAML file of templates")
+        file: RecipePath = Field(
+            min_length=1, description="YAML file of templates, or a shipped one's name such as turkce"
+        )
 
     version = 1
     asks = False
@@ -91,7 +95,8 @@ class Templates:
 
     def files(self, base: Path) -> Sequence[Path]:
         """The one file. Raises: InputError where it is missing."""
-        return [existing_file(located(self.settings.file, base), self.settings.file)]
+        path = named_file(self.settings.file, base, SHIPPED, "file of templates")
+        return [existing_file(path, self.settings.file)]
 
     def prepare(self, ground: Ground) -> Sequence[str]:
         """Read the templates; their categories.
@@ -99,7 +104,9 @@ class Templates:
         Raises: InputError with line and key for what is no template.
         """
         self.ground = ground
-        file, self.lines = read_templates(self.files(ground.base)[0])
+        path = self.files(ground.base)[0]
+        self.level = Sensitivity.PUBLIC if path.parent == SHIPPED else ground.level
+        file, self.lines = read_templates(path)
         self.language = file.language or ground.language
         self.found: dict[str, list[Template]] = {}
         for template in file.templates:
@@ -114,7 +121,7 @@ class Templates:
         return Idea(
             category=category,
             family=f"template: {template.name}",
-            sensitivity=self.ground.level,
+            sensitivity=self.level,
             language=self.language,
             how=template.name,
             source=Source(file=Path(self.settings.file).name, line=self.lines.get(template.name, 1)),
