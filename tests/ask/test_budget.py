@@ -39,13 +39,17 @@ def engine(
     budget: Mapping[str, object] | None,
     *,
     operator: Operator | None = None,
+    others: Mapping[str, object] | None = None,
     **teacher: Any,
 ) -> AskEngine:
-    """An engine of a run with a budget; `teacher` are its settings."""
+    """An engine of a run with a budget; `teacher` are its settings, `others` further teachers."""
     data: dict[str, Any] = {
         "name": "deneme",
         "tasks": {"source": "x.jsonl", "kind": "qa"},
-        "teachers": {"buyuk": {"use": "openai", "model": "sahte", "base_url": base_url, "price": PRICE, **teacher}},
+        "teachers": {
+            "buyuk": {"use": "openai", "model": "sahte", "base_url": base_url, "price": PRICE, **teacher},
+            **(others or {}),
+        },
         "student": {"architecture": "llama"},
     }
     recipe = build(data if budget is None else {**data, "budget": budget}, base=folder)
@@ -125,6 +129,18 @@ def test_a_larger_budget_goes_on_and_pays_nothing_twice(tmp_path: Path) -> None:
         assert [completion.outcome for completion in second] == [Outcome.ANSWERED] * 60
         assert set(teacher.asked.values()) == {1}
         assert spent(tmp_path) == billed(teacher)
+
+
+def test_what_is_left_may_still_be_enough_for_a_cheaper_teacher(tmp_path: Path) -> None:
+    with FakeTeacher(words) as teacher:
+        cheap = {"use": "openai", "model": "ucuz", "base_url": teacher.base_url, "price": {"input": 10, "output": 200}}
+        asked = questions(60, max_tokens=24)
+        with engine(tmp_path, teacher.base_url, {"total": 3}, others={"kucuk": cheap}, concurrency=1) as found:
+            with pytest.raises(BudgetSpentError, match="the next question to teacher 'buyuk'"):
+                list(found.ask("buyuk", asked, purpose="generation"))
+            answers = list(found.ask("kucuk", asked[:40], purpose="generation"))
+        assert [completion.outcome for completion in answers] == [Outcome.ANSWERED] * 40
+        assert spent(tmp_path) <= 3
 
 
 def test_the_error_says_what_is_spent_and_what_to_type(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ class Purse:
     spent: int = 0
     largest: int = 0  # the most that any question so far could cost
     cap: ledger.Cap | None = None
-    ended: dict[bool, BudgetSpentError] = field(default_factory=dict)
+    ended: dict[tuple[bool, str], BudgetSpentError] = field(default_factory=dict)  # by evaluation or not, and teacher
     tended: set[str] = field(default_factory=set)  # batches, as owners, that this process looks after
     _said: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -163,7 +163,7 @@ class Purse:
         """The error that ended the asking, with what so many questions to come will cost by what answers did cost."""
         if not self.ended or self.budget is None:
             return None
-        kind, error = next(iter(self.ended.items()))
+        (kind, _), error = next(iter(self.ended.items()))
         like = [line for line in lines if line.purpose in ANSWERS]
         answers, (paid, possible) = sum(line.answers for line in like), totals(like)
         if not answers or not questions:
@@ -194,8 +194,8 @@ class Purse:
             return ledger.reserve(connection, self.run, held.purpose, held.name, most, cap, owner, alive, self.tended)
 
         while True:
-            if kind in self.ended:
-                raise self.ended[kind]
+            if (kind, held.name) in self.ended:
+                raise self.ended[kind, held.name]
             changed, task = self._changed, asyncio.ensure_future(self.store.run(work))
             try:
                 found = await asyncio.shield(task)
@@ -207,7 +207,7 @@ class Purse:
             if not found.waiting:
                 self.spent = found.spent
                 error = self.short(held.purpose, name=held.name, most=most, left=found.left)
-                raise self.ended.setdefault(kind, error)
+                raise self.ended.setdefault((kind, held.name), error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), _POLL_SECONDS)
 

@@ -12,11 +12,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from decimal import Decimal
 from typing import Any
 
-from imbik.ask import ledger
 from imbik.ask.batch.rows import Ended, Row, Rows
 from imbik.ask.budget import Purse
 from imbik.ask.flight import Flight
-from imbik.core.errors import BudgetSpentError
 from imbik.core.money import units
 from imbik.teachers import ServedTeacher
 from imbik.teachers._batch import BatchWire
@@ -69,11 +67,8 @@ class Gatherer:
             done.set_result(Ended(reason=reason, again=False))
             return Row(flight, done)
         share = self._share()
-        try:
-            async with self._money_turn:
-                held = await self._purse.hold(self._name, self._teacher, question, flight.purpose, share, gathered=True)
-        except BudgetSpentError:
-            raise self._purse.ended[flight.purpose == ledger.EVALUATION] from None
+        async with self._money_turn:
+            held = await self._purse.hold(self._name, self._teacher, question, flight.purpose, share, gathered=True)
         if self._rows.ended is not None:  # while this question waited for money: nobody would hand it over any more
             self._free(held.number)
             raise self._rows.ended
