@@ -50,7 +50,7 @@ test: install
 	$(BIN)/pytest -n $(JOBS) -m "not nightly and not gpu$$left" $(ARGS)
 
 nightly: install
-	$(BIN)/pip install -q -c constraints.txt -e ".[gguf,presidio]"
+	$(BIN)/pip install -q -c constraints.txt -e ".[gguf,presidio]" "llama-cpp-python[server]"
 	$(BIN)/pytest -m nightly
 
 gpu: install
