@@ -172,6 +172,14 @@ def test_a_wrong_rule_of_the_fake_teacher(imbik: Imbik) -> None:
     assert "gzip_bomb" in imbik("fake-teacher", "--faults").out
 
 
+@pytest.mark.parametrize("plan", "second=3 seconds seconds=nan expired=-1 expired=1.5 most=0 kept=2".split())
+def test_a_wrong_plan_of_batches(imbik: Imbik, plan: str) -> None:
+    ended = imbik("fake-teacher", "--batch", plan)
+    assert ended.code == ExitCode.USAGE
+    assert "--batch" in ended.err
+    assert "->" in ended.err
+
+
 def test_ls_names_runs_without_a_finished_stage_apart(imbik: Imbik, tmp_path: Path) -> None:
     from imbik.core.runfolder import RunFolder
 

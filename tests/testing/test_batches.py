@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from imbik.testing import BatchPlan, FakeTeacher, checksum
+from imbik.testing.told import plan_of
 
 
 def call(teacher: FakeTeacher, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
@@ -84,3 +85,21 @@ def test_a_cancelled_batch_ends_without_a_bill() -> None:
         assert batch["processing_status"] == "in_progress"
         assert call(teacher, "POST", f"/v1/messages/batches/{batch['id']}/cancel")[1]["request_counts"]["canceled"] == 1
     assert teacher.books.usd == 0
+
+
+def test_a_lost_batch_is_unknown_from_when_it_would_have_ended() -> None:
+    with FakeTeacher(batch=BatchPlan(seconds=60, lost=2)) as teacher:
+        rows = [{"custom_id": "r", "params": asked(1)}]
+        names = [call(teacher, "POST", "/v1/messages/batches", {"requests": rows})[1]["id"] for _ in range(3)]
+        paths = [f"/v1/messages/batches/{name}" for name in names]
+        assert [call(teacher, "GET", path)[0] for path in paths] == [200, 200, 200]
+        for batch in teacher.batches.made.values():
+            batch.made -= 60
+        assert [call(teacher, "GET", path)[0] for path in paths] == [200, 404, 200]
+        listed = call(teacher, "GET", "/v1/messages/batches")[1]
+    assert [item["id"] for item in listed["data"]] == [names[2], names[0]]
+
+
+def test_a_plan_as_it_is_typed() -> None:
+    assert plan_of("") == BatchPlan()
+    assert plan_of("seconds=0.5 expired=20 lost=2 kept=1") == BatchPlan(seconds=0.5, expired=20, lost=2, kept=True)

@@ -32,6 +32,9 @@ def fake_teacher(
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a line for every reply that went out whole.")
     ] = None,
+    batch: Annotated[
+        str, typer.Option(metavar="PLAN", help="How batches go, e.g. 'seconds=60 expired=20 lost=2'.")
+    ] = "",
     faults: Annotated[bool, typer.Option("--faults", help="List what can go wrong, and stop.")] = False,
 ) -> None:
     """Serve a fake teacher on this machine, to try a recipe without a key, and what it does when a teacher fails.
@@ -46,14 +49,14 @@ def fake_teacher(
     from imbik.testing import GrowthTeacher, from_file, parse_rule, read_script, solve
     from imbik.testing import run as serve
     from imbik.testing.judges import judging
-    from imbik.testing.told import faults_told, price_of
+    from imbik.testing.told import faults_told, plan_of, price_of
 
     if faults:
         print(faults_told())
         return
     rules = [*(parse_rule(text) for text in rule or ()), *(read_script(script) if script else ())]
     answer = judging(judge, GrowthTeacher(from_file(answers) if answers else solve))
-    paid, place = price_of(price), f"http://127.0.0.1:{port}"
+    paid, plan, place = price_of(price), plan_of(batch), f"http://127.0.0.1:{port}"
     print(f"teachers: {{fake: {{use: openai, base_url: '{place}/v1', model: sahte}}}}")
     print(f"or in the other format: {{use: anthropic, base_url: '{place}', key: '', model: sahte}}", flush=True)
-    serve(port, answer=answer, latency=latency, rules=rules, key=key, price=paid, log=log)
+    serve(port, answer=answer, latency=latency, rules=rules, key=key, price=paid, log=log, batch=plan)

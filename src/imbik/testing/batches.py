@@ -11,22 +11,20 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from imbik.testing.anthropic_messages import AnthropicMessages
+from imbik.testing.batch_forms import Batch, Ending, chat_batch, message_batch, message_results, uploaded
 from imbik.testing.books import Books
 from imbik.testing.chat import Chat
 from imbik.testing.connection import Request
 from imbik.testing.formats import Format, Said, read_tokens
 
-Ending = Literal["succeeded", "errored", "expired", "canceled", "missing"]
 Reply = tuple[int, bytes]
 _DISCOUNT = 2
-_BOUNDARY = re.compile(r'boundary="?([^";]+)')
 _ID = re.compile(r"/v1/(?:messages/)?(?:batches|files)/([\w-]+)(?:/(\w+))?$")
 
 
@@ -35,7 +33,8 @@ class BatchPlan:
     """How batches go: seconds until one ends, and which rows do not succeed (every so many-th; 0: none).
 
     `most` is the number of rows that one may hold. `missing` rows stand in no result at all. Every `broken`-th line of
-    the results is cut in half; `says` is what the error of a row says, with `{}` for the row's question.
+    the results is cut in half; `says` is what the error of a row says, with `{}` for the row's question. Every
+    `lost`-th batch is unknown (404) from the moment at which it would have ended.
     """
 
     seconds: float = 0.0
@@ -44,6 +43,7 @@ class BatchPlan:
     missing: int = 0
     most: int = 50_000
     broken: int = 0
+    lost: int = 0
     busy: int = 0  # so many times a batch is refused with 429 before one is made
     full: int = 0  # so many batches fail at once, since too many tokens wait (OpenAI)
     kept: bool = False  # nothing can be deleted
@@ -55,29 +55,6 @@ class BatchPlan:
             if every and number % every == 0:
                 return ending  # type: ignore[return-value]
         return "succeeded"
-
-
-@dataclass
-class Batch:
-    """One batch: custom ids with the bodies of their requests, and how each row ended once it has."""
-
-    id: str
-    form: Format
-    account: tuple[str, str]
-    rows: list[tuple[str, dict[str, Any]]]
-    metadata: Mapping[str, str]
-    input_file: str = ""
-    made: float = field(default_factory=time.time)
-    canceled: bool = False
-    broken: int = 0
-    deleted: bool = False  # its results
-    full: bool = False
-    results: list[tuple[str, Ending, dict[str, Any]]] | None = None
-    output_files: tuple[str | None, str | None] | None = None  # OpenAI's: answers, errors
-
-    def count(self, ending: Ending) -> int:
-        """Rows that ended so."""
-        return sum(item[1] == ending for item in self.results or ())
 
 
 class Batches:
@@ -100,19 +77,20 @@ class Batches:
 
     def _openai(self, request: Request) -> Reply:
         if (request.method, request.path) == ("POST", "/v1/files"):
-            name = self._keep(_uploaded(request))
+            name = self._keep(uploaded(request))
             return _ok({"id": name, "object": "file", "purpose": "batch", "bytes": len(self.files[name])})
         if request.path == "/v1/batches":
-            return self._begin_chat(request) if request.method == "POST" else self._listed(_chat_batch, Chat)
+            return self._begin_chat(request) if request.method == "POST" else self._listed(chat_batch, Chat)
         found = _ID.match(request.path)
         name, verb = (found[1], found[2] or "") if found else ("", "")
         if name in self.files and request.method == "DELETE":
             return self._deleted(name)
         if name in self.files and verb == "content":
             return 200, self.files[name]
-        if name not in self.made:
+        batch = self._known(name)
+        if batch is None:
             return _error(404, "no such file or batch")
-        return _ok(_chat_batch(self._looked(self.made[name], verb), self._keep))
+        return _ok(chat_batch(self._looked(batch, verb), self._keep))
 
     def _begin_chat(self, request: Request) -> Reply:
         asked = msgspec.json.decode(request.body, type=dict[str, Any])
@@ -126,24 +104,24 @@ class Batches:
     def _anthropic(self, request: Request) -> Reply:
         if request.path == "/v1/messages/batches":
             if request.method != "POST":
-                return self._listed(_message_batch, AnthropicMessages)
+                return self._listed(message_batch, AnthropicMessages)
             items = msgspec.json.decode(request.body, type=dict[str, Any])["requests"]
             rows = [(str(item["custom_id"]), dict(item["params"])) for item in items]
             return self._begin(AnthropicMessages(), request, rows, {}, "")
         found = _ID.match(request.path)
-        batch = self.made.get(found[1]) if found else None
-        if found is None or batch is None or batch.id in self.gone:
+        batch = self._known(found[1]) if found else None
+        if found is None or batch is None:
             return _error(404, "no such batch")
         if request.method == "DELETE":
             return self._deleted(batch.id) if batch.results is not None else _error(409, "it has not ended")
         self._looked(batch, found[2] or "")
         if found[2] == "results":
             return (
-                (200, _message_results(batch))
+                (200, message_results(batch))
                 if batch.results is not None and not batch.deleted
                 else _error(404, "no results")
             )
-        return _ok(_message_batch(batch, self._keep))
+        return _ok(message_batch(batch, self._keep))
 
     def _begin(
         self, form: Format, request: Request, rows: list[tuple[str, dict[str, Any]]], told: Mapping[str, str], file: str
@@ -159,12 +137,19 @@ class Batches:
         self.made[batch.id] = batch
         if kind == "batch" and len(self.made) <= self.plan.full:
             batch.full = True
-            return _ok(_chat_batch(batch, self._keep))
+            return _ok(chat_batch(batch, self._keep))
         for _, body in rows:
             text = form.messages(body)[-1]["content"]
             self._books.begin(text, body, {}, account)
             self._books.end(text)
-        return _ok((_chat_batch if kind == "batch" else _message_batch)(self._looked(batch, ""), self._keep))
+        return _ok((chat_batch if kind == "batch" else message_batch)(self._looked(batch, ""), self._keep))
+
+    def _known(self, name: str) -> Batch | None:
+        """The batch of that id, unless there is none, or it was deleted or is lost by now."""
+        batch = None if name in self.gone else self.made.get(name)
+        if batch is None or not self.plan.lost or time.time() - batch.made < self.plan.seconds:
+            return batch
+        return None if (list(self.made).index(name) + 1) % self.plan.lost == 0 else batch
 
     def _looked(self, batch: Batch, verb: str) -> Batch:
         """The batch as it is by now; it ends when its time is over or it is cancelled."""
@@ -190,7 +175,9 @@ class Batches:
 
     def _listed(self, told: Callable[..., dict[str, Any]], form: type) -> Reply:
         """All batches of a format, newest first, on one page."""
-        held = [batch for batch in reversed(self.made.values()) if isinstance(batch.form, form)]
+        held = [
+            batch for batch in reversed(self.made.values()) if isinstance(batch.form, form) and self._known(batch.id)
+        ]
         data = [told(self._looked(batch, ""), self._keep) for batch in held]
         return _ok({"object": "list", "data": data, "has_more": False})
 
@@ -207,91 +194,6 @@ class Batches:
         name = f"file-{self._numbered}"
         self.files[name] = content
         return name
-
-
-def _chat_batch(batch: Batch, keep: Callable[[bytes], str]) -> dict[str, Any]:
-    """A batch as OpenAI writes it; its files are made when it is first seen to have ended."""
-    ended = batch.results is not None
-    status = "cancelled" if batch.canceled else "completed" if ended else "in_progress"
-    told: dict[str, Any] = {
-        "id": batch.id,
-        "object": "batch",
-        "endpoint": "/v1/chat/completions",
-        "input_file_id": batch.input_file,
-        "completion_window": "24h",
-        "status": status,
-        "created_at": int(batch.made),
-        "metadata": dict(batch.metadata),
-        "request_counts": {"total": len(batch.rows), "completed": batch.count("succeeded"), "failed": 0},
-        "output_file_id": None,
-        "error_file_id": None,
-    }
-    if batch.full:
-        error = {"code": "token_limit_exceeded", "message": "Enqueued token limit reached", "param": None}
-        return {**told, "status": "failed", "errors": {"object": "list", "data": [error]}}
-    if ended:
-        good, bad = _chat_lines(batch)
-        if batch.output_files is None:
-            batch.output_files = (keep(good) if good else None, keep(bad) if bad else None)
-        told["output_file_id"], told["error_file_id"] = batch.output_files
-        told["request_counts"]["failed"] = len(bad.splitlines())
-    return told
-
-
-def _chat_lines(batch: Batch) -> tuple[bytes, bytes]:
-    """The lines of the output file and of the error file."""
-    good, bad = [], []
-    for name, ending, reply in batch.results or ():
-        line = {"id": f"batch_req_{name}", "custom_id": name, "response": None, "error": None}
-        if ending == "succeeded":
-            good.append({**line, "response": {"status_code": 200, "request_id": "r", "body": reply}})
-        elif ending == "errored":
-            body = {"error": {"message": reply["message"], "code": "server_error"}}
-            bad.append({**line, "response": {"status_code": 500, "request_id": "r", "body": body}})
-        elif ending != "missing":
-            bad.append({**line, "error": {"code": f"batch_{ending}", "message": "not done in time"}})
-    return _lines(good, batch.broken), _lines(bad, batch.broken)
-
-
-def _message_batch(batch: Batch, _: Callable[[bytes], str]) -> dict[str, Any]:
-    """A batch as Anthropic writes it."""
-    ended = batch.results is not None
-    counts = {str(kind): batch.count(kind) for kind in ("succeeded", "errored", "canceled", "expired")}
-    return {
-        "id": batch.id,
-        "type": "message_batch",
-        "processing_status": "ended" if ended else "in_progress",
-        "request_counts": {"processing": 0 if ended else len(batch.rows), **counts},
-        "created_at": datetime.fromtimestamp(batch.made, UTC).isoformat(),
-        "results_url": f"/v1/messages/batches/{batch.id}/results" if ended else None,
-    }
-
-
-def _message_results(batch: Batch) -> bytes:
-    lines = []
-    for name, ending, reply in batch.results or ():
-        error = {"type": "error", "error": {"type": "api_error", "message": reply.get("message", "")}}
-        more = {"succeeded": {"message": reply}, "errored": {"error": error}}.get(ending, {})
-        if ending != "missing":
-            lines.append({"custom_id": name, "result": {"type": ending, **more}})
-    return _lines(lines, batch.broken)
-
-
-def _uploaded(request: Request) -> bytes:
-    """The file of a multipart form (RFC 7578)."""
-    found = _BOUNDARY.search(request.headers.get("content-type", ""))
-    parts = request.body.split(b"--" + found[1].encode()) if found else []
-    for part in parts:
-        top, _, content = part.partition(b"\r\n\r\n")
-        if b"filename=" in top:
-            return content.removesuffix(b"\r\n")
-    raise ValueError("no file in the form")
-
-
-def _lines(items: list[dict[str, Any]], broken: int) -> bytes:
-    lines = [msgspec.json.encode(item) for item in items]
-    cut = (line[: len(line) // 2] if broken and number % broken == 0 else line for number, line in enumerate(lines, 1))
-    return b"".join(line + b"\n" for line in cut)
 
 
 def _ok(value: object) -> Reply:

@@ -257,6 +257,7 @@ def run(
     key: str = "",
     price: tuple[Decimal | str, Decimal | str] = ("0", "0"),
     log: Path | None = None,
+    batch: BatchPlan = BatchPlan(),  # noqa: B008 - frozen
 ) -> None:
     """Serve in the foreground until Ctrl-C: for the command line and for benchmarks.
 
@@ -265,7 +266,9 @@ def run(
     try:
         if log:
             log.open("ab").close()  # now, not at the first reply
-        teacher = FakeTeacher(answer, rules=rules, latency=latency, key=key, host=host, port=port, price=price, log=log)
+        teacher = FakeTeacher(
+            answer, rules=rules, latency=latency, key=key, host=host, port=port, price=price, log=log, batch=batch
+        )
         asyncio.run(teacher.serve())
     except OSError as error:
         if error.filename:
