@@ -25,6 +25,7 @@ ORDER = [
     ("judge",),
     STAGES,
     ("pipeline",),
+    ("exchange",),
     ("scale", "search", "embedded", "advise"),
     ("serve", "jobs"),
     ("studio", "azure", "olive"),

@@ -18,6 +18,7 @@ METHODS = {
     "tasks/strategies": ("files", "prepare", "idea"),
     "train/losses": ("value",),
     "evaluate/metrics": ("score",),
+    "exchange/formats": ("record", "sink"),
 }
 CHECKS = {
     "row": ("judge",),
@@ -37,6 +38,7 @@ VERSIONED = (
     "train/losses",
     "export/formats",
     "evaluate/metrics",
+    "exchange/formats",
 )
 every = pytest.mark.parametrize("info", PLUGINS, ids=lambda info: f"{info.group}/{info.name}")
 

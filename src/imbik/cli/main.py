@@ -23,7 +23,7 @@ from imbik.core.secrets import masked
 
 VERBS = {
     "Start": ("demo", "init", "audition", "run"),
-    "Use a run": ("chat", "predict", "review", "judge", "push"),
+    "Use a run": ("chat", "predict", "review", "judge", "data", "push"),
     "Look at a run": ("show", "batches", "diagnose", "ls", "gc"),
     "Look things up": ("explain", "plugins", "models", "schema", "doctor"),
     "Privacy and testing": ("privacy", "fake_teacher"),

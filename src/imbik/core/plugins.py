@@ -40,6 +40,7 @@ GROUPS = (
     "train/accelerators",
     "export/formats",
     "evaluate/metrics",
+    "exchange/formats",
 )
 
 

@@ -9,10 +9,10 @@ before the gate, and the hub's token goes to the hub alone.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import huggingface_hub
@@ -28,15 +28,27 @@ from imbik.privacy.gate import Gate
 PURPOSE = "push"
 
 
+Ask = Callable[[Endpoint], tuple[Place, Decision]]
+"""The address of an endpoint that everything may go to, else a refusal; asked of every host that the hub wants."""
+
+
 def decide(gate: Gate, target: Endpoint, sensitivity: Sensitivity, row: str) -> tuple[Place, Decision]:
     """The first address of an endpoint that the gate allows, else its refusal; each with one audit line.
 
     Raises: TeacherUnreachableError when the name has no address.
     """
-    places = [Place("endpoint", target, address) for address in _addresses(target)]
+    places = places_of(target)
     allowed = [place for place in places if gate.foresee(sensitivity, place).allowed]
     place = (allowed or places)[0]
     return place, gate.decide(sensitivity, place, rows=(row,), purpose=PURPOSE)
+
+
+def places_of(target: Endpoint) -> list[Place]:
+    """An endpoint at each of its addresses.
+
+    Raises: TeacherUnreachableError when the name has none.
+    """
+    return [Place("endpoint", target, address) for address in _addresses(target)]
 
 
 def _addresses(target: Endpoint) -> list[Any]:
@@ -52,8 +64,8 @@ def _addresses(target: Endpoint) -> list[Any]:
 class _GatedTransport(httpx2.BaseTransport):
     """Sends to addresses that the gate allowed, and to nothing else."""
 
-    def __init__(self, gate: Gate, sensitivity: Sensitivity, row: str, home: Endpoint) -> None:
-        self._gate, self._sensitivity, self._row, self._home = gate, sensitivity, row, home
+    def __init__(self, ask: Ask, home: Endpoint) -> None:
+        self._ask, self._home = ask, home
         self._inner = httpx2.HTTPTransport(trust_env=False)
         self._places: dict[Endpoint, Place] = {}
 
@@ -82,7 +94,7 @@ class _GatedTransport(httpx2.BaseTransport):
 
     def _place(self, target: Endpoint) -> Place:
         if target not in self._places:
-            place, decision = decide(self._gate, target, self._sensitivity, self._row)
+            place, decision = self._ask(target)
             if not decision.allowed:
                 raise BlockedError(decision.reason, where=str(target), next=_how_to_open(target, self._home))
             self._places[target] = place
@@ -90,26 +102,26 @@ class _GatedTransport(httpx2.BaseTransport):
 
 
 def upload(
-    gate: Gate,
     home: Endpoint,
     folder: Path,
     repo: str,
     *,
-    sensitivity: Sensitivity,
-    row: str,
+    ask: Ask,
     token: str,
     private: bool,
+    message: str,
+    kind: Literal["model", "dataset"] = "model",
 ) -> None:
     """Hand a folder to a repository of the hub, made when it is not there.
 
     Raises: BlockedError for a host that the gate refuses, TeacherUnreachableError when the hub does.
     """
-    transport = _GatedTransport(gate, sensitivity, row, home)
+    transport = _GatedTransport(ask, home)
     try:
         with _library_through(transport):
             api = huggingface_hub.HfApi(endpoint=str(home), token=token or False)
-            api.create_repo(repo, private=private, exist_ok=True)
-            api.upload_folder(repo_id=repo, folder_path=folder, commit_message="A student distilled by imbik")
+            api.create_repo(repo, repo_type=kind, private=private, exist_ok=True)
+            api.upload_folder(repo_id=repo, repo_type=kind, folder_path=folder, commit_message=message)
     except (HfHubHTTPError, httpx2.HTTPError, RuntimeError) as error:
         if isinstance(error.__cause__, ImbikError):  # the library wraps what stops an upload
             raise error.__cause__ from None

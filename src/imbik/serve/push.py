@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from imbik.core.errors import BlockedError, RunFolderError, UsageError
@@ -118,4 +119,6 @@ def _to_hub(gate: Gate, folder: Path, target: Destination, level: Sensitivity, r
             next=f"the operator's file may list {target.endpoint.host} under `external:` with what it `accepts:`",
         )
     token = find_key(HUB_TOKEN, target.endpoint, place.address, gate.operator, push=True)
-    upload(gate, target.endpoint, folder, target.repo, sensitivity=level, row=row, token=token, private=not public)
+    ask = partial(decide, gate, sensitivity=level, row=row)
+    message = "A student distilled by imbik"
+    upload(target.endpoint, folder, target.repo, ask=ask, token=token, private=not public, message=message)
