@@ -8,15 +8,18 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imbik.core.files import write_text
 from imbik.core.runfolder import RunFolder, write_parts
-from imbik.core.types import Books, Sample, Sensitivity
+from imbik.core.types import Books, Sample, Sensitivity, Task
+from imbik.evaluate.answers import Answer, Ran, keep
+from imbik.evaluate.scores import SystemScores
 from imbik.recipe import load_recipe
+from imbik.review.compare import comparison, ring_of
 from imbik.review.server import Room, application, room_of
 from imbik.review.shown import pick, write_shown
 from imbik.stage import StageResult
@@ -24,6 +27,7 @@ from imbik.web.serving import Place, listen, server
 from stagekit import finish, make_run, train
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from playwright.sync_api import Browser, Page
 
 BROWSER = next(
@@ -59,6 +63,33 @@ def refine(run: RunFolder, samples: Sequence[Sample]) -> None:
     write_shown(run, pick(samples, review.sample, review.doubtful, review.double))
 
 
+def compare_run(
+    folder: Path,
+    rows: Sequence[tuple[Task, Mapping[str, str]]],
+    level: Sensitivity = Sensitivity.PUBLIC,
+    recipe: str = RECIPE,
+) -> RunFolder:
+    """A run whose report kept these answers to its test rows, by system; `level` is that of the systems."""
+    run = make_run(folder, [(task, "test") for task, _ in rows])
+    write_text(run.path / "recipe.yaml", recipe)
+    answer(run, rows, level)
+    return run
+
+
+def answer(
+    run: RunFolder, rows: Sequence[tuple[Task, Mapping[str, str]]], level: Sensitivity = Sensitivity.PUBLIC
+) -> None:
+    """Make these the systems' answers (again), as evaluation keeps them."""
+    if run.stage("8_report").exists():
+        run.retire("8_report")
+    report = run.begin("8_report", "h")
+    (report / "answers").mkdir()
+    for system in {name: None for _, said in rows for name in said}:
+        kept = [Answer(id=task.id, set="test", answer=said[system]) for task, said in rows if system in said]
+        keep(report, system, kept, Ran(cost_to_run=SystemScores(), sensitivity=level))
+    finish(run, "8_report", StageResult(Books(rows_in=len(rows), rows_out=len(rows)), [], level))
+
+
 def free_port() -> int:
     """A port that nobody has just now."""
     with socket.socket() as made:
@@ -86,7 +117,22 @@ def served(run: RunFolder, place: Place | None = None) -> Iterator[Served]:
     """The review of a run, served while the block lasts."""
     place = place or Place(port=free_port())
     room = room_of(run, load_recipe(run.path / "recipe.yaml"), place)
-    bound, made = listen(place), server(application(room), place)
+    with _served(room, application(room), place) as found:
+        yield found
+
+
+@contextmanager
+def served_comparison(run: RunFolder, systems: Sequence[str], rows: int = 100) -> Iterator[Served]:
+    """The comparison of a run's systems, served while the block lasts."""
+    place = Place(port=free_port())
+    room = ring_of(run, load_recipe(run.path / "recipe.yaml"), place, systems, rows)
+    with _served(room, comparison(room), place) as found:
+        yield found
+
+
+@contextmanager
+def _served(room: Room, app: FastAPI, place: Place) -> Iterator[Served]:
+    bound, made = listen(place), server(app, place)
     thread = threading.Thread(target=made.run, kwargs={"sockets": [bound]})
     thread.start()
     try:

@@ -40,6 +40,16 @@ def standing(run: RunFolder) -> str:
     return words
 
 
+def about_review(run: RunFolder) -> list[str]:
+    """Where the review stands, how far experts agree, and which systems people prefer."""
+    from imbik.advise.comparing import told_comparisons
+
+    compared = told_comparisons(run)
+    if compared and recipe_of(run).review is None:
+        return compared
+    return [standing(run), *agreement(run), *compared]
+
+
 def agreement(run: RunFolder) -> list[str]:
     """How far the experts agree, in sentences."""
     from imbik.review.agreed import agreed, told_agreed

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from imbik.advise import results
-from imbik.advise.runs import FOLDERS, manifests
+from imbik.advise.runs import FOLDERS, manifests, recipe_of
 from imbik.advise.shown import Shown, shown
 from imbik.advise.unfinished import Unfinished
 from imbik.core.errors import RunFolderError, UsageError
@@ -73,6 +73,8 @@ def sample_rows(run: RunFolder, stage: str, count: int) -> list[Shown]:
     """
     folder = stage_folder(stage)
     path = run.stage(folder)
+    if folder == FOLDERS["review"] and recipe_of(run).review is None:
+        return []  # people only compared systems: what they prefer is told apart from rows
     if not path.is_dir():
         raise RunFolderError(f"stage {folder} has not run", where=str(run.path), next=f"imbik run {run.path}")
     if folder == FOLDERS["tasks"]:

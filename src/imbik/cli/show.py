@@ -84,9 +84,9 @@ def _about(run: RunFolder, stage: str) -> None:
         head, lines = coverage_rows(growth)
         table(head, [[safe(cell, keep_lines=False) for cell in line] for line in lines])
     if stage_folder(stage) == FOLDERS["review"]:
-        from imbik.advise.reviewing import agreement, standing
+        from imbik.advise.reviewing import about_review
 
-        print(safe("\n".join([standing(run), *agreement(run)])))
+        print(safe("\n".join(about_review(run))))
     if stage_folder(stage) != refined.FOLDER:
         return
     if checks := refined.check_rows(run):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from imbik.core.types import Sensitivity
+from imbik.core.types import Score, Sensitivity
 from imbik.evaluate.plots import Curve
 from imbik.evaluate.scores import Scores
 from imbik.tasks.growth.report import GrowthReport
@@ -56,6 +56,27 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Preferred:
+    """What people said when they compared two systems blind: verdicts for the first, the second and neither on `rows`
+    rows; on `same` further rows both said the same. `rate` is how often the first is preferred, a tie counting half;
+    `chance` how likely a result as lopsided is where people prefer neither; `on_left` how often the answer on the left
+    was chosen; `preferred` the system that they prefer, '' where no difference is shown."""
+
+    one: str
+    other: str
+    rows: int
+    people: int
+    rate: Score
+    wins: int
+    losses: int
+    ties: int
+    same: int = 0
+    chance: float | None = None
+    on_left: Score | None = None
+    preferred: str = ""
+
+
+@dataclass(frozen=True)
 class Findings:
     """Everything a report says. `metric` is the one quoted ('' when nothing can be computed), on the set `quoted`.
 
@@ -82,6 +103,7 @@ class Findings:
     command: str = ""
     date: str = ""
     growth: GrowthReport | None = None
+    people: Sequence[Preferred] = ()
     pending: str = ""
 
 

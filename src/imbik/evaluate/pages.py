@@ -14,7 +14,7 @@ import msgspec
 
 from imbik.core.errors import RunFolderError
 from imbik.core.files import read_json, write_json, write_text
-from imbik.evaluate.findings import Bar, Findings, SampleRow
+from imbik.evaluate.findings import Bar, Findings, Preferred, SampleRow
 from imbik.evaluate.plots import Plot
 from imbik.evaluate.require import judge
 from imbik.evaluate.scores import write_scores
@@ -57,6 +57,22 @@ def hold_against(folder: Path, require: Mapping[str, str]) -> Sequence[Bar]:
     if bars != list(pages.found.bars):
         _write_pages(folder, _Pages(replace(pages.found, bars=bars), pages.drawn))
     return bars
+
+
+def with_people(folder: Path, people: Sequence[Preferred]) -> None:
+    """Write the pages again with what people prefer.
+
+    Raises: RunFolderError where there is no report, or it is of an older imbik.
+    """
+    path = folder / _FINDINGS
+    if not path.exists():
+        raise RunFolderError(
+            "there is no report that people's preferences could stand in",
+            where=str(folder),
+            next="evaluate again: run the same command with --from evaluate",
+        )
+    pages = read_json(path, _Pages)
+    _write_pages(folder, _Pages(replace(pages.found, people=people), pages.drawn))
 
 
 def without_rows(

@@ -113,6 +113,7 @@ _FILTERS: dict[str, Any] = {
     "bytes": figures.size,
     "money": figures.money,
     "control_reading": words.control_reading,
+    "preference": words.preference,
     "seeds": seeds_text,
     "cell": _cell,
     "nice": lambda name: str(name).replace("_", " "),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from imbik.evaluate.bootstrap import rows_to_show
 from imbik.evaluate.figures import count, interval, money, percent, point_range, points, times
-from imbik.evaluate.findings import Findings
+from imbik.evaluate.findings import Findings, Preferred
 from imbik.evaluate.scores import Interval, Spend, SystemScores
 
 CLAIM = 0.95
@@ -83,6 +83,7 @@ def notes(found: Findings) -> list[str]:
         *([found.pending] if found.pending else []),
         *_on_word_counts(found),
         *_on_retention(found),
+        *_on_people(found),
         *_on_controls(found),
         *_on_rows(found),
         *found.notes,
@@ -123,6 +124,22 @@ def _on_retention(found: Findings) -> Iterator[str]:
             "Retention is not defined here: the teacher's own score cannot be told from 0, or it was asked no row. "
             "Read a few of its answers before anything else."
         )
+
+
+def _on_people(found: Findings) -> Iterator[str]:
+    """Preferences are told with what they are not."""
+    for item in found.people:
+        if item.on_left is not None and not item.on_left.low <= 0.5 <= item.on_left.high:
+            chosen = f"{percent(item.on_left.value)} of the choices of people who compared {item.one} and {item.other}"
+            yield f"{chosen} fell on the answer on the left: in part they chose the place."
+    if found.people:
+        yield "What people prefer is not retention: it says which answer they like better, not how much was kept."
+
+
+def preference(item: Preferred) -> str:
+    """What a comparison of people says."""
+    said = f"people prefer {item.preferred}" if item.preferred else "no difference is shown"
+    return said if item.chance is None else f"{said} (sign test p = {item.chance:.2g})"
 
 
 def _on_word_counts(found: Findings) -> Iterator[str]:

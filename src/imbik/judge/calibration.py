@@ -118,8 +118,8 @@ def agreements(labels: Sequence[bool], marks: Sequence[Mapping[str, Marks]]) -> 
     return found, missing
 
 
-def wilson(successes: int, n: int) -> Score | None:
-    """A share with its 95% Wilson interval; None of nothing."""
+def wilson(successes: float, n: int) -> Score | None:
+    """A share with its 95% Wilson interval; None of nothing. Half successes (ties) make it wider than it need be."""
     if not n:
         return None
     share, square = successes / n, _Z * _Z

@@ -24,6 +24,7 @@ from imbik.core.progress import Progress, Reporter, SilentReporter
 from imbik.core.runfolder import Manifest, RunFolder, runs_folder
 from imbik.core.tombstones import refuse_half_erased
 from imbik.core.types import Books, Outcome
+from imbik.pipeline.people import REPORT, judged_pairs, put_into_report
 from imbik.pipeline.plan import Plan, plan_stage, position
 from imbik.pipeline.preflight import Preflight, preflight
 from imbik.pipeline.result import RunResult, StageOutcome, Status
@@ -170,6 +171,8 @@ class _Work:
                     begun = folder.begin(stage.folder, plan.hash)
                     manifest = _run_one(plan, StageContext(recipe, folder, begun, asker, executor, progress))
                     warnings += [f"{stage.name}: {text}" for text in manifest.warnings]
+                    if stage.folder == REPORT and judged_pairs(folder):
+                        put_into_report(folder)
                 elif manifest.erased and stage.name == "train":
                     progress.say(
                         f"! the student learned {manifest.erased} samples that were erased: --from train retrains"

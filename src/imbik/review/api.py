@@ -88,12 +88,28 @@ class RefusedError(Exception):
 def api(room: Room) -> APIRouter:
     """Routes of the API."""
     router, desk = APIRouter(prefix="/api"), Answers(room)
+    doors(router, room)
+    route(router, room, "/next", Wanted, desk.next)
+    route(router, room, "/decide", Decision, desk.decide)
+    for path, work in (
+        ("/undo", desk.undo), ("/skip", desk.skip), ("/again", desk.again), ("/still", desk.still),
+        ("/leave", desk.leave), ("/choices", desk.choices), ("/agreement", desk.agreement),
+    ):  # fmt: skip
+        route(router, room, path, About, work)
+    return router
 
-    def route(path: str, kind: type[B], work: Callable[[Seat, B], dict[str, Any]]) -> None:
-        async def handle(request: Request) -> Response:
-            return await _answer(room, request, kind, work)
 
-        router.add_api_route(path, handle, methods=["POST"])
+def route(router: APIRouter, room: Room, path: str, kind: type[B], work: Callable[[Seat, B], dict[str, Any]]) -> None:
+    """A route for who has a session and comes from a page of ours."""
+
+    async def handle(request: Request) -> Response:
+        return await _answer(room, request, kind, work)
+
+    router.add_api_route(path, handle, methods=["POST"])
+
+
+def doors(router: APIRouter, room: Room) -> None:
+    """How a person comes in, and whether he is."""
 
     @router.post("/join")
     async def join(request: Request) -> Response:
@@ -113,17 +129,6 @@ def api(room: Room) -> APIRouter:
         """Whether this browser has a session: a page that was opened from elsewhere was not sent its cookie."""
         return _json({}, 200 if seat_of(room, request) else 401)
 
-    route("/next", Wanted, desk.next)
-    route("/decide", Decision, desk.decide)
-    route("/undo", About, desk.undo)
-    route("/skip", About, desk.skip)
-    route("/again", About, desk.again)
-    route("/still", About, desk.still)
-    route("/leave", About, desk.leave)
-    route("/choices", About, desk.choices)
-    route("/agreement", About, desk.agreement)
-    return router
-
 
 class Answers:
     """What the routes do, once it is known who asks."""
@@ -138,7 +143,7 @@ class Answers:
         if wanted.content:
             return self._page(seat, self.desk.take(seat, wanted.content))
         row = self.desk.next(seat, wanted.filters, another=wanted.another)
-        while row is not None and self.room.sample(seat, row) is None:
+        while row is not None and not self.seen(seat, row):
             self.desk.queue.gone.add(row.content)
             row = self.desk.next(seat, wanted.filters, another=True)
         return self._page(seat, row)
@@ -168,10 +173,34 @@ class Answers:
 
     def decide(self, seat: Seat, said: Decision) -> dict[str, Any]:
         """Save, then the next row."""
-        saved = self.desk.decide(seat, self._verdict(seat, said), said.previous)
+        return self.save(seat, self._verdict(seat, said), said.previous, said.wanted)
+
+    def save(self, seat: Seat, verdict: ExpertVerdict, previous: int, wanted: Wanted) -> dict[str, Any]:
+        """Save a word, then the next row."""
+        saved = self.desk.decide(seat, verdict, previous)
         if not saved.number:
             raise RefusedError(409, saved.why)
-        return {"saved": saved.number, **self.next(seat, said.wanted)}
+        return {"saved": saved.number, **self.next(seat, wanted)}
+
+    def seen(self, seat: Seat, row: Shown) -> bool:
+        """Whether a row is still there for a person."""
+        return self.room.sample(seat, row) is not None
+
+    def taken_back(self, seat: Seat, before: ExpertVerdict) -> ExpertVerdict:
+        """The word that takes another back."""
+        said = Verdict(by=seat.person, keep=before.verdict.keep)
+        return ExpertVerdict(content=before.content, verdict=said, row=before.row, withdrawn=True)
+
+    def spoken(self, before: ExpertVerdict) -> dict[str, Any]:
+        """What a person said, so that the page can show it again."""
+        return spoken(before)
+
+    def document(self, seat: Seat, row: Shown) -> dict[str, Any] | None:
+        """All that the page needs of a row; None where it is gone."""
+        sample = self.room.sample(seat, row)
+        if sample is None:
+            return None
+        return document(sample, row, self.desk.queue.said(row.content, seat.person), blind=self.room.review.blind)
 
     def undo(self, seat: Seat, about: About) -> dict[str, Any]:
         """Take the last word on a row back (the person's very last where none is named), and show that row again."""
@@ -179,18 +208,12 @@ class Answers:
         content = about.content or self._latest(seat)
         before = queue.said(content, seat.person)
         if before is not None:
-            taken_back = ExpertVerdict(
-                content=content,
-                verdict=Verdict(by=seat.person, keep=before.verdict.keep),
-                row=before.row,
-                withdrawn=True,
-            )
-            saved = self.desk.decide(seat, taken_back, queue.last(content, seat.person))
+            saved = self.desk.decide(seat, self.taken_back(seat, before), queue.last(content, seat.person))
             if not saved.number:
                 raise RefusedError(409, saved.why)
             found = self._page(seat, self.desk.next(seat))
             if found["row"]:
-                found["row"]["said"] = spoken(before)
+                found["row"]["said"] = self.spoken(before)
             return found
         row = self.desk.take(seat, content)
         if row is None:
@@ -252,12 +275,9 @@ class Answers:
 
     def _page(self, seat: Seat, row: Shown | None) -> dict[str, Any]:
         """A row and how far it is."""
-        sample = self.room.sample(seat, row) if row is not None else None
-        shown = None
-        if row is not None and sample is not None:
-            queue = self.desk.queue
-            shown = document(sample, row, queue.said(row.content, seat.person), blind=self.room.review.blind)
-            shown["previous"] = queue.last(row.content, seat.person)
+        shown = self.document(seat, row) if row is not None else None
+        if row is not None and shown is not None:
+            shown["previous"] = self.desk.queue.last(row.content, seat.person)
         found = msgspec.to_builtins(vars(self.desk.progress(seat)))
         hidden = len(self.desk.queue.rows) - found["visible"]
         return {"row": shown, "progress": found, "hidden": hidden}

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -26,7 +26,7 @@ from imbik.review.queue import Filters, Progress, Queue
 from imbik.review.reservations import Seat
 from imbik.review.rules import Rules
 from imbik.review.shown import REFINED, Shown, chosen, read_shown, shown_path
-from imbik.review.store import ExpertVerdict, connect, insert, reviews_path, since, unreadable
+from imbik.review.store import VERDICTS, ExpertVerdict, Table, connect, insert, reviews_path, since, unreadable
 
 
 class Saved(NamedTuple):
@@ -36,8 +36,46 @@ class Saved(NamedTuple):
     why: str = ""
 
 
+class Source(Protocol):
+    """Where a desk's rows come from."""
+
+    def stamp(self) -> tuple[int, ...]:
+        """Another one means other rows."""
+        ...
+
+    def rows(self) -> Sequence[Shown]:
+        """The rows, in order."""
+        ...
+
+
+class ShownRows:
+    """The rows that a run's recipe shows."""
+
+    def __init__(self, run: RunFolder, review: Review) -> None:
+        self.run, self.review = run, review
+
+    def stamp(self) -> tuple[int, ...]:
+        """Changes when the run has chosen others."""
+        found: list[int] = []
+        for path in (shown_path(self.run), self.run.stage(REFINED) / "manifest.json"):
+            try:
+                about = path.stat()
+                found += [about.st_ino, about.st_mtime_ns, about.st_size]
+            except FileNotFoundError:
+                found += [0]
+        return tuple(found)
+
+    def rows(self) -> Sequence[Shown]:
+        """As the review stage wrote them; before it ran, as it will."""
+        shown = read_shown(self.run)
+        if not shown and self.run.manifest(REFINED) is not None:
+            shown = chosen(self.run, self.review)
+        return shown
+
+
 class Desk:
-    """One run's desk. `level` says what a person may see, and is asked each time."""
+    """One run's desk. `level` says what a person may see, and is asked each time; `source` gives the rows (those that
+    the recipe shows, by default), and what is said of them is kept in `table`."""
 
     def __init__(
         self,
@@ -45,7 +83,11 @@ class Desk:
         review: Review,
         level: Callable[[str], Sensitivity],
         clock: Callable[[], float] = time.time,
+        *,
+        source: Source | None = None,
+        table: Table = VERDICTS,
     ) -> None:
+        self.source, self.table = source or ShownRows(run, review), table
         self.run, self.review, self.level, self.clock = run, review, level, clock
         self.queue = Queue(rules=Rules.of(review))
         self._turn = threading.RLock()
@@ -119,7 +161,7 @@ class Desk:
                 return Saved(last) if self._repeated(verdict, seat.person) else Saved(0, "judged")
             if not self._may_judge(base, seat, row):
                 return Saved(0, "taken")
-            number = insert(base, [verdict])
+            number = insert(base, [verdict], self.table)
             reservations.take_back(base, seat.person, verdict.content)
             if verdict.withdrawn:
                 reservations.hold(base, seat, verdict.content, self.clock())
@@ -213,31 +255,17 @@ class Desk:
 
     def _look(self) -> None:
         """Read the rows shown again where they have changed."""
-        stamp = _stamp(self.run)
+        stamp = self.source.stamp()
         if stamp != self._stamp:
-            shown = read_shown(self.run)
-            if not shown and self.run.manifest(REFINED) is not None:
-                shown = chosen(self.run, self.review)
-            self.queue = Queue(shown, self.queue.rules, self.queue.given)
+            self.queue = Queue(self.source.rows(), self.queue.rules, self.queue.given)
             self._stamp = stamp
 
     def _learn(self, base: sqlite3.Connection) -> None:
         """Take in what was said since, here or by another server."""
-        for number, verdict in since(base, self._learned):
+        for number, verdict in since(base, self._learned, self.table):
             self.queue.learn(number, verdict)
             self._learned = number
 
 
 def _said(verdict: ExpertVerdict) -> ExpertVerdict:
     return msgspec.structs.replace(verdict, at="", seconds=0.0)
-
-
-def _stamp(run: RunFolder) -> tuple[int, ...]:
-    found: list[int] = []
-    for path in (shown_path(run), run.stage(REFINED) / "manifest.json"):
-        try:
-            about = path.stat()
-            found += [about.st_ino, about.st_mtime_ns, about.st_size]
-        except FileNotFoundError:
-            found += [0]
-    return tuple(found)

@@ -34,14 +34,14 @@ def seat_of(room: Room, request: Request) -> Seat | None:
     return None if session is None else Seat(session.person, session.browser)
 
 
-def pages(room: Room) -> APIRouter:
-    """Routes of pages and static files."""
+def pages(room: Room, template: str = "review.html.j2") -> APIRouter:
+    """Routes of pages and static files; `template` is the page for who is in."""
     router = APIRouter()
 
-    def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    def page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
         words = words_for(request)
         shared = {"run": room.run.name, "languages": LANGUAGES, "proof": "", "person": "", "said": dict(words)}
-        html = room.pages.render(template, words, request.scope[NONCE], **{**shared, **values})
+        html = room.pages.render(name, words, request.scope[NONCE], **{**shared, **values})
         return HTMLResponse(html, status)
 
     @router.get("/")
@@ -50,7 +50,7 @@ def pages(room: Room) -> APIRouter:
         if session is None:
             return page(request, "join.html.j2", 401)
         proof = room.sessions.proof(session)
-        return page(request, "review.html.j2", proof=proof, person=session.person, rubric=room.review.rubric)
+        return page(request, template, proof=proof, person=session.person, rubric=room.review.rubric)
 
     @router.get("/join")
     def join(request: Request) -> Response:

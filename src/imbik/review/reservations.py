@@ -58,12 +58,12 @@ def held(base: sqlite3.Connection, seat: Seat, now: float) -> Held:
     return Held(browsers, own)
 
 
-def on_pages(base: sqlite3.Connection, now: float) -> dict[str, int]:
-    """How many rows each person has before him now. Only reads: a file that no desk has opened has no such table."""
+def on_pages(base: sqlite3.Connection, now: float) -> list[tuple[str, str]]:
+    """Who has which content before him now. Only reads: a file that no desk has opened has no such table."""
     if base.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'held'").fetchone() is None:
-        return {}
-    found = base.execute("SELECT expert, COUNT(*) FROM held WHERE until > ? GROUP BY expert", (now,))
-    return {str(expert): int(number) for expert, number in found}
+        return []
+    found = base.execute("SELECT expert, content FROM held WHERE until > ?", (now,))
+    return [(str(expert), str(content)) for expert, content in found]
 
 
 def hold(base: sqlite3.Connection, seat: Seat, content: str, now: float) -> None:

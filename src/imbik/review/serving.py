@@ -7,6 +7,7 @@ that is changed, is said at once: nobody should find out from an empty queue.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from imbik.core.errors import UsageError
 from imbik.core.runfolder import RunFolder
@@ -14,6 +15,9 @@ from imbik.core.types import Sensitivity
 from imbik.recipe import Recipe, load_recipe
 from imbik.review.server import Room, application, room_of
 from imbik.web.serving import Place, listen, server
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 Tell = Callable[[str], None]
 
@@ -26,6 +30,25 @@ def serve(run: RunFolder, place: Place, experts: Sequence[str], *, renew: bool, 
     recipe = asking_recipe(run)
     place.check()
     room = room_of(run, recipe, place)
+    _serve(room, application(room), place, experts, renew=renew, tell=tell)
+
+
+def serve_comparison(
+    run: RunFolder, place: Place, experts: Sequence[str], systems: Sequence[str], rows: int, *, renew: bool, tell: Tell
+) -> None:
+    """The same for the page on which people compare systems; the recipe need not ask experts.
+
+    Raises: UsageError for systems that the report does not know, nobody to invite, or a place that may not be served.
+    """
+    from imbik.review.compare import comparison, ring_of
+
+    place.check()
+    room = ring_of(run, load_recipe(run.path / "recipe.yaml"), place, systems, rows)
+    _serve(room, comparison(room), place, experts, renew=renew, tell=tell)
+
+
+def _serve(room: Room, app: FastAPI, place: Place, experts: Sequence[str], *, renew: bool, tell: Tell) -> None:
+    run = room.run
     if renew and not experts:
         raise UsageError("new invitations for whom?", next="name them: --expert NAME --new-links")
     if not experts and not room.members.names():
@@ -39,7 +62,7 @@ def serve(run: RunFolder, place: Place, experts: Sequence[str], *, renew: bool, 
         tell(line)
     tell(f"serving {run.name} at {place.address} until Ctrl-C")
     try:
-        server(application(room), place).run(sockets=[socket])
+        server(app, place).run(sockets=[socket])
     finally:
         socket.close()
         room.close()

@@ -8,7 +8,8 @@ invited may see or is left to judge.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Record, Sensitivity
@@ -84,14 +85,14 @@ def waiting(run: RunFolder, rules: Rules) -> Waiting:
     rows, verdicts, levels = read_shown(run), verdicts_of(run), Levels(run.path)
     open_rows = [row for row in rows if rules.missing(row, verdicts.get(row.content, ()))]
     judged = {row.content: {item.verdict.by for item in verdicts.get(row.content, ())} for row in rows}
-    invited, before = Members(run.path / MEMBERS).names(), _before(run)
+    invited, before = Members(run.path / MEMBERS).names(), _before(run, judged)
     elsewhere = sorted({name for said in judged.values() for name in said} - set(invited))
     people = tuple(
         Person(
             name=name,
             given=sum(name in said for said in judged.values()),
             open=sum(_for(row, levels(name), judged[row.content], name) for row in open_rows if name in invited),
-            before=before.get(name, 0),
+            before=before[name],
         )
         for name in (*invited, *elsewhere)
     )
@@ -129,7 +130,8 @@ def _for(row: Shown, level: Sensitivity, judged: set[str], name: str) -> bool:
     return name not in judged and row.sensitivity.rank <= level.rank
 
 
-def _before(run: RunFolder) -> dict[str, int]:
-    """How many rows each person has on a page just now."""
+def _before(run: RunFolder, shown: Collection[str]) -> Counter[str]:
+    """How many of the rows shown each person has on a page just now; pages that compare systems have others."""
     with reading(run) as base:
-        return {} if base is None else reservations.on_pages(base, time.time())
+        found = [] if base is None else reservations.on_pages(base, time.time())
+    return Counter(expert for expert, content in found if content in shown)

@@ -1,4 +1,4 @@
-"""`reviews.sqlite`: experts' verdicts and numbered snapshots of them.
+"""`reviews.sqlite`: experts' verdicts, numbered snapshots of them, and preferences between systems.
 
 Enters: verdicts, at any time and from any process. Leaves: the verdicts of a snapshot, the last of each expert on each
 content. The file has its own writer (SQLite's lock, WAL), apart from the run's: experts review while it trains.
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -24,12 +24,16 @@ from imbik.core.files import disk_errors
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Record, Verdict
 
-SCHEMA_VERSION = 1
-_TABLES = """
+SCHEMA_VERSION = 2
+_PREFERENCES = """CREATE TABLE preferences (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL, expert TEXT NOT NULL, body BLOB NOT NULL
+)"""
+_TABLES = f"""
 CREATE TABLE verdicts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, content TEXT NOT NULL, expert TEXT NOT NULL, body BLOB NOT NULL
 );
 CREATE INDEX by_content ON verdicts (content);
+{_PREFERENCES};
 CREATE TABLE snapshots (number INTEGER PRIMARY KEY AUTOINCREMENT, upto INTEGER NOT NULL, taken TEXT NOT NULL);
 """
 
@@ -73,30 +77,53 @@ def add_verdicts(run: RunFolder, verdicts: Iterable[ExpertVerdict]) -> int:
         return _last(base)
 
 
-def insert(base: sqlite3.Connection, verdicts: Iterable[ExpertVerdict]) -> int:
+class Table(NamedTuple):
+    """Where what people said lies: a table, and what its rows hold."""
+
+    name: str
+    kind: type[ExpertVerdict]
+
+
+VERDICTS = Table("verdicts", ExpertVerdict)
+
+
+def insert(base: sqlite3.Connection, verdicts: Iterable[ExpertVerdict], table: Table = VERDICTS) -> int:
     """Add them inside a transaction that is open; returns the number of the last (0 for none)."""
     now, last = datetime.now(UTC).isoformat(timespec="seconds"), 0
     for item in verdicts:
         body = msgspec.json.encode(item if item.at else msgspec.structs.replace(item, at=now))
         added = base.execute(
-            "INSERT INTO verdicts (content, expert, body) VALUES (?, ?, ?)", (item.content, item.verdict.by, body)
+            f"INSERT INTO {table.name} (content, expert, body) VALUES (?, ?, ?)",  # noqa: S608 - our own names
+            (item.content, item.verdict.by, body),
         )
         last = int(added.lastrowid or 0)
     return last
 
 
-def since(base: sqlite3.Connection, number: int) -> Sequence[tuple[int, ExpertVerdict]]:
+def since(base: sqlite3.Connection, number: int, table: Table = VERDICTS) -> Sequence[tuple[int, ExpertVerdict]]:
     """Verdicts with a higher number, in order."""
-    rows = base.execute("SELECT id, body FROM verdicts WHERE id > ? ORDER BY id", (number,)).fetchall()
-    return [(int(found), msgspec.json.decode(body, type=ExpertVerdict)) for found, body in rows]
+    asked = f"SELECT id, body FROM {table.name} WHERE id > ? ORDER BY id"  # noqa: S608 - our own names
+    rows = base.execute(asked, (number,)).fetchall()
+    return [(int(found), msgspec.json.decode(body, type=table.kind)) for found, body in rows]
+
+
+def latest(verdicts: Iterable[ExpertVerdict]) -> dict[str, list[ExpertVerdict]]:
+    """By content, the last verdict of each expert in the order given; one that was withdrawn last is left out."""
+    found: dict[str, dict[str, ExpertVerdict]] = {}
+    for item in verdicts:
+        given = found.setdefault(item.content, {})
+        given.pop(item.verdict.by, None)
+        if not item.withdrawn:
+            given[item.verdict.by] = item
+    return {content: list(given.values()) for content, given in found.items() if given}
 
 
 def close(run: RunFolder) -> int:
     """Take a snapshot of the verdicts there are; returns its number. Without newer verdicts the last one stands."""
     with _open(run) as base, transaction(base):
-        last, latest = _last(base), _latest(base)
-        if latest is not None and latest[1] == last:
-            return latest[0]
+        last, before = _last(base), _latest(base)
+        if before is not None and before[1] == last:
+            return before[0]
         taken = datetime.now(UTC).isoformat(timespec="seconds")
         return int(base.execute("INSERT INTO snapshots (upto, taken) VALUES (?, ?)", (last, taken)).lastrowid or 0)
 
@@ -106,8 +133,8 @@ def snapshot_number(run: RunFolder) -> int:
     if not reviews_path(run).exists():
         return 0
     with _open(run) as base:
-        latest = _latest(base)
-        return latest[0] if latest else 0
+        found = _latest(base)
+        return found[0] if found else 0
 
 
 def newer_than_snapshot(run: RunFolder) -> int:
@@ -115,8 +142,8 @@ def newer_than_snapshot(run: RunFolder) -> int:
     if not reviews_path(run).exists():
         return 0
     with _open(run) as base:
-        latest = _latest(base)
-        found = base.execute("SELECT COUNT(*) FROM verdicts WHERE id > ?", (latest[1] if latest else 0,)).fetchone()
+        before = _latest(base)
+        found = base.execute("SELECT COUNT(*) FROM verdicts WHERE id > ?", (before[1] if before else 0,)).fetchone()
         return int(found[0])
 
 
@@ -131,14 +158,8 @@ def verdicts_of(run: RunFolder, snapshot: int = 0) -> Mapping[str, Sequence[Expe
         return {}
     with _open(run) as base:
         upto = _upto(base, run, snapshot)
-        rows = base.execute("SELECT content, expert, body FROM verdicts WHERE id <= ? ORDER BY id", (upto,)).fetchall()
-    latest: dict[str, dict[str, ExpertVerdict]] = {}
-    for content, expert, body in rows:
-        given = latest.setdefault(content, {})
-        given.pop(expert, None)
-        if not (verdict := msgspec.json.decode(body, type=ExpertVerdict)).withdrawn:
-            given[expert] = verdict
-    return {content: list(given.values()) for content, given in latest.items() if given}
+        rows = base.execute("SELECT body FROM verdicts WHERE id <= ? ORDER BY id", (upto,)).fetchall()
+    return latest(msgspec.json.decode(body, type=ExpertVerdict) for (body,) in rows)
 
 
 def _upto(base: sqlite3.Connection, run: RunFolder, snapshot: int) -> int:
@@ -227,17 +248,22 @@ def unreadable(path: Path) -> Iterator[None]:
 
 
 def _prepare(base: sqlite3.Connection, path: Path) -> None:
-    """Make the tables, or refuse a file of another version."""
-    found = int(base.execute("PRAGMA user_version").fetchone()[0])
-    if found == 0:
-        with transaction(base):
-            if int(base.execute("PRAGMA user_version").fetchone()[0]) == 0:
-                for statement in _TABLES.strip().split(";\n"):
-                    base.execute(statement)
-                base.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    elif found != SCHEMA_VERSION:
+    """Make the tables, add what a file of the first version lacks, or refuse one of a later version."""
+    if _version(base) > SCHEMA_VERSION:
         raise RunFolderError(
-            f"verdicts of another version of imbik (format {found}; this one reads {SCHEMA_VERSION})",
+            f"verdicts of another version of imbik (format {_version(base)}; this one reads {SCHEMA_VERSION})",
             where=str(path),
             next="upgrade imbik: pip install -U imbik",
         )
+    if _version(base) == SCHEMA_VERSION:
+        return
+    with transaction(base):
+        if (found := _version(base)) == SCHEMA_VERSION:
+            return
+        for statement in _TABLES.strip().split(";\n") if found == 0 else [_PREFERENCES]:
+            base.execute(statement)
+        base.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _version(base: sqlite3.Connection) -> int:
+    return int(base.execute("PRAGMA user_version").fetchone()[0])

@@ -25,7 +25,7 @@ from imbik.core.files import read_json, read_lines, write_lines
 from imbik.core.locks import writer_lock
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.tombstones import PENDING, refuse_half_erased
-from imbik.core.types import Sample, Sensitivity, Task
+from imbik.core.types import Sample, Sensitivity, Task, Verdict
 from imbik.evaluate.answers import Answer
 from imbik.models.logits import LogitStore
 from imbik.privacy.audit import Audit, Entry, read_audit
@@ -33,7 +33,9 @@ from imbik.privacy.person import Person
 from imbik.privacy.signing import new_key
 from imbik.privacy.suppression import Suppression
 from imbik.privacy.vault import Vault
-from imbik.review.store import verdicts_of
+from imbik.review.preferences import PREFERENCES, Preference, preferences_of
+from imbik.review.reservations import aside, prepare, put_aside
+from imbik.review.store import insert, reading, verdicts_of
 
 WHO = Person([PERSON])
 
@@ -151,6 +153,29 @@ def test_verdicts_go_with_the_content_and_an_expert_gets_another_name(run: RunFo
     assert next(verdict.by for verdict in left if verdict.by != "uzman").startswith("expert-")
     assert receipt.counts["verdicts of experts"] == 2
     assert receipt.counts["experts renamed"] == 1
+
+
+def test_preferences_between_systems_go_with_the_row_and_with_the_name(run: RunFolder) -> None:
+    def prefer(row: str, by: str, reason: str = "") -> Preference:
+        verdict = Verdict(by=by, keep=True, reason=reason)
+        return Preference(content=f"duel-{row}", row=row, pair=("a", "b"), left="a", verdict=verdict)
+
+    first, other, further = sorted(set(ids(run)) - set(HER_ROWS))[:3]
+    said = [prefer(HER_ROWS[0], "uzman"), prefer(first, PERSON), prefer(other, "uzman", f"{PERSON} yazmış")]
+    with reading(run) as base:
+        assert base is not None
+        insert(base, [*said, prefer(further, "uzman")], PREFERENCES)
+        prepare(base)
+        put_aside(base, "uzman", f"duel-{HER_ROWS[0]}")
+    receipt = erased(run, PERSON)
+    left = {item.row: item.verdict.by for given in preferences_of(run).values() for item in given}
+    assert set(left) == {first, further}
+    assert left[first].startswith("expert-")
+    assert receipt.counts["preferences of experts"] == 2
+    with reading(run) as base:
+        assert base is not None
+        assert aside(base, "uzman") == set()
+    assert sweep(run, WHO).hits == ()
 
 
 def test_rows_by_id_go_without_a_name(run: RunFolder) -> None:

@@ -21,8 +21,9 @@ from imbik.ask.schema import check
 from imbik.core.databases import transaction
 from imbik.core.errors import LockedError, RunFolderError
 from imbik.privacy.person import Person, squeezed
+from imbik.review.preferences import PREFERENCES, PREFIX
 from imbik.review.reservations import prepare
-from imbik.review.store import ExpertVerdict
+from imbik.review.store import VERDICTS, ExpertVerdict, Table
 
 _BUSY_SECONDS = 30.0
 
@@ -125,6 +126,7 @@ def erase_answers_stored(path: Path, keys: set[bytes]) -> int:
 
 def erase_verdicts(path: Path, erasing: Erasing) -> None:
     """Verdicts on erased contents, and those that say the person's name; an expert who is erased gets another name.
+    The same for preferences between systems on erased rows.
 
     Raises: LockedError while somebody reviews.
     """
@@ -132,26 +134,37 @@ def erase_verdicts(path: Path, erasing: Erasing) -> None:
         return
     with _opened(path) as base:
         with transaction(base):
-            rows = base.execute("SELECT id, content, expert, body FROM verdicts").fetchall()
-            for number, content, expert, body in rows:
-                verdict = msgspec.json.decode(body, type=ExpertVerdict)
-                if content in erasing.contents or erasing.row(verdict.row) or _says(verdict, erasing.person):
-                    base.execute("DELETE FROM verdicts WHERE id = ?", (number,))
-                    erasing.counts["verdicts of experts"] += 1
-                elif erasing.person.in_text(expert):
-                    _rename(base, number, verdict, pseudonym(expert, erasing.receipt))
-                    erasing.counts["experts renamed"] += 1
-            _forget_desks(base, erasing)
+            gone = set(erasing.contents)
+            there = {name for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            for table in (table for table in (VERDICTS, PREFERENCES) if table.name in there):
+                gone |= _erase_said(base, table, erasing)
+            _forget_desks(base, erasing, gone)
         _rebuild(base, path)
 
 
-def _forget_desks(base: sqlite3.Connection, erasing: Erasing) -> None:
-    """Who had which row before him, and what was put aside: of erased contents, and of an erased expert."""
+def _erase_said(base: sqlite3.Connection, table: Table, erasing: Erasing) -> set[str]:
+    """What people said in one table; returns the contents of what went."""
+    gone = set[str]()
+    for number, content, expert, body in base.execute(f"SELECT id, content, expert, body FROM {table.name}").fetchall():  # noqa: S608 - our own names
+        said = msgspec.json.decode(body, type=table.kind)
+        if content in erasing.contents or erasing.row(said.row) or _says(said, erasing.person):
+            base.execute(f"DELETE FROM {table.name} WHERE id = ?", (number,))  # noqa: S608
+            erasing.counts[f"{table.name} of experts"] += 1
+            gone.add(content)
+        elif erasing.person.in_text(expert):
+            _rename(base, table, number, said, pseudonym(expert, erasing.receipt))
+            erasing.counts["experts renamed"] += 1
+    return gone
+
+
+def _forget_desks(base: sqlite3.Connection, erasing: Erasing, gone: Set[str]) -> None:
+    """Who had which row before him, and what was put aside: of erased contents, and of an erased expert. Of compared
+    answers all of it: nothing says of which row they were."""
     prepare(base)
     for table in ("held", "aside"):
         rows = base.execute(f"SELECT DISTINCT expert, content FROM {table}").fetchall()  # noqa: S608 - our own names
         for expert, content in rows:
-            if content in erasing.contents or erasing.person.in_text(expert):
+            if content in gone or content.startswith(PREFIX) or erasing.person.in_text(expert):
                 base.execute(f"DELETE FROM {table} WHERE expert = ? AND content = ?", (expert, content))  # noqa: S608
 
 
@@ -161,9 +174,10 @@ def _says(verdict: ExpertVerdict, person: Person) -> bool:
     return bool(person) and person.in_any(content)
 
 
-def _rename(base: sqlite3.Connection, number: int, verdict: ExpertVerdict, name: str) -> None:
-    other = msgspec.structs.replace(verdict, verdict=msgspec.structs.replace(verdict.verdict, by=name))
-    base.execute("UPDATE verdicts SET expert = ?, body = ? WHERE id = ?", (name, msgspec.json.encode(other), number))
+def _rename(base: sqlite3.Connection, table: Table, number: int, said: ExpertVerdict, name: str) -> None:
+    other = msgspec.structs.replace(said, verdict=msgspec.structs.replace(said.verdict, by=name))
+    changed = f"UPDATE {table.name} SET expert = ?, body = ? WHERE id = ?"  # noqa: S608 - our own names
+    base.execute(changed, (name, msgspec.json.encode(other), number))
 
 
 def _rebuild(base: sqlite3.Connection, path: Path) -> None:

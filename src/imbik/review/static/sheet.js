@@ -3,7 +3,7 @@ import { byId, say, words } from "./base.js";
 import { build, element, fill } from "./nodes.js";
 import { diff } from "./diff.js";
 
-function text(place, body) {
+export function text(place, body) {
   place.replaceChildren(...body.nodes.map(build));
   if (!body.length) place.append(element("span", { class: "quiet" }, words.empty));
   if (body.rest.length) {
