@@ -54,6 +54,9 @@ def test_the_roots_of_a_real_run_verify(trained: Path) -> None:
         ("6_student/student/seed-1/weights/tokenizer.json", How.TOKENIZER),
         ("7_export/onnx/model.onnx", How.WEIGHTS),
         ("8_report/answers/teacher_usta.jsonl", How.ANSWERS),
+        ("data/hf/train/data-00000-of-00001.arrow", How.EXPORT),
+        ("data/.hf.77.tmp/train.jsonl", How.SCRAP),
+        ("exports.jsonl", How.REDACT),
         ("notes.txt", How.UNKNOWN),
     ],
 )

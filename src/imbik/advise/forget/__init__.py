@@ -5,6 +5,7 @@ Enters: a run, and who or which rows. Leaves: a run without them, and a receipt.
 - `places`: every kind of file a run has, and what becomes of it; a test holds it to what the stages really write.
 - `find`: which rows are meant. `erasing`: what counts as theirs.
 - `clean`, and for each kind of file `rows`, `logits`, `report`, `databases`, `pseudonyms`: taking it out.
+- `exports`: copies of rows that were made for other tools, inside the run and elsewhere.
 - `keys`: which stored answers were given for a row. `others`: which other runs hold it. `made`: what was made of the
   rows and cannot be cleaned.
 - `sweep`: what still holds the person afterwards, decoded. `lineage`: that every root still verifies.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from imbik.advise.forget import databases, rows
 from imbik.advise.forget.erasing import Erasing
+from imbik.advise.forget.exports import remove_exports
 from imbik.advise.forget.logits import erase_logits
 from imbik.advise.forget.places import Found, How, files_of
 from imbik.advise.forget.report import clean_report
@@ -25,6 +26,7 @@ def clean(run: RunFolder, erasing: Erasing) -> None:
             _clean_file(item, erasing)
     for folder in sorted({item.stage for item in found if item.how is How.LOGITS}):
         erase_logits(folder, erasing)
+    remove_exports(run, erasing)
     databases.erase_verdicts(run.path / "reviews.sqlite", erasing)
     for folder in sorted({item.stage for item in found if item.how is How.REPORT}):
         clean_report(folder, erasing)

@@ -1,7 +1,8 @@
 """What bytes say: every text that a file of any kind here can hold, read out as a person's tools would.
 
 Enters: a file or bytes. Leaves: texts: JSON with its escapes resolved, UTF-8 and UTF-16, the members of archives and
-compressed files, the columns of Parquet files, the cells of SQLite databases and their raw pages with what was freed.
+compressed files, the columns of Parquet and Arrow files, the cells of SQLite databases and their raw pages with what was
+freed.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def texts_of_file(path: Path) -> Iterator[str]:
         yield from _cells(path)
     elif start.startswith(_PARQUET):
         yield from _columns(path)
+    elif path.suffix == ".arrow":
+        yield from _batches(path)
     if path.suffix == ".jsonl":
         with path.open("rb") as stream:
             for line in stream:
@@ -127,6 +130,19 @@ def _columns(path: Path) -> Iterator[str]:
     for batch in pq.ParquetFile(path).iter_batches():
         for row in batch.to_pylist():
             yield from strings(row)
+
+
+def _batches(path: Path) -> Iterator[str]:
+    """Texts of an Arrow stream: in its bytes one ends where the next begins, so a name at an end is no word."""
+    import pyarrow as pa
+
+    try:
+        with pa.memory_map(str(path)) as source:
+            for batch in pa.ipc.open_stream(source):
+                for row in batch.to_pylist():
+                    yield from strings(row)
+    except (pa.ArrowException, OSError):
+        return
 
 
 def _cells(path: Path) -> Iterator[str]:

@@ -5,7 +5,8 @@ JSON is redacted, anything else is only looked at by the sweep. `tests/advise/fo
 fails when a stage writes a file that no line names.
 
 Outside of the run folder: the answer store and the crash logs beside it, which `work` cleans; the seed files, caches of
-data sets of a hub, and what `imbik predict` wrote where a person asked for it, which are named, not touched.
+data sets of a hub, what `imbik predict` wrote where a person asked for it, and exports of data that lie elsewhere,
+which are named, not touched.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class How(StrEnum):
     WEIGHTS = "cannot be cleaned: trained again"
     TOKENIZER = "cannot be cleaned: looked through for pieces of the name"
     RECIPE = "the user's own: named, not changed"
+    EXPORT = "removed whole where it holds an erased row"
     KEYED = "holds keyed ids and hashes only"
     SCRAP = "left by a killed process: removed"
     UNKNOWN = "unknown: looked at by the sweep"
@@ -48,6 +50,8 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("*/tombstones.jsonl", How.KEYED),
     ("*/erased.json", How.KEYED),
     ("*/.begun.json", How.KEYED),
+    ("data/*", How.EXPORT),
+    ("exports.jsonl", How.REDACT),
     ("?_*/manifest.json", How.MANIFEST),
     ("1_tasks/part-*.jsonl", How.TASKS),
     ("1_tasks/splits.jsonl", How.IDS),

@@ -41,6 +41,8 @@ def of_plan(plan: Plan, *, excerpts: bool) -> Iterator[str]:
         yield f"  students here learned from {learned} of these: weights forget by being trained again"
     for student in plan.students:
         yield f"  run {student.path}: {student.why}"
+    for export in plan.exports:
+        yield f"  {export.path}: {export.why}"
     for other in plan.others:
         yield f"  run {other.run} {other.how}: {other.next}"
 

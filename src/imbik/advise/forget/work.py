@@ -21,6 +21,7 @@ from imbik import __version__
 from imbik.advise.forget import databases
 from imbik.advise.forget.clean import clean
 from imbik.advise.forget.erasing import Erasing, Journal, OtherRun, Remains
+from imbik.advise.forget.exports import elsewhere, told_inside
 from imbik.advise.forget.find import Chosen, find, tasks_of
 from imbik.advise.forget.keys import answer_keys, local_sources
 from imbik.advise.forget.lineage import roots_verify
@@ -60,6 +61,7 @@ class Plan:
     others: tuple[OtherRun, ...]
     students: tuple[Remains, ...]
     notes: tuple[str, ...]
+    exports: tuple[Remains, ...] = ()
 
     @property
     def matches(self) -> Matches:
@@ -135,6 +137,7 @@ def look(
     grown = frozenset(squeezed(own_words(task)) for task in chosen.tasks.values() if task.origin is not None)
     keys |= databases.stored_holding(run.store, grown)
     notes += _outside(recipe)
+    notes += told_inside(run, person, set(chosen.tasks), chosen.samples)
     if number := databases.count_under_way(run.store, keys):
         notes.append(
             f"a batch under way asks {number:,} of these questions: what it brings for them is not stored; what the "
@@ -150,6 +153,7 @@ def look(
         others=tuple(other_runs(run, person, chosen.tasks, why=why)),
         students=tuple(students_elsewhere(run)) if chosen.learned else (),
         notes=tuple(notes),
+        exports=tuple(elsewhere(run, set(chosen.tasks), chosen.samples)),
     )
 
 
@@ -240,7 +244,12 @@ def _receipt(run: RunFolder, journal: Journal, erasing: Erasing) -> Receipt:
         swept=after.files,
         named_before=journal.named_before,
         named_after=len(after.hits),
-        remains=(*remaining_weights(run, journal.learned), *tokenizers, *named),
+        remains=(
+            *remaining_weights(run, journal.learned),
+            *elsewhere(run, set(journal.tasks), set(journal.samples)),
+            *tokenizers,
+            *named,
+        ),
         others=journal.others,
         students=journal.students,
         notes=journal.notes,
