@@ -17,7 +17,7 @@ from imbik.core.types import Sensitivity
 from imbik.tasks.growth.arithmetic import ArithmeticFaultError, names_in, value_of
 from imbik.tasks.growth.slots import Slot, written
 from imbik.tasks.strategies import Ground
-from imbik.tasks.strategies.templates import Templates
+from imbik.tasks.strategies.templates import Template, Templates
 
 HALF = Fraction(1, 2)
 
@@ -154,6 +154,7 @@ def test_rows_are_the_same_everywhere_and_their_answers_are_right(tmp_path: Path
         ("answer: fiyat", "answer_text: x\n  answer: fiyat", "not both"),
         ("  answer: fiyat - indirim", "  anser: 1", "unknown key 'templates.0.anser'"),
         ("unlike: [oran]", "unlike: [orani]", "'orani', which is no slot"),
+        ("  let: {ind", "  once: [indirim]\n  let: {ind", "'indirim', which is no slot"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -195,3 +196,43 @@ def test_names_are_read_from_expressions() -> None:
 def test_slots_that_cannot_be_drawn_are_refused(tmp_path: Path, slot: str, said: str) -> None:
     with pytest.raises(InputError, match=re.escape(said)):
         opened(tmp_path, f"templates:\n- {{name: a, text: '{{s}} ne eder?', slots: {{s: {slot}}}}}")
+
+
+ONCE = """
+templates:
+- name: fark
+  text: "{kişi} soruyor: {ilk} ile {son} arasında kaç yıl var?"
+  slots:
+    kişi: {names: tr}
+    ilk: {choices: [{text: Malazgirt, yıl: 1071}, {text: Kösedağ, yıl: 1243}]}
+    son: {int: [1453, 1480]}
+  once: [ilk, son]
+  answer: son - ilk_yıl
+- name: toplam
+  text: "{a} + {b} kaç eder?"
+  slots: {a: {int: [1, 9000]}, b: {int: [1, 9000]}}
+  answer: a + b
+"""
+
+
+def test_slots_of_once_meet_every_combination_one_time(tmp_path: Path) -> None:
+    """56 differences; then the other template goes on alone, and where there is none the strategy has no more."""
+    made = opened(tmp_path, ONCE)
+    ideas = [made.idea("", number) for number in range(9)]
+    assert [idea.how for idea in ideas if idea] == ["fark", "toplam"] * 3 + ["toplam"] * 3
+    drawn = [row["question"].partition(": ")[2] for idea in ideas if idea and idea.how == "fark" for row in idea.rows]
+    assert len(drawn) == len(set(drawn)) == 56
+    assert made.idea("", 4) == ideas[4], "an idea depends on its number, never on what was asked before"
+    assert opened(tmp_path, ONCE).idea("", 4) == ideas[4]
+    alone = opened(tmp_path, ONCE.partition("- name: toplam")[0])
+    assert alone.idea("", 2) is not None
+    assert alone.idea("", 3) is None
+    assert alone.idea("", 90) is None
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 10**6))
+def test_the_walk_through_combinations_meets_each_once(first: int, second: int, seed: int) -> None:
+    slots = {"a": Slot.model_validate({"int": [1, first]}), "b": Slot.model_validate({"int": [1, second]})}
+    template = Template(name="t", text="{a} {b}", slots=slots, once=["a", "b"])
+    met = [tuple(template.fixed(number, Random(seed)).values()) for number in range(int(template.most))]
+    assert len(met) == len(set(met)) == first * second

@@ -79,17 +79,22 @@ class Slot(BaseModel):
         return self.names if isinstance(self.names, list) else NAMES[str(self.names)]
 
     def draw(self, name: str, random: Random, language: str) -> tuple[dict[str, Value], dict[str, str]]:
-        """Values to reckon with and their words, by name; a choice with further values has several."""
+        """One of its values at random, as `at` gives it."""
+        return self.at(random.randrange(self.size), name, language)
+
+    def at(self, place: int, name: str, language: str) -> tuple[dict[str, Value], dict[str, str]]:
+        """Its value number `place` (from 0): values to reckon with and their words, by name; a choice with further
+        values has several."""
         if self.days is not None:
-            day = self.days[0] + timedelta(days=random.randrange(self.size))
+            day = self.days[0] + timedelta(days=place)
             return {name: day}, {name: written_day(day, language)}
         span = self.int_ or self.decimal or self.money
         if span is not None:
-            value = Fraction(str(span[0])) + random.randrange(self.size) * Fraction(str(self.step))
+            value = Fraction(str(span[0])) + place * Fraction(str(self.step))
             return {name: value}, {name: written(value, language, groups=self.money is not None)}
         if self.choices is not None:
-            return _chosen(name, random.choice(self.choices), language)
-        person = random.choice(self._people())
+            return _chosen(name, self.choices[place], language)
+        person = self._people()[place]
         return {name: person}, {name: person}
 
 

@@ -8,8 +8,11 @@ rows of a template are one family.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, islice
+from math import gcd, inf, prod
 from pathlib import Path
+from random import Random
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -37,6 +40,7 @@ class Template(BaseModel):
     category: str = Field("", description="category of its tasks")
     text: str | list[str] = Field(description="the question with {slots}; of several wordings one is drawn")
     slots: dict[str, Slot] = Field({}, description="what may stand in each slot")
+    once: list[str] = Field([], description="slots of which no two tasks have all values alike")
     let: dict[str, str] = Field({}, description="further values, worked out in this order")
     require: list[str] = Field([], description="what must be true of the drawn values, or they are drawn again")
     answer: str = Field("", description="the answer as arithmetic over slots: anapara * oran * ay / 1200")
@@ -59,12 +63,29 @@ class Template(BaseModel):
             _refuse_unknown(set(_SLOT.findall(text)), known | more, text)
         for name, slot in self.slots.items():
             _refuse_unknown(set(slot.unlike), set(self.slots), f"slots.{name}.unlike")
+        _refuse_unknown(set(self.once), set(self.slots), "once")
         return self
 
     @property
     def texts(self) -> Sequence[str]:
         """All wordings."""
         return [self.text] if isinstance(self.text, str) else self.text
+
+    @property
+    def most(self) -> float:
+        """Rows that it can make; without `once` there is no end of them, only of new ones."""
+        return prod(self.slots[name].size for name in self.once) if self.once else inf
+
+    def fixed(self, number: int, random: Random) -> Mapping[str, int]:
+        """The places of the `once` slots for row `number`: a walk through all combinations that meets none twice."""
+        if not self.once:
+            return {}
+        size = int(self.most)
+        step = next(step for step in count(random.randrange(size) + 1) if gcd(step, size) == 1)
+        place, found = (random.randrange(size) + number * step) % size, dict[str, int]()
+        for name in self.once:
+            place, found[name] = divmod(place, self.slots[name].size)
+        return found
 
 
 class TemplatesFile(BaseModel):
@@ -111,13 +132,19 @@ class Templates:
         self.found: dict[str, list[Template]] = {}
         for template in file.templates:
             self.found.setdefault(template.category or file.category, []).append(template)
+        self.walks = {category: _walk(templates) for category, templates in self.found.items()}
+        self.walked = dict[str, list[tuple[Template, int]]]()
         return list(self.found)
 
     def idea(self, category: str, number: int) -> Idea | None:
-        """Rows of the next template of the category; there is no end of them, only of new ones."""
-        template = self.found[category][number % len(self.found[category])]
-        start = number // len(self.found[category]) * _ROWS
-        rows = [row for at in range(start, start + _ROWS) if (row := self._row(template, at)) is not None]
+        """Rows of the next template of the category; None where `once` has been met by all of them."""
+        walked = self.walked.setdefault(category, [])
+        walked.extend(islice(self.walks[category], max(0, number + 1 - len(walked))))
+        if number >= len(walked):
+            return None
+        template, start = walked[number]
+        numbers = range(start, int(min(start + _ROWS, template.most)))
+        rows = [row for at in numbers if (row := self._row(template, at)) is not None]
         return Idea(
             category=category,
             family=f"template: {template.name}",
@@ -131,11 +158,14 @@ class Templates:
 
     def _row(self, template: Template, number: int) -> Mapping[str, str] | None:
         """Values that fulfil what is required, written out; None where none are found in many tries."""
+        fixed = template.fixed(number, self.ground.draw("once", template.name))
         for attempt in range(_TRIES):
             random = self.ground.draw("templates", template.name, number, attempt)
             values, words = dict[str, Value](), dict[str, str]()
             for name, slot in template.slots.items():
                 drawn, said = slot.draw(name, random, self.language)
+                if name in fixed:
+                    drawn, said = slot.at(fixed[name], name, self.language)
                 values, words = values | drawn, words | said
             text = random.choice(list(template.texts))
             try:
@@ -167,6 +197,15 @@ class Templates:
         if template.reasoning:
             row["reasoning"] = _filled(template.reasoning, words)
         return row
+
+
+def _walk(templates: Sequence[Template]) -> Iterator[tuple[Template, int]]:
+    """Round after round each template that has rows left, with the number of its next row."""
+    for start in count(0, _ROWS):
+        live = [template for template in templates if start < template.most]
+        if not live:
+            return
+        yield from ((template, start) for template in live)
 
 
 def read_templates(path: Path) -> tuple[TemplatesFile, dict[str, int]]:
