@@ -6,6 +6,7 @@ traceback; a mistake of ours leaves one in a file, whose place is said.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -29,6 +30,7 @@ VERBS = {
     "Privacy and testing": ("privacy", "fake_teacher"),
 }
 DEBUG = "IMBIK_DEBUG"
+_NEW_OBJECTS = 50_000  # between looks for garbage: starting makes hundreds of thousands of objects, and none of them is
 
 
 def _version(wanted: bool) -> None:
@@ -62,6 +64,7 @@ def application() -> typer.Typer:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     sys.exit(run_command())
 
 
