@@ -1,8 +1,8 @@
 """What bytes say: every text that a file of any kind here can hold, read out as a person's tools would.
 
 Enters: a file or bytes. Leaves: texts: JSON with its escapes resolved, UTF-8 and UTF-16, the members of archives and
-compressed files, the columns of Parquet and Arrow files, the cells of SQLite databases and their raw pages with what was
-freed.
+compressed files, the columns of Parquet and Arrow files, the cells of SQLite databases and their raw pages with what
+was freed.
 """
 
 from __future__ import annotations
