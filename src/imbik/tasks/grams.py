@@ -7,9 +7,12 @@ Enters: tasks and answers. Leaves: tokens without case and punctuation (arithmet
 from __future__ import annotations
 
 import re
+from array import array
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 from imbik.core.types import Task
 from imbik.tasks.normal import fold
@@ -19,8 +22,48 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Grams = NDArray[np.uint64]
+    Words = array[int]
 
+_PLACES = (
+    0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F,
+    0xE7037ED1A0B428DB, 0x8EBC6AF09C88C6E3, 0x589965CC75374CC3,
+)  # fmt: skip
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|\w+|[-+*/=<>^%×÷]")
+
+
+class Runs(NamedTuple):
+    """Hashes of the runs of many texts; those of text `i`, as they stand, are `flat[starts[i] : starts[i + 1]]`."""
+
+    flat: Grams
+    starts: NDArray[np.int64]
+
+    def of(self, number: int) -> Grams:
+        """The set of one text, sorted."""
+        import numpy as np
+
+        found: Grams = np.unique(self.raw(number))
+        return found
+
+    def raw(self, number: int) -> Grams:
+        """The runs of one text."""
+        return self.flat[self.starts[number] : self.starts[number + 1]]
+
+    def some(self, numbers: NDArray[np.int64]) -> Runs:
+        """Those of a few texts."""
+        import numpy as np
+
+        lengths = np.diff(self.starts)[numbers]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(starts[-1]) + np.repeat(self.starts[numbers] - starts[:-1], lengths)
+        return Runs(self.flat[places], starts)
+
+    @staticmethod
+    def joined(parts: Sequence[Runs]) -> Runs:
+        """The texts of several, in order."""
+        import numpy as np
+
+        sizes = np.concatenate([np.diff(part.starts) for part in parts])
+        return Runs(np.concatenate([part.flat for part in parts]), np.concatenate([[0], np.cumsum(sizes)]))
 
 
 def task_text(task: Task) -> str:
@@ -39,24 +82,71 @@ def text_key(text: str) -> str:
     return " ".join(tokens(text)) or " ".join(text.split())
 
 
-def grams(words: list[str], size: int) -> Grams:
+def word_hashes(text: str) -> Words:
+    """A hash for each of `tokens`, made once for each word; an array, which the garbage collector need not visit."""
+    if len(_PIECES) > _KEPT:
+        _PIECES.clear()
+    return array("Q", chain.from_iterable(map(_PIECES.__getitem__, fold(text).split())))
+
+
+def grams(words: Sequence[str], size: int) -> Grams:
     """Sorted, unique hashes of all runs of `size` tokens; a shorter text is one gram, an empty one none."""
-    count = max(len(words) - size + 1, 1) if words else 0
-    hashes = {_hash(" ".join(words[start : start + size])) for start in range(count)}
+    return runs([array("Q", map(_hash, words))], size).of(0)
+
+
+def runs(texts: Sequence[Words], size: int) -> Runs:
+    """The runs of `size` words in many texts at once, which are given as hashes of their words.
+
+    A run is a sum of its words' hashes, each times the odd number of its place, mixed as in splitmix64 (Steele et al.
+    2014).
+    """
     import numpy as np
 
-    return np.array(sorted(hashes), dtype=np.uint64)
+    padded = [words if len(words) >= size or not words else words + _NONE * (size - len(words)) for words in texts]
+    lengths = np.fromiter(map(len, padded), np.int64, len(padded))
+    hashes = np.frombuffer(b"".join(padded), np.uint64)
+    found = np.zeros(max(len(hashes) - size + 1, 0), np.uint64)
+    for place in range(size):
+        found += hashes[place : place + len(found)] * np.uint64(_PLACES[place % len(_PLACES)] + 2 * (place >> 3))
+    if len(padded) > 1:
+        whole = np.ones(len(found), bool)  # runs that begin in one text and end in the next are none
+        ends = np.cumsum(lengths)[:-1]
+        inside = ends[(ends > 0) & (ends < len(hashes))]
+        for back in range(1, size):
+            whole[inside - back] = False
+        found = found[whole]
+    starts = np.concatenate([[0], np.cumsum(np.where(lengths, lengths - size + 1, 0))])
+    return Runs(mixed(found), starts)
 
 
 def jaccard(left: Grams, right: Grams) -> float:
     """Size of the intersection over size of the union, exactly; 0.0 where both are empty."""
+    one, other = set(left.tolist()), set(right.tolist())
+    return len(one & other) / len(one | other) if one or other else 0.0
+
+
+def mixed(values: Grams) -> Grams:
+    """Bits that depend on all bits (the finalizer of splitmix64)."""
     import numpy as np
 
-    common = np.intersect1d(left, right, assume_unique=True).size
-    union = left.size + right.size - common
-    return common / union if union else 0.0
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
 
 
 @lru_cache(maxsize=1 << 16)
-def _hash(gram: str) -> int:
-    return int.from_bytes(blake2b(gram.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
+def _hash(word: str) -> int:
+    return int.from_bytes(blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
+
+
+class _Pieces(dict[str, tuple[int, ...]]):
+    """What stands between spaces, and the hashes of its tokens: nearly always one."""
+
+    def __missing__(self, piece: str) -> tuple[int, ...]:
+        found = tuple(map(_hash, [piece] if piece.isalnum() else _TOKEN.findall(piece)))
+        self[piece] = found
+        return found
+
+
+_PIECES, _KEPT = _Pieces(), 1 << 17
+_NONE = array("Q", [0])

@@ -7,22 +7,25 @@ threshold share at least one with probability 0.99 or more. Candidates only: cal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from imbik.tasks.grams import Runs, mixed
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from imbik.tasks.grams import Grams
 
 PERMUTATIONS = 128
 SEED = 20_240_601
 RECALL = 0.99
+ODD = 0x9E3779B97F4A7C15
 
 
 def rows_per_band(threshold: float) -> int:
     """The longest band that still finds pairs at the threshold with probability RECALL: fewest false candidates."""
-    for rows in (16, 8, 4, 2):
+    for rows in range(16, 1, -1):
         if 1 - (1 - threshold**rows) ** (PERMUTATIONS // rows) >= RECALL:
             return rows
     return 1
@@ -31,19 +34,46 @@ def rows_per_band(threshold: float) -> int:
 def band_keys(sets: Sequence[Grams], threshold: float) -> list[tuple[bytes, ...]]:
     """Band keys of every set, in order; an empty set has none."""
     import numpy as np
-    from rensa import RMinHash
 
     if not sets:
         return []
-    rows = rows_per_band(threshold)
-    matrix = RMinHash.digest_matrix_from_token_hash_sets([item.tolist() for item in sets], PERMUTATIONS, SEED)
-    signatures = np.array(matrix.to_rows(), dtype=np.uint32)
-    starts = range(0, PERMUTATIONS, rows)
+    starts = np.cumsum([0, *(item.size for item in sets)])
+    matrix = bands(Runs(np.concatenate(sets), starts), threshold)
     return [
-        tuple(_key(start, signature[start : start + rows]) for start in starts) if item.size else ()
-        for item, signature in zip(sets, signatures, strict=True)
+        tuple(found[at : at + 8] for at in range(0, len(found), 8)) if item.size else ()
+        for item, found in zip(sets, (row.tobytes() for row in matrix), strict=True)
     ]
 
 
-def _key(start: int, band: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> bytes:
-    return blake2b(start.to_bytes(2, "big") + band.tobytes(), digest_size=8).digest()
+def bands(sets: Runs, threshold: float) -> NDArray[np.uint64]:
+    """(sets, bands) keys of many sets at once; those of empty sets mean nothing."""
+    import numpy as np
+
+    rows = rows_per_band(threshold)
+    count = PERMUTATIONS // rows
+    signatures = np.array(_digest(sets, rows * count).to_rows(), np.uint64).reshape(-1, count, rows)
+    keys = np.broadcast_to(np.arange(1, count + 1, dtype=np.uint64), signatures.shape[:2])
+    for row in range(rows):
+        keys = mixed(keys * np.uint64(ODD) + signatures[:, :, row])
+    return keys
+
+
+def sharing(sets: Runs, threshold: float) -> NDArray[np.bool_]:
+    """Which of the sets share a band with another one: no other is a near-duplicate, as far as bands can tell.
+
+    All of it happens in rensa, so that signatures of texts that are like no other are never copied.
+    """
+    import numpy as np
+    from rensa import RMinHashLSH
+
+    rows = rows_per_band(threshold)
+    count = PERMUTATIONS // rows
+    index = RMinHashLSH(threshold, rows * count, count)
+    flags = index.query_duplicate_flags_matrix_one_shot(_digest(sets, rows * count))
+    return np.array(flags, bool) & (np.diff(sets.starts) > 0)
+
+
+def _digest(sets: Runs, permutations: int) -> Any:
+    from rensa import RMinHash
+
+    return RMinHash.digest_matrix_from_flat_token_hashes(sets.flat, sets.starts.astype("uint64"), permutations, SEED)

@@ -9,51 +9,82 @@ task may be near the one that it was made of, but not the same.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sample, Task, Verdict
 from imbik.refine.checks import CheckContext
-from imbik.tasks.grams import grams, jaccard, task_text, text_key, tokens
-from imbik.tasks.minhash import band_keys
+from imbik.refine.twins import Twins
+from imbik.tasks.grams import Runs, jaccard, runs, task_text, word_hashes
 
 if TYPE_CHECKING:
-    from imbik.tasks.grams import Grams
+    from imbik.tasks.grams import Grams, Words
 
 
-class Row(NamedTuple):
-    """One sample as duplicates see it: texts by key, and what its task's answer (known, else given) means."""
+@dataclass
+class Rows:
+    """Samples as duplicates see them: texts by key, and what each task's answer (known, else given) means. Columns, for
+    a hundred thousand small objects are a burden to the garbage collector."""
 
-    task: str
-    teacher: str
-    number: int
-    id: str
-    question: str
-    response: str
-    meaning: str
-    known: bool
-    same_as: str
+    task: list[str] = field(default_factory=list)
+    teacher: list[str] = field(default_factory=list)
+    number: list[int] = field(default_factory=list)
+    question: list[bytes] = field(default_factory=list)
+    response: list[bytes] = field(default_factory=list)
+    meaning: list[str] = field(default_factory=list)
+    known: list[bool] = field(default_factory=list)
+    same_as: list[str] = field(default_factory=list)
+
+    def extend(self, more: Rows) -> None:
+        """Take in another block's."""
+        for mine, theirs in zip(vars(self).values(), vars(more).values(), strict=True):
+            mine.extend(theirs)
+
+    def in_order(self) -> Rows:
+        """The same by row id, teacher and number."""
+        key = list(zip(self.task, self.teacher, self.number, strict=True))
+        order = sorted(range(len(key)), key=key.__getitem__)
+        return Rows(*(list(map(column.__getitem__, order)) for column in vars(self).values()))
+
+    def id(self, row: int) -> str:
+        """A sample's."""
+        return f"{self.task[row]}#{self.teacher[row]}#{self.number[row]}"
 
 
-class Text(NamedTuple):
-    """A distinct text: its shingles, and the bands under which near texts are found."""
+@dataclass
+class Texts:
+    """Distinct texts: keys, and the runs of words of each."""
 
-    grams: Grams
-    bands: tuple[bytes, ...]
+    keys: list[bytes] = field(default_factory=list)
+    runs: list[Runs] = field(default_factory=list)
+
+    def add(self, texts: Sequence[str], size: int) -> list[bytes]:
+        """Take texts in; their keys, equal for texts that differ in case, punctuation and white space only."""
+        words = [word_hashes(text) for text in texts]
+        keys = [_key(found, text) for found, text in zip(words, texts, strict=True)]
+        first = {key: number for number, key in reversed(list(enumerate(keys)))}
+        self.keys.extend(first)
+        self.runs.append(runs([words[number] for number in first.values()], size))
+        return keys
+
+    def distinct(self) -> tuple[dict[bytes, int], Runs | None]:
+        """Where the runs of each text are."""
+        return {key: number for number, key in enumerate(self.keys)}, Runs.joined(self.runs) if self.runs else None
 
 
 @dataclass
 class DuplicatesSketch:
-    """All rows, and each distinct text once."""
+    """All rows, and each distinct question and response of a block once."""
 
-    rows: list[Row] = field(default_factory=list)
-    texts: dict[str, Text] = field(default_factory=dict)
+    rows: Rows = field(default_factory=Rows)
+    questions: Texts = field(default_factory=Texts)
+    responses: Texts = field(default_factory=Texts)
 
 
 class Duplicates:
@@ -66,88 +97,96 @@ class Duplicates:
         shingle: int = Field(3, ge=1, description="words in a shingle")
         per_task: int = Field(0, ge=0, description="different answers kept for one task (0: all)")
 
-    version = 1
+    version = 2
     scope = "all"
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     def sketch(self, samples: Sequence[Sample], context: CheckContext) -> DuplicatesSketch:
-        """Keys and shingles of a block."""
+        """Keys and runs of words of a block."""
         found = DuplicatesSketch()
-        shingles: dict[str, Grams] = {}
-        for sample in samples:
-            question = self._note(task_text(sample.task), shingles)
-            response = self._note(f"{sample.reasoning}\n{sample.answer}", shingles)
-            reference = sample.task.reference
-            answer = sample.answer if reference is None else reference.text
-            meaning = context.kind.canonical(answer, sample.task)
-            found.rows.append(
-                Row(
-                    sample.task.id, sample.teacher, sample.number, sample.id,
-                    question, response, meaning, reference is not None, _same_as(sample.task),
-                )
-            )  # fmt: skip
-        bands = band_keys(list(shingles.values()), self.settings.threshold)
-        found.texts = {key: Text(grams_, keys) for (key, grams_), keys in zip(shingles.items(), bands, strict=True)}
+        tasks = {sample.task.id: sample.task for sample in samples}
+        asked = found.questions.add([task_text(task) for task in tasks.values()], self.settings.shingle)
+        question = dict(zip(tasks, asked, strict=True))
+        said = found.responses.add(
+            [f"{sample.reasoning}\n{sample.answer}" for sample in samples], self.settings.shingle
+        )
+        rows = found.rows
+        for sample, response in zip(samples, said, strict=True):
+            task, reference = sample.task, sample.task.reference
+            rows.task.append(task.id)
+            rows.teacher.append(sample.teacher)
+            rows.number.append(sample.number)
+            rows.question.append(question[task.id])
+            rows.response.append(response)
+            rows.meaning.append(context.kind.canonical(sample.answer if reference is None else reference.text, task))
+            rows.known.append(reference is not None)
+            rows.same_as.append(_same_as(task))
         return found
-
-    def _note(self, text: str, shingles: dict[str, Grams]) -> str:
-        key = blake2b(text_key(text).encode(errors="surrogatepass"), digest_size=16).hexdigest()
-        if key not in shingles:
-            shingles[key] = grams(tokens(text), self.settings.shingle)
-        return key
 
     def merge(self, sketches: Sequence[DuplicatesSketch]) -> DuplicatesSketch:
         """All rows and texts of all blocks."""
         whole = DuplicatesSketch()
         for part in sketches:
             whole.rows.extend(part.rows)
-            whole.texts.update(part.texts)
+            for texts, more in ((whole.questions, part.questions), (whole.responses, part.responses)):
+                texts.keys.extend(more.keys)
+                texts.runs.extend(more.runs)
         return whole
 
     def decide(self, sketch: DuplicatesSketch, context: CheckContext) -> dict[str, Verdict]:
         """Verdicts of rejected samples only; the same whatever order the rows came in."""
         set_of = {task.id: name for name, tasks in context.held_out.items() for task in tasks}
-        by_task: dict[str, list[Row]] = defaultdict(list)
-        for row in sorted(sketch.rows):
-            by_task[row.task].append(row)
-        seen: dict[str, _Seen] = defaultdict(lambda: _Seen(sketch.texts, self.settings.threshold))
+        rows = sketch.rows.in_order()
+        sets = [set_of.get(task, "") for task in rows.task]
+        questions, asked = sketch.questions.distinct()
+        responses, said = sketch.responses.distinct()
+        if asked is None or said is None:
+            return {}
+        items = list(zip(map(questions.__getitem__, rows.question), zip(sets, rows.meaning, strict=True), strict=True))
+        seen = _Seen(rows, sets, Twins(asked, items, self.settings.threshold))
         verdicts = {}
-        for task, rows in by_task.items():
-            twins = seen[set_of.get(task, "")]
+        for _, numbers in groupby(range(len(rows.task)), key=rows.task.__getitem__):
             alone = []
-            for row in rows:
-                reason = twins.find(row)
-                if reason:
-                    verdicts[row.id] = Verdict(by="duplicates", keep=False, reason=reason)
+            for number in numbers:
+                if reason := seen.find(number):
+                    verdicts[rows.id(number)] = Verdict(by="duplicates", keep=False, reason=reason)
                 else:
-                    alone.append(row)
-            verdicts.update(self._within(alone, sketch.texts))
-            twins.add(alone)
+                    alone.append(number)
+            if len(alone) > 1:
+                verdicts.update(self._within(alone, rows, responses, said))
+            seen.add(alone)
         return verdicts
 
-    def _within(self, rows: Sequence[Row], texts: dict[str, Text]) -> dict[str, Verdict]:
+    def _within(self, numbers: Sequence[int], rows: Rows, places: dict[bytes, int], texts: Runs) -> dict[str, Verdict]:
         """Answers to one task that say the same in (nearly) the same words."""
-        kept: list[Row] = []
+        kept: list[tuple[int, Grams]] = []
         verdicts = {}
-        for row in rows:
-            reason = next((why for other in kept if (why := self._same(row, other, texts))), "")
+        for number in numbers:
+            grams = texts.of(places[rows.response[number]])
+            same = (self._same(rows, number, grams, other, theirs) for other, theirs in kept)
+            reason = next(filter(None, same), "")
             if not reason and self.settings.per_task and len(kept) >= self.settings.per_task:
                 reason = f"this task keeps {self.settings.per_task} answers already"
             if reason:
-                verdicts[row.id] = Verdict(by="duplicates", keep=False, reason=reason)
+                verdicts[rows.id(number)] = Verdict(by="duplicates", keep=False, reason=reason)
             else:
-                kept.append(row)
+                kept.append((number, grams))
         return verdicts
 
-    def _same(self, row: Row, other: Row, texts: dict[str, Text]) -> str:
-        if row.response == other.response:
-            return f"the same answer as '{other.id}'"
-        if row.meaning != other.meaning or self.settings.threshold == 1:
+    def _same(self, rows: Rows, number: int, grams: Grams, other: int, theirs: Grams) -> str:
+        if rows.response[number] == rows.response[other]:
+            return f"the same answer as '{rows.id(other)}'"
+        if rows.meaning[number] != rows.meaning[other] or self.settings.threshold == 1:
             return ""
-        likeness = jaccard(texts[row.response].grams, texts[other.response].grams)
-        return f"{likeness:.0%} the same words as '{other.id}'" if likeness >= self.settings.threshold else ""
+        likeness = jaccard(grams, theirs)
+        return f"{likeness:.0%} the same words as '{rows.id(other)}'" if likeness >= self.settings.threshold else ""
+
+
+def _key(words: Words, text: str) -> bytes:
+    """Of a text's words; one without words keeps its signs."""
+    return blake2b(words or " ".join(text.split()).encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _same_as(task: Task) -> str:
@@ -156,35 +195,33 @@ def _same_as(task: Task) -> str:
 
 
 class _Seen:
-    """Questions of one set that stay, found again by words and by bands."""
+    """Questions that stay, found again by words and by bands; those of two sets are never compared."""
 
-    def __init__(self, texts: dict[str, Text], threshold: float) -> None:
-        self.texts, self.threshold = texts, threshold
-        self.exact: dict[str, Row] = {}
-        self.near: dict[tuple[bytes, str], list[Row]] = defaultdict(list)
+    def __init__(self, rows: Rows, sets: Sequence[str], twins: Twins) -> None:
+        self.rows, self.sets, self.twins = rows, sets, twins
+        self.exact: dict[str, dict[bytes, int]] = {name: {} for name in set(sets)}
 
-    def find(self, row: Row) -> str:
+    def find(self, number: int) -> str:
         """Why this row's question is a duplicate of a kept one of another task, or ""."""
-        if twin := self.exact.get(row.question):
-            differ = row.known and twin.known and row.meaning != twin.meaning
-            return f"the same question as row '{twin.task}'" + (
-                f", whose known answer is '{twin.meaning:.40}' and not '{row.meaning:.40}'" if differ else ""
+        rows = self.rows
+        twin = self.exact[self.sets[number]].get(rows.question[number])
+        if twin is not None:
+            mine, theirs = rows.meaning[number], rows.meaning[twin]
+            differ = rows.known[number] and rows.known[twin] and mine != theirs
+            return f"the same question as row '{rows.task[twin]}'" + (
+                f", whose known answer is '{theirs:.40}' and not '{mine:.40}'" if differ else ""
             )
-        tried = set()
-        for band in self.texts[row.question].bands if self.threshold < 1 else ():
-            for twin in self.near.get((band, row.meaning), ()):
-                if twin.task in tried or twin.same_as == row.same_as:
-                    continue
-                tried.add(twin.task)
-                likeness = jaccard(self.texts[row.question].grams, self.texts[twin.question].grams)
-                if likeness >= self.threshold:
-                    return f"{likeness:.0%} the same question as row '{twin.task}'"
+        for likeness, other in self.twins.near(number):
+            if rows.same_as[other] != rows.same_as[number]:
+                return f"{likeness:.0%} the same question as row '{rows.task[other]}'"
         return ""
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, numbers: Sequence[int]) -> None:
         """The rows of one task that are no duplicates of another task's."""
-        for row in rows[:1]:
-            self.exact.setdefault(row.question, row)
-        for meaning, row in {row.meaning: row for row in reversed(rows)}.items():
-            for band in self.texts[row.question].bands:
-                self.near[band, meaning].append(row)
+        first: dict[str, int] = {}
+        for number in numbers:
+            first.setdefault(self.rows.meaning[number], number)
+        for number in first.values():
+            self.twins.keep(number)
+        if numbers:
+            self.exact[self.sets[numbers[0]]].setdefault(self.rows.question[numbers[0]], numbers[0])
