@@ -259,6 +259,22 @@ def test_training_rows_found_in_held_out_sets_are_rejected_and_named() -> None:
     }
 
 
+def test_nearly_the_same_words_leak_unless_the_known_answer_is_another() -> None:
+    held_out = {"test": [make_task("t", LONG, answer="4")]}
+    near = LONG.replace("geriye", "sonra")
+    rows = [
+        make_task("same", near, answer="4"),
+        make_task("other", near, answer="6"),
+        make_task("unknown", near, answer=None),
+        make_task("far", "Ali eve döndü ve komşusuna iki kilo armut verdi, kaç kilo kaldı?", answer="4"),
+    ]
+    samples = [make_sample(task) for task in rows]
+    reason = "74% the same words as test row 't'"
+    assert decide("leakage", samples, held_out, near=0.7) == {"same#t#0": reason, "unknown#t#0": reason}
+    assert decide("leakage", samples, held_out, near=1) == {}
+    assert decide("leakage", samples, held_out) == {}
+
+
 def test_other_test_sets_are_test_sets() -> None:
     assert decide("leakage", [make_sample(make_task("a", LONG))], {"B": [make_task("b", LONG)]})
     assert not decide(

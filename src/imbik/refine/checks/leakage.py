@@ -1,45 +1,27 @@
 """Leakage: no training row may hold a task that the student will be measured on.
 
 Enters: samples, and the held-out tasks by set. Leaves: verdicts for training rows only, naming the held-out row: same
-text, same words (case, punctuation and white space aside), or a large overlap of word n-grams with one held-out task.
-N-grams that stand in more than a few held-out tasks are boilerplate (a template, a greeting) and prove nothing.
+text, same words (case, punctuation and white space aside), nearly the same words (exact Jaccard of runs of three words;
+with another known answer, other numbers say, it is another problem), or a large overlap of longer runs with one
+held-out task. Runs that stand in more than a few held-out tasks are boilerplate (a template, a greeting) and prove
+nothing. A row is compared with held-out tasks alone, so a sketch is what was found, and memory does not follow the set.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic import Field
 
 from imbik.core.plugins import PluginSettings
 from imbik.core.types import Sample, Task, Verdict
 from imbik.refine.checks import CheckContext
-from imbik.tasks.grams import grams, task_text, text_key, tokens
+from imbik.refine.shared_runs import Shared, SharedRuns
+from imbik.tasks.grams import runs, task_text, text_key, word_hashes
+from imbik.tasks.kinds import Kind
 
-if TYPE_CHECKING:
-    from imbik.tasks.grams import Grams
-
-_BOILERPLATE_ROWS = 10
-_FEWEST_GRAMS = 3
-
-
-class Asked(NamedTuple):
-    """What one task asks, ready to be compared."""
-
-    text: str
-    key: str
-    grams: Grams
-
-
-@dataclass
-class LeakageSketch:
-    """Tasks by id, and the samples that belong to each."""
-
-    tasks: dict[str, Asked] = field(default_factory=dict)
-    samples: dict[str, list[str]] = field(default_factory=dict)
+_SHINGLE, _FEWEST_RUNS = 3, 3
 
 
 class Leakage:
@@ -51,88 +33,115 @@ class Leakage:
         against: list[str] = Field(
             ["validation", "test"], description="held-out sets; `test` means further test sets too"
         )
+        near: float = Field(0.8, gt=0, le=1, description="Jaccard similarity that counts as leaked (1: do not look)")
         ngram: int = Field(8, ge=2, description="words in an n-gram")
         overlap: float = Field(0.8, gt=0, le=1, description="share of n-grams in common that counts as leaked")
 
-    version = 1
+    version = 2
     scope = "all"
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def sketch(self, samples: Sequence[Sample], context: CheckContext) -> LeakageSketch:  # noqa: ARG002 - the contract
-        """Each task once."""
-        found = LeakageSketch()
-        for sample in samples:
-            found.samples.setdefault(sample.task.id, []).append(sample.id)
-            if sample.task.id not in found.tasks:
-                found.tasks[sample.task.id] = self._asked(sample.task)
-        return found
+    def sketch(self, samples: Sequence[Sample], context: CheckContext) -> dict[str, str]:
+        """Why samples of a block are leaked, by sample id; each task is looked up once."""
+        index = _index(context, self.settings)
+        tasks = {sample.task.id: sample.task for sample in samples if sample.task.id not in index.ids}
+        reasons = dict(zip(tasks, index.find(list(tasks.values()), context.kind), strict=True))
+        return {sample.id: reason for sample in samples if (reason := reasons.get(sample.task.id, ""))}
 
-    def merge(self, sketches: Sequence[LeakageSketch]) -> LeakageSketch:
-        """All tasks of all blocks."""
-        whole = LeakageSketch()
-        for part in sketches:
-            whole.tasks.update(part.tasks)
-            for task, samples in part.samples.items():
-                whole.samples.setdefault(task, []).extend(samples)
-        return whole
+    def merge(self, sketches: Sequence[dict[str, str]]) -> dict[str, str]:
+        """What was found in all blocks."""
+        return {name: reason for part in sketches for name, reason in part.items()}
 
-    def decide(self, sketch: LeakageSketch, context: CheckContext) -> dict[str, Verdict]:
+    def decide(self, sketch: dict[str, str], context: CheckContext) -> dict[str, Verdict]:  # noqa: ARG002 - the contract
         """Verdicts of rejected samples only; rows of a held-out set are never rejected here."""
-        held_out = {task.id for tasks in context.held_out.values() for task in tasks}
-        index = _Index(self._held_out(context.held_out))
-        verdicts = {}
-        for row, asked in sketch.tasks.items():
-            if row in held_out or not (reason := index.find(asked, self.settings)):
-                continue
-            verdicts.update({name: Verdict(by="leakage", keep=False, reason=reason) for name in sketch.samples[row]})
-        return verdicts
-
-    def _held_out(self, held_out: Mapping[str, Sequence[Task]]) -> Iterable[tuple[str, Asked]]:
-        """Names such as `test row 'x'` in a fixed order, so that reasons do not depend on the order of rows."""
-        for name in sorted(held_out):
-            if name in self.settings.against or (name != "validation" and "test" in self.settings.against):
-                for task in sorted(held_out[name], key=lambda item: item.id):
-                    yield f"{name} row '{task.id}'", self._asked(task)
-
-    def _asked(self, task: Task) -> Asked:
-        text = task_text(task)
-        return Asked(text.strip(), text_key(text), grams(tokens(text), self.settings.ngram))
+        return {name: Verdict(by="leakage", keep=False, reason=reason) for name, reason in sketch.items()}
 
 
 class _Index:
-    """Held-out tasks, found by text, by words and by n-gram."""
+    """Held-out tasks, found by text, by words and by runs of words."""
 
-    def __init__(self, rows: Iterable[tuple[str, Asked]]) -> None:
-        self.names: list[str] = []
-        self.texts: dict[str, str] = {}
-        self.keys: dict[str, str] = {}
-        self.sizes: list[int] = []
-        self.rows_of: dict[int, list[int]] = defaultdict(list)
-        for number, (name, asked) in enumerate(rows):
-            self.names.append(name)
-            self.texts.setdefault(asked.text, name)
-            self.keys.setdefault(asked.key, name)
-            for gram in asked.grams.tolist():
-                self.rows_of[gram].append(number)
-        self.boilerplate = {gram for gram, rows_ in self.rows_of.items() if len(rows_) > _BOILERPLATE_ROWS}
-        sizes = Counter(row for gram, rows_ in self.rows_of.items() if gram not in self.boilerplate for row in rows_)
-        self.sizes = [sizes[number] for number in range(len(self.names))]
+    def __init__(self, held_out: Mapping[str, Sequence[Task]], kind: Kind, settings: Leakage.Settings) -> None:
+        self.settings = settings
+        self.ids = {task.id for tasks in held_out.values() for task in tasks}
+        # In a fixed order, so that reasons do not depend on the order of rows.
+        rows = [
+            (f"{name} row '{task.id}'", task)
+            for name in sorted(held_out)
+            if name in settings.against or (name != "validation" and "test" in settings.against)
+            for task in sorted(held_out[name], key=lambda item: item.id)
+        ]
+        self.names = [name for name, _ in rows]
+        self.meanings = [_meaning(task, kind) for _, task in rows]
+        texts = [task_text(task) for _, task in rows]
+        self.texts = {text.strip(): name for text, name in reversed(list(zip(texts, self.names, strict=True)))}
+        self.keys = {text_key(text): name for text, name in reversed(list(zip(texts, self.names, strict=True)))}
+        words = [word_hashes(text) for text in texts]
+        self.near, self.part = SharedRuns(runs(words, _SHINGLE)), SharedRuns(runs(words, settings.ngram))
 
-    def find(self, asked: Asked, settings: Leakage.Settings) -> str:
-        """Why this task is leaked, or ""."""
-        if name := self.texts.get(asked.text):
+    def find(self, tasks: Sequence[Task], kind: Kind) -> list[str]:
+        """Why each of these tasks is leaked, or ""."""
+        if not self.names or not tasks:
+            return [""] * len(tasks)
+        texts = [task_text(task) for task in tasks]
+        words = [word_hashes(text) for text in texts]
+        near = self.near.found(runs(words, _SHINGLE)) if self.settings.near < 1 else {}
+        part = self.part.found(runs(words, self.settings.ngram))
+        reasons = []
+        for number, (task, text) in enumerate(zip(tasks, texts, strict=True)):
+            reason = self._same(text)
+            if not reason and number in near:
+                reason = self._near(near[number], _meaning(task, kind))
+            if not reason and number in part:
+                reason = self._part(part[number])
+            reasons.append(reason)
+        return reasons
+
+    def _same(self, text: str) -> str:
+        if name := self.texts.get(text.strip()):
             return f"the same text as {name}"
-        if name := self.keys.get(asked.key):
-            return f"the same words as {name}"
-        telling = [gram for gram in asked.grams.tolist() if gram not in self.boilerplate]
-        hits = Counter(row for gram in telling for row in self.rows_of.get(gram, ()))
-        best = (0.0, 0)
-        for row, common in hits.items():
-            shorter = min(len(telling), self.sizes[row])
-            if shorter >= _FEWEST_GRAMS:
-                best = max(best, (common / shorter, -row))
-        if best[0] < settings.overlap:
+        name = self.keys.get(text_key(text))
+        return f"the same words as {name}" if name else ""
+
+    def _near(self, shared: Shared, meaning: str) -> str:
+        best, of = 0.0, -1
+        for row, common in sorted(shared.rows.items()):
+            share = common / (shared.size + self.near.sizes[row] - common)
+            if share > best and not (meaning and self.meanings[row] and meaning != self.meanings[row]):
+                best, of = share, row
+        return f"{best:.0%} the same words as {self.names[of]}" if best >= self.settings.near else ""
+
+    def _part(self, shared: Shared) -> str:
+        best, of = 0.0, -1
+        for row, common in sorted(shared.telling_rows.items()):
+            shorter = min(shared.telling, self.part.telling_sizes[row])
+            if shorter >= _FEWEST_RUNS and common / shorter > best:
+                best, of = common / shorter, row
+        if best < self.settings.overlap:
             return ""
-        return f"{best[0]:.0%} of its {settings.ngram}-word runs stand in {self.names[-best[1]]}"
+        return f"{best:.0%} of its {self.settings.ngram}-word runs stand in {self.names[of]}"
+
+
+def _meaning(task: Task, kind: Kind) -> str:
+    """What the known answer means; '' where nobody knows it."""
+    return kind.canonical(task.reference.text, task) if task.reference is not None else ""
+
+
+class _Built(NamedTuple):
+    """The index that was built last in this process, and what of."""
+
+    held_out: Mapping[str, Sequence[Task]]
+    settings: str
+    found: _Index
+
+
+_built: list[_Built] = []
+
+
+def _index(context: CheckContext, settings: Leakage.Settings) -> _Index:
+    """Built once in a process: a context lasts as long as the held-out tasks are the same."""
+    said = settings.model_dump_json()
+    if not _built or _built[0].held_out is not context.held_out or _built[0].settings != said:
+        _built[:] = [_Built(context.held_out, said, _Index(context.held_out, context.kind, settings))]
+    return _built[0].found
