@@ -105,7 +105,8 @@ def test_every_setting_is_offered_with_its_description(group: str, schema: dict[
     for name in available(group):
         block = schema["$defs"][f"{group.replace('/', '.')}.{name}"]
         fields = load_plugin(group, name).Settings.model_fields
-        assert set(block["properties"]) == {"use", *fields}
+        written = {field.alias or key for key, field in fields.items()}  # `is` is no name in Python
+        assert set(block["properties"]) == {"use", *written}
         assert all(field["description"] for field in block["properties"].values())
         assert block["additionalProperties"] is False
 
