@@ -10,7 +10,7 @@ import msgspec
 import psutil
 import pytest
 
-from exchangekit import lay, lines, made, small, talk, texts
+from exchangekit import lay, lines, made, small, talk, texts, turned_away
 from fake_hub import FakeHub
 from imbik.advise.forget.work import forget
 from imbik.core.errors import BlockedError, ImbikError, RunFolderError, UsageError
@@ -186,7 +186,9 @@ def test_erased_rows_are_not_in_it(tmp_path: Path) -> None:
     folder, _ = made(run, "chatml")
     assert not (folder / "train.jsonl").exists()
     assert not any("Işık" in text for path in folder.glob("*.jsonl") for text in texts(lines(path)))
-    assert "1 kept rows were erased since" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "erased since (KVKK art. 7) and are not in this data: 1." in (folder / "README.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_nothing_is_exported_of_a_run_that_is_half_erased_or_was_erased_from_meanwhile(
@@ -222,3 +224,19 @@ def test_nothing_to_hand_over(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nothing to hand over: 2 more private than public"):
         rows = [make_sample(talk(f"t{n}", "x", sensitivity=Sensitivity.INTERNAL), 0, "evet", "") for n in range(2)]
         made(lay(tmp_path, rows), "chatml", at_most=Sensitivity.PUBLIC)
+
+
+def test_rejected_answers_lie_beside_the_sets_with_their_reasons(tmp_path: Path) -> None:
+    import datasets
+
+    task, secret = talk("t1", "soru"), talk("t2", "gizli soru", sensitivity=Sensitivity.CONFIDENTIAL)
+    bad = [turned_away(make_sample(one, 1, "yanlış", ""), "answer", "'yanlış' is not known") for one in (task, secret)]
+    run = lay(tmp_path, [make_sample(task, 0, "doğru", "")], rejected=[bad])
+    folder, done = made(run, "parquet", rejected=True, at_most=Sensitivity.INTERNAL)
+    (row,) = lines(folder / "rejected.jsonl")
+    assert (row["id"], row["by"], row["reason"]) == ("t1#t#1", "answer", "'yanlış' is not known")
+    assert row["messages"][-1] == {"role": "assistant", "content": "yanlış"}
+    assert (done.rows, done.rejected) == ({"train": 1}, 1)
+    loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    assert {name: rows.num_rows for name, rows in loaded.items()} == {"train": 1}
+    assert "in `rejected.jsonl` with their reasons: 1." in (folder / "README.md").read_text(encoding="utf-8")

@@ -32,6 +32,7 @@ def order_of(
     licence: str,
     hub: str,
     public: bool,
+    rejected: bool = False,
 ) -> Order:
     """What is wanted.
 
@@ -50,9 +51,10 @@ def order_of(
     }  # fmt: skip
     said = [f"--{name} {shlex.quote(value)}" for name, value in options.items() if value]
     said += [f"--set {shlex.quote(item)}" for item in settings]
+    said += ["--rejected"] if rejected else []
     return Order(
         format=form, to=to, wanted=wanted, at_most=at_most, settings=dict(map(_setting, settings)), licence=licence,
-        hub=hub, public=public, command=" ".join([f"--format {form}", *said]),
+        hub=hub, public=public, rejected=rejected, command=" ".join([f"--format {form}", *said]),
     )  # fmt: skip
 
 
@@ -63,6 +65,8 @@ def hand_over(run: RunFolder, order: Order) -> Iterator[str]:
     yield f"{counted(done.total, 'row')} of {run.name} ({rows}) as {done.format}: {done.where}"
     for why, count in done.left.reasons.items():
         yield f"  left out: {count:,} {why}"
+    if done.rejected:
+        yield f"  beside them: {counted(done.rejected, 'rejected answer')} with reasons, in rejected.jsonl"
     if done.replaced:
         yield f"  the export that was there lies in {done.replaced} now (imbik gc removes it)"
     for note in done.notes:

@@ -37,6 +37,9 @@ def export(
         Sensitivity | None,
         typer.Option("--at-most", rich_help_panel=_ROWS, help="Leave out rows that are more private."),
     ] = None,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", rich_help_panel=_ROWS, help="Also what was rejected, in a file of its own.")
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", rich_help_panel=_ROWS, help="A setting of the format; repeatable."),
@@ -56,7 +59,7 @@ def export(
 
     order = order_of(
         form, to=to, reasoning=reasoning, system=system, sets=sets, at_most=at_most, settings=set_ or (),
-        licence=licence, hub=hub, public=public,
+        licence=licence, hub=hub, public=public, rejected=rejected,
     )  # fmt: skip
     for line in hand_over(find_run(run, runs), order):
         print(line)

@@ -61,6 +61,7 @@ class Told:
     licence: str
     command: str
     reasoning: str
+    rejected: int = 0
 
 
 def split_of(name: str) -> str:
@@ -123,6 +124,8 @@ def _rows(told: Told) -> str:
     text = "\n".join(["| set | rows |", "|---|---:|", *lines])
     if set(told.rows) - {"train", "validation"}:
         text += f"\n\nHeld-out sets carry the answer that was known before (teacher `{KNOWN}`); no teacher was asked."
+    if told.rejected:
+        text += f"\n\nTurned away, and in `rejected.jsonl` with their reasons: {told.rejected:,}."
     if told.left:
         text += "\n\nLeft out: " + "; ".join(f"{count:,} {why}" for why, count in told.left.items()) + "."
     return text
@@ -140,7 +143,7 @@ def _funnel(run: RunFolder) -> str:
         text += f"\n\n{growth.seeds:,} tasks were brought and {growth.total - growth.seeds:,} grown: {by}."
     erased = sum(manifest.erased for manifest in manifests(run).values() if manifest.stage == "refine")
     if erased:
-        text += f"\n\n{erased:,} kept rows were erased since (KVKK art. 7) and are not in this data."
+        text += f"\n\nKept rows that were erased since (KVKK art. 7) and are not in this data: {erased:,}."
     return text
 
 

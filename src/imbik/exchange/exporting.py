@@ -11,7 +11,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,14 +25,22 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.tombstones import refuse_half_erased
 from imbik.core.types import Sensitivity
 from imbik.exchange.card import Told, dataset_card, split_of
-from imbik.exchange.formats import DataFormat, UnfitError
+from imbik.exchange.formats import DataFormat, UnfitError, told
 from imbik.exchange.leaving import Door, advice
+from imbik.exchange.pairs import Pair, pairs, rejected
 from imbik.exchange.records import FOLDER, Exported, note
-from imbik.exchange.rows import LeftOut, Wanted, examples
-from imbik.exchange.sinks import Sink
+from imbik.exchange.rows import Example, LeftOut, Wanted, Writer, examples
+from imbik.exchange.sinks import JsonLines, Sink
 from imbik.privacy.destinations import HUB, Destination, destination
 from imbik.privacy.person import strings
 from imbik.recipe import Recipe, load_recipe
+from imbik.tasks.read import read_sets
+
+REJECTED = "rejected"
+_SEVERAL = (
+    "pairs need several answers to a task: generate: {samples: {min: 4, max: 4}, temperature: 0.8}, or "
+    "repair: {rounds: 1}"
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Order:
     hub: str = HUB
     public: bool = False
     command: str = ""
+    rejected: bool = False
 
 
 @dataclass
@@ -62,6 +71,7 @@ class Done:
     left: LeftOut = field(default_factory=LeftOut)
     notes: list[str] = field(default_factory=list)
     replaced: str = ""
+    rejected: int = 0
 
     @property
     def total(self) -> int:
@@ -117,8 +127,8 @@ def _written(
     """
     tasks: dict[str, None] = {}
     sinks: dict[str, Sink] = {}
-    with ExitStack() as closing:
-        for row in examples(run, recipe, order.wanted, done.left):
+    with ExitStack() as open_files:
+        for row in _rows(run, recipe, form, order, done.left):
             try:
                 record = form.record(row)
             except UnfitError as unfit:
@@ -130,9 +140,11 @@ def _written(
                 continue
             door.take(asked)
             name = split_of(row.set)
+            if order.rejected and name == REJECTED:
+                raise UsageError("a set of this run is called 'rejected' too", where="--rejected", next="leave it out")
             if name not in sinks:
                 sinks[name] = form.sink(folder, name)
-                closing.callback(sinks[name].close)
+                open_files.callback(sinks[name].close)
             sinks[name].add(record)
             tasks[row.task] = None
             done.rows[name] += 1
@@ -140,16 +152,49 @@ def _written(
             done.languages[row.language] += 1
     if not done.total:
         why = ", ".join(f"{count:,} {reason}" for reason, count in done.left.reasons.most_common(3))
-        raise UsageError(f"there is nothing to hand over{f': {why}' if why else ''}", where=run.name)
+        raise UsageError(
+            f"there is nothing to hand over{f': {why}' if why else ''}", where=run.name,
+            next=_SEVERAL if form.takes == "pairs" else "",
+        )  # fmt: skip
     form.sink.finish(folder, list(sinks))
+    if order.rejected:
+        tasks |= _write_rejected(run, recipe, order, door, folder, done)
     done.notes += list(getattr(form, "notes", lambda counts: ())(done.rows))
     return tasks
+
+
+def _write_rejected(
+    run: RunFolder, recipe: Recipe, order: Order, door: Door, folder: Path, done: Done
+) -> dict[str, None]:
+    """`rejected.jsonl`: answers that were turned away, with their reasons; in no set, so that nobody learns them."""
+    writer, sets, tasks = Writer(run, recipe, order.wanted), read_sets(run), dict[str, None]()
+    with closing(JsonLines(folder, REJECTED)) as sink:
+        for sample, by, reason in rejected(run, recipe):
+            row = writer.of_sample(sample, sets[sample.task.id])
+            record = {"id": row.id, "set": row.set, "messages": told(row.turns), "by": by, "reason": reason}
+            asked = door.look(row.task, row.sensitivity, list(strings(record)))
+            if order.at_most is None or asked.level.rank <= order.at_most.rank:
+                door.take(asked)
+                sink.add(record)
+                tasks[row.task] = None
+                done.rejected += 1
+                done.levels[asked.level] += 1
+    return tasks
+
+
+def _rows(
+    run: RunFolder, recipe: Recipe, form: DataFormat, order: Order, left: LeftOut
+) -> Iterator[Example] | Iterator[Pair]:
+    """What the format takes."""
+    if form.takes == "pairs":
+        return pairs(run, recipe, order.wanted, left, int(getattr(form.settings, "pairs", 1)))
+    return examples(run, recipe, order.wanted, left)
 
 
 def _told(order: Order, done: Done) -> Told:
     return Told(
         rows=dict(done.rows), levels=dict(done.levels), languages=list(done.languages), left=dict(done.left.reasons),
-        licence=order.licence, command=order.command, reasoning=order.wanted.reasoning,
+        licence=order.licence, command=order.command, reasoning=order.wanted.reasoning, rejected=done.rejected,
     )  # fmt: skip
 
 

@@ -22,10 +22,12 @@ class DataFormat(Protocol):
     """The contract of a format; built as `Format(settings)`.
 
     `usage` is Markdown that says how other tools load the folder; `version` rises when the same row would be written
-    otherwise. A format may have `notes(counts)`: what a person should know, from the rows written of each set.
+    otherwise. A format of pairs says in its setting `pairs` how many of one task it takes. It may have `notes(counts)`:
+    what a person should know, from the rows written of each set.
     """
 
     version: int
+    settings: Any
     takes: Literal["answers", "pairs"]
     sink: type[Sink]
     usage: str
