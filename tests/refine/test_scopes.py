@@ -255,3 +255,23 @@ def test_who_is_asked_is_part_of_the_hash(tmp_path: Path) -> None:
     recipe = make_recipe(teachers=TWO, refine=["asking"])
     stage = RefineStage()
     assert stage.settings(recipe, FakeAsker(agreeable)) != stage.settings(recipe, _Other(agreeable))
+
+
+def test_clean_mends_first_and_its_changes_are_counted(tmp_path: Path) -> None:
+    tasks = [make_task(f"t{number}") for number in range(3)]
+    samples = [
+        make_sample(tasks[0], answer="<b>5</b>", reasoning="2 + 3 = 5 &amp; bitti"),
+        make_sample(tasks[1], answer="5\u200b", reasoning="Ã§iÃ§ek"),
+        make_sample(tasks[2]),
+    ]
+    run = make_run(tmp_path, [(task, "train") for task in tasks], samples)
+    result = refine(run, refine=["clean", "answer"])
+    assert (result.books.rows_out, result.books.rejected) == (3, 0)
+    mended = samples_in(run, "3_refined")
+    assert [sample.answer for sample in mended] == ["5", "5", "5"]
+    assert [sample.reasoning for sample in mended[:2]] == ["2 + 3 = 5 & bitti", "çiçek"]
+    assert [sample.verdicts[0].reason for sample in mended] == ["html 3", "control 1, mojibake 1", ""]
+    assert [sample.completion for sample in mended] == [sample.completion for sample in samples]
+    counted = read_counts(run.stage("3_refined"))
+    assert counted is not None
+    assert counted.checks[0].edits == {"html": 3, "control": 1, "mojibake": 1}

@@ -41,6 +41,15 @@ class Split(Section):
         return self
 
 
+class Clean(Section):
+    """What is cleaned in the texts of rows, before anything else is done with them; changes are counted and shown."""
+
+    nfc: bool = Field(True, description="letters and their marks put together (NFC)")
+    control: bool = Field(True, description="characters that show nothing taken out, ends of lines made one kind")
+    html: bool = Field(True, description="tags taken out, entities read; turn it off for rows about HTML")
+    mojibake: bool = Field(True, description="text that was read in a wrong encoding mended")
+
+
 class Tasks(Section):
     """Where the tasks come from and what they are."""
 
@@ -63,6 +72,7 @@ class Tasks(Section):
         "confidential",
         description="public, internal, confidential, special, or a column; without it every row is confidential",
     )
+    clean: Clean | bool = Field(False, description="texts of rows are cleaned first: true, or what of it is not wanted")
     split: Split = Field(default_factory=Split, description="how rows are divided into train, validation and test")
     grow: Grow | None = Field(None, description="more tasks, made of these: {to: 10000, teacher: NAME}")
     augment: list[Block] = Field([], description="training tasks once more in other words or with typing errors")
@@ -78,6 +88,11 @@ class Tasks(Section):
         if self.prompt_weight != 1.0 and self.loss_on != "all":
             raise ValueError("prompt_weight counts only where the prompt is learned: set loss_on: all, or leave it out")
         return self
+
+    @property
+    def cleaning(self) -> Clean | None:
+        """What is cleaned, if anything."""
+        return (Clean() if self.clean else None) if isinstance(self.clean, bool) else self.clean
 
     @property
     def level(self) -> Sensitivity | None:

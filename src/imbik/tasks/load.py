@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.tasks.answer_schema import schema_file, schema_text
 from imbik.tasks.build import Builder
+from imbik.tasks.clean import Cleaner, told
 from imbik.tasks.kinds import Kind
 from imbik.tasks.kinds.classification import unify
 from imbik.tasks.recorded import RecordedAnswers
-from imbik.tasks.rows import Quarantined
+from imbik.tasks.rows import Quarantined, Row
 from imbik.tasks.selection import Selection, parse_selection
 from imbik.tasks.sources import RowSource
 from imbik.tasks.sources.auto import Auto, resolve
@@ -42,6 +43,8 @@ class Loaded:
     tasks: list[Task] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    cleaned: Counter[str] = field(default_factory=Counter)
+    cleaned_rows: int = 0
 
     @property
     def rows(self) -> int:
@@ -91,7 +94,8 @@ def load_tasks(
         source = open_source(block, recipe.base)
         builder = Builder(recipe.tasks, kind, recorded, source.sensitivity)
         chosen = Selection() if prescribed else selection
-        for item in _read(source, builder, chosen, recipe.base, prescribed):
+        rows = _cleaned(chosen.take(source.rows(recipe.base, "" if prescribed else chosen.split)), recipe, loaded)
+        for item in _read(rows, builder, chosen, prescribed):
             if isinstance(item, Task):
                 loaded.tasks.append(item)
             else:
@@ -112,16 +116,35 @@ def load_tasks(
     loaded.tasks, notes = _one_spelling(loaded.tasks)
     if schema := schema_text(recipe):
         loaded.tasks = [msgspec.structs.replace(task, schema=schema) for task in loaded.tasks]
+    if loaded.cleaned:
+        loaded.notes.append(told(loaded.cleaned, loaded.cleaned_rows))
     loaded.notes += notes + _warnings(loaded)
     return loaded
 
 
+def _cleaned(rows: Iterable[Row | Quarantined], recipe: Recipe, loaded: Loaded) -> Iterator[Row | Quarantined]:
+    """Rows with their texts cleaned, if the recipe wants that; changes are counted."""
+    cleaning = recipe.tasks.cleaning
+    if cleaning is None:
+        yield from rows
+        return
+    cleaner = Cleaner(**cleaning.model_dump())
+    for row in rows:
+        if isinstance(row, Quarantined):
+            yield row
+            continue
+        values, changes = cleaner.values(row.values)
+        loaded.cleaned.update(changes)
+        loaded.cleaned_rows += bool(changes)
+        yield row._replace(values=values)
+
+
 def _read(
-    source: RowSource, builder: Builder, selection: Selection, base: Path, prescribed: str
+    rows: Iterable[Row | Quarantined], builder: Builder, selection: Selection, prescribed: str
 ) -> Iterator[Task | Quarantined]:
     """Tasks and bad rows of one source; a source given for one set keeps further test sets of its own."""
     split = selection.split if not prescribed else ""
-    for row in selection.take(source.rows(base, split)):
+    for row in rows:
         if isinstance(row, Quarantined):
             yield row
             continue

@@ -26,6 +26,7 @@ from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
 from imbik.tasks.augment import augment, augment_settings
+from imbik.tasks.clean import VERSION as CLEANING
 from imbik.tasks.growth.grow import Grown, grow
 from imbik.tasks.growth.journal import Journal
 from imbik.tasks.growth.named import growth_settings
@@ -73,6 +74,7 @@ class TasksStage:
             "kind": getattr(load_plugin("tasks/kinds", recipe.tasks.kind.use), "version", 1),
             "recorded": recorded,
             "files": [file_digest(path) for path in source_files(recipe)],
+            **({"clean": CLEANING} if recipe.tasks.cleaning else {}),
             **({"declassifiers": people} if people else {}),
             "detectors": detector_versions(load_operator(recipe.base)),
             **({"grow": growth_settings(recipe, asker)} if recipe.tasks.grow else {}),
@@ -115,7 +117,9 @@ class TasksStage:
                 for task, item in zip(loaded.tasks, assigned, strict=True)
             ],
             sensitivity=highest(task.sensitivity for task in loaded.tasks),
-            measured={name: str(count) for name, count in sorted(_sizes(assigned).items())} | grown.measured,
+            measured={name: str(count) for name, count in sorted(_sizes(assigned).items())}
+            | {f"cleaned_{name}": str(count) for name, count in sorted(loaded.cleaned.items())}
+            | grown.measured,
             warnings=notes,
         )
 
