@@ -27,7 +27,7 @@ def found(texts: list[str]) -> Runs:
 
 
 def test_what_is_near_is_told_with_its_exact_share_the_nearest_first() -> None:
-    twins = Twins(found(TEXTS), [(number, "") for number in range(6)], 0.6)
+    twins = Twins(found(TEXTS), range(6), [0] * 6, 0.6)
     sets = [grams(tokens(text), 3) for text in TEXTS]
     assert twins.near(2) == []
     twins.keep(2)
@@ -39,7 +39,7 @@ def test_what_is_near_is_told_with_its_exact_share_the_nearest_first() -> None:
 
 def test_items_of_two_classes_are_never_compared() -> None:
     texts = found([FIRST, FIRST, changed(FIRST, 1)])
-    twins = Twins(texts, [(0, ("train", "5")), (1, ("train", "6")), (2, ("train", "5"))], 0.6)
+    twins = Twins(texts, range(3), [0, 1, 0], 0.6)
     twins.keep(0)
     assert twins.near(1) == []
     assert [other for _, other in twins.near(2)] == [0]

@@ -48,6 +48,10 @@ class Runs(NamedTuple):
         """The runs of one text."""
         return self.flat[self.starts[number] : self.starts[number + 1]]
 
+    def halved(self) -> Runs:
+        """The same in half the memory: hashes of 32 bits."""
+        return Runs(self.flat.astype("uint32"), self.starts.astype("int32"))
+
     def some(self, numbers: NDArray[np.int64]) -> Runs:
         """Those of a few texts."""
         import numpy as np

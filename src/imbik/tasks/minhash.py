@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PERMUTATIONS = 128
 SEED = 20_240_601
 RECALL = 0.99
+_AT_ONCE = 1024
 ODD = 0x9E3779B97F4A7C15
 
 
@@ -51,10 +52,14 @@ def bands(sets: Runs, threshold: float) -> NDArray[np.uint64]:
 
     rows = rows_per_band(threshold)
     count = PERMUTATIONS // rows
-    signatures = np.array(_digest(sets, rows * count).to_rows(), np.uint64).reshape(-1, count, rows)
-    keys = np.broadcast_to(np.arange(1, count + 1, dtype=np.uint64), signatures.shape[:2])
-    for row in range(rows):
-        keys = mixed(keys * np.uint64(ODD) + signatures[:, :, row])
+    keys = np.empty((len(sets.starts) - 1, count), np.uint64)
+    for first in range(0, len(keys), _AT_ONCE):  # rensa gives signatures as lists, which are ten times as large
+        some = sets.some(np.arange(first, min(first + _AT_ONCE, len(keys))))
+        signatures = np.array(_digest(some, rows * count).to_rows(), np.uint64).reshape(-1, count, rows)
+        found = np.broadcast_to(np.arange(1, count + 1, dtype=np.uint64), signatures.shape[:2])
+        for row in range(rows):
+            found = mixed(found * np.uint64(ODD) + signatures[:, :, row])
+        keys[first : first + _AT_ONCE] = found
     return keys
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -64,18 +65,21 @@ class Texts:
     keys: list[bytes] = field(default_factory=list)
     runs: list[Runs] = field(default_factory=list)
 
-    def add(self, texts: Sequence[str], size: int) -> list[bytes]:
-        """Take texts in; their keys, equal for texts that differ in case, punctuation and white space only."""
+    def add(self, texts: Sequence[str], size: int, *, short: bool = False) -> list[bytes]:
+        """Take texts in; their keys, equal for texts that differ in case, punctuation and white space only. `short`
+        keeps half of each hash, which is enough for texts that are compared with a few others."""
         words = [word_hashes(text) for text in texts]
         keys = [_key(found, text) for found, text in zip(words, texts, strict=True)]
         first = {key: number for number, key in reversed(list(enumerate(keys)))}
         self.keys.extend(first)
-        self.runs.append(runs([words[number] for number in first.values()], size))
+        found = runs([words[number] for number in first.values()], size)
+        self.runs.append(found.halved() if short else found)
         return keys
 
-    def distinct(self) -> tuple[dict[bytes, int], Runs | None]:
-        """Where the runs of each text are."""
-        return {key: number for number, key in enumerate(self.keys)}, Runs.joined(self.runs) if self.runs else None
+    def places(self) -> dict[bytes, tuple[int, int]]:
+        """In which of the runs each text is, and its number there."""
+        numbers = ((part, number) for part, runs_ in enumerate(self.runs) for number in range(len(runs_.starts) - 1))
+        return dict(zip(self.keys, numbers, strict=True))
 
 
 @dataclass
@@ -139,13 +143,11 @@ class Duplicates:
         """Verdicts of rejected samples only; the same whatever order the rows came in."""
         set_of = {task.id: name for name, tasks in context.held_out.items() for task in tasks}
         rows = sketch.rows.in_order()
-        sets = [set_of.get(task, "") for task in rows.task]
-        questions, asked = sketch.questions.distinct()
-        responses, said = sketch.responses.distinct()
-        if asked is None or said is None:
+        if not rows.task:
             return {}
-        items = list(zip(map(questions.__getitem__, rows.question), zip(sets, rows.meaning, strict=True), strict=True))
-        seen = _Seen(rows, sets, Twins(asked, items, self.settings.threshold))
+        sets = [set_of.get(task, "") for task in rows.task]
+        seen = _Seen(rows, sets, self._twins(sketch.questions, rows, sets))
+        within = _Within(self.settings, rows, sketch.responses)
         verdicts = {}
         for _, numbers in groupby(range(len(rows.task)), key=rows.task.__getitem__):
             alone = []
@@ -155,17 +157,40 @@ class Duplicates:
                 else:
                     alone.append(number)
             if len(alone) > 1:
-                verdicts.update(self._within(alone, rows, responses, said))
+                verdicts.update(within.verdicts(alone))
             seen.add(alone)
         return verdicts
 
-    def _within(self, numbers: Sequence[int], rows: Rows, places: dict[bytes, int], texts: Runs) -> dict[str, Verdict]:
-        """Answers to one task that say the same in (nearly) the same words."""
+    def _twins(self, questions: Texts, rows: Rows, sets: Sequence[str]) -> Twins:
+        """An index of the questions; those of two sets, or with two answers, are of two classes."""
+        places = {key: number for number, key in enumerate(questions.keys)}
+        classes: dict[tuple[str, str], int] = {}
+        pairs = zip(sets, rows.meaning, strict=True)
+        return Twins(
+            Runs.joined(questions.runs), [places[key] for key in rows.question],
+            [classes.setdefault(pair, len(classes)) for pair in pairs], self.settings.threshold,
+        )  # fmt: skip
+
+
+class _Within:
+    """Answers to one task that say the same in (nearly) the same words."""
+
+    def __init__(self, settings: Duplicates.Settings, rows: Rows, responses: Texts) -> None:
+        self.settings, self.rows, self.responses = settings, rows, responses
+
+    @cached_property
+    def _places(self) -> dict[bytes, tuple[int, int]]:
+        """Made when first a task has several answers."""
+        return self.responses.places()
+
+    def verdicts(self, numbers: Sequence[int]) -> dict[str, Verdict]:
+        """Those of the answers that go."""
+        rows, verdicts = self.rows, dict[str, Verdict]()
         kept: list[tuple[int, Grams]] = []
-        verdicts = {}
         for number in numbers:
-            grams = texts.of(places[rows.response[number]])
-            same = (self._same(rows, number, grams, other, theirs) for other, theirs in kept)
+            part, place = self._places[rows.response[number]]
+            grams = self.responses.runs[part].of(place)
+            same = (self._same(number, grams, other, theirs) for other, theirs in kept)
             reason = next(filter(None, same), "")
             if not reason and self.settings.per_task and len(kept) >= self.settings.per_task:
                 reason = f"this task keeps {self.settings.per_task} answers already"
@@ -175,7 +200,8 @@ class Duplicates:
                 kept.append((number, grams))
         return verdicts
 
-    def _same(self, rows: Rows, number: int, grams: Grams, other: int, theirs: Grams) -> str:
+    def _same(self, number: int, grams: Grams, other: int, theirs: Grams) -> str:
+        rows = self.rows
         if rows.response[number] == rows.response[other]:
             return f"the same answer as '{rows.id(other)}'"
         if rows.meaning[number] != rows.meaning[other] or self.settings.threshold == 1:
