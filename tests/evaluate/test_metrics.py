@@ -45,6 +45,25 @@ def test_exact_match_is_strict_otherwise(answer: str, known: str) -> None:
     assert score("token_f1", answer, known) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("answer", "known", "expected"),
+    [
+        ("12.487,50 lira", "12487,5", 1.0),
+        ("29.10.1923", "29 Ekim 1923", 1.0),
+        ("on iki", "12", 1.0),
+        ("İHLAL YOK", "ihlal yok", 1.0),
+        ("3000 m", "3 km", 1.0),
+        ("12.487,51 lira", "12487,5", 0.0),
+        ("28 Ekim 1923", "29 Ekim 1923", 0.0),
+        ("uygun", "uygun değil", 0.0),
+        ("", "12", 0.0),
+        ("?", "12", 0.0),
+    ],
+)
+def test_same_answer_reads_numbers_dates_and_words(answer: str, known: str, expected: float) -> None:
+    assert score("same_answer", answer, known) == expected
+
+
 def test_token_f1_has_its_closed_form() -> None:
     # 2 of 3 given words are among 4 known ones: precision 2/3, recall 1/2, F1 4/7.
     assert score("token_f1", "kara kedi kaçtı", "kara kedi eve girdi") == pytest.approx(4 / 7)

@@ -18,7 +18,7 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.types import LabelReference, Message, Task
 from imbik.recipe.sections import Split
 from imbik.tasks.normal import same_text_key
-from imbik.tasks.split import Assignment, Division, divide, earlier_assignments, shares_for
+from imbik.tasks.split import Assignment, Division, divide, earlier_assignments, shares_for, size_notes
 
 NAMES = ("train", "validation", "test")
 ROWS = st.lists(
@@ -198,7 +198,7 @@ def test_small_data_has_every_set(count: int, expected: tuple[int, int, int]) ->
     division = divide(plain(count), Split())
     counts = Counter(item.set for item in division.assignments)
     assert tuple(counts[name] for name in NAMES) == expected
-    assert any("only" in note for note in division.notes)
+    assert any("only" in note for note in size_notes(division.assignments, shares_for(Split(), plain(count))))
 
 
 def test_too_few_rows_are_refused() -> None:
@@ -214,7 +214,12 @@ def test_old_rows_stay_even_where_a_set_is_empty() -> None:
     old = [Assignment(id=task.id, set="train", key="k", rule=rule) for task in plain(5)]
     division = divide(plain(5), Split(), old)
     assert set(sets(division).values()) == {"train"}
-    assert "there are no validation rows" in division.notes[0]
+    notes = size_notes(division.assignments, shares_for(Split(), []))
+    assert "there are no validation rows" in notes[0]
+    grown = [Assignment(id=f"g{n}", set=name) for n in range(99) for name in ("validation", "test", "test")]
+    assert size_notes([*division.assignments, *grown], shares_for(Split(), [])) == [
+        "only 99 validation rows: a figure on so few is uncertain (100 or more are useful)"
+    ]
 
 
 def test_a_giant_group_is_noticed() -> None:

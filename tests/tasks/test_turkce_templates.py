@@ -11,12 +11,16 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from imbik.core.errors import InputError
-from imbik.core.types import Sensitivity
+from imbik.core.types import Message, Sensitivity, Task
+from imbik.privacy.detect import Detection
+from imbik.privacy.operator import Operator
 from imbik.tasks.grams import grams, jaccard, tokens
 from imbik.tasks.growth.slots import MONTHS
+from imbik.tasks.identifiers import raised
 from imbik.tasks.strategies import Ground
 from imbik.tasks.strategies.templates import SHIPPED, Template, Templates, read_templates
 from imbik.tasks.taxonomy import read_taxonomy
@@ -110,7 +114,7 @@ AGAIN: dict[str, Callable[[Said], float | str | date]] = {
     "kdv-dahil": lambda s: s.n("tutar") * (1 + s.n("oran") / 100),
     "emlak-vergisi": lambda s: s.n("değer") / 1000 * s.n("oran") / 2,
     "belediye-birimi": choice("belediye-birimi", "sorun", "konu"),
-    "doğum-bildirimi": later(30),
+    "kimlik-kartı": lambda s: float(s["ilk"].split()[-1]) + 10,
     "dava-süresi": later(60),
     "başvuru-kanalı": choice("başvuru-kanalı", "durum", "hat"),
     "ölçek": lambda s: s.n("cm") * s.n("ölçek") / 100 / 1000,
@@ -224,6 +228,20 @@ def test_texts_are_clean_and_instances_differ(template: Template) -> None:
     sets = [grams(tokens(text), 3) for text in dict.fromkeys(texts)]
     alike = sum(jaccard(one, other) >= 0.85 for one, other in combinations(sets, 2))
     assert alike <= 0.02 * len(sets) * (len(sets) - 1) / 2, "instances that the pool would refuse are the exception"
+
+
+def test_detectors_find_nobody_in_them_so_that_they_may_leave() -> None:
+    """And they do find one where there is one: a template that asked for a birth date was taken out for this."""
+    detection = Detection(Operator())
+    base = Task(id="1", kind="qa", messages=(), sensitivity=Sensitivity.PUBLIC)
+    texts = [row["question"] for template in FOUND.templates for row in rows(template)]
+    tasks = [
+        msgspec.structs.replace(base, messages=(Message(role="user", content=text),))
+        for text in [*texts, "Kerem Yılmaz 6 Mart 2021 günü Sivas ilinde doğdu, TCKN 10000000146, hangi gün?"]
+    ]
+    *found, control = raised(tasks, detection, "")[0]
+    assert [task.text for task in found if task.sensitivity is not Sensitivity.PUBLIC] == []
+    assert control.sensitivity is not Sensitivity.PUBLIC
 
 
 def test_no_two_templates_say_the_same() -> None:

@@ -109,8 +109,22 @@ def divide(tasks: Sequence[Task], split: Split, earlier: Iterable[Assignment] = 
             division.assignments.append(Assignment(id=task.id, set=task.set))
         else:
             division.assignments.append(Assignment(id=task.id, set=sets[index], key=keys[index][0], rule=rule))
-    division.notes = _notes(division.assignments, clusters, shares, bool(known) and not valid)
+    division.notes = _notes(clusters, bool(known) and not valid)
     return division
+
+
+def size_notes(assigned: Iterable[Assignment], shares: Shares) -> list[str]:
+    """What a person should know of how many rows each set has, once all of them are there."""
+    notes = []
+    counts = Counter(item.set for item in assigned)
+    for name, share in (("validation", shares.validation), ("test", shares.test)):
+        if not counts[name]:
+            notes.append(f"there are no {name} rows: set split.{name} or give {name}_source")
+        elif share and counts[name] < FEW_ROWS:
+            notes.append(f"only {counts[name]} {name} rows: a figure on so few is uncertain (100 or more are useful)")
+    if not counts["train"]:
+        notes.append("there are no training rows")
+    return notes
 
 
 def earlier_assignments(run: RunFolder, folder: str = "1_tasks") -> list[Assignment]:
@@ -239,29 +253,16 @@ def _rows(clusters: Iterable[_Cluster]) -> int:
     return sum(len(cluster.rows) for cluster in clusters)
 
 
-def _notes(
-    assigned: Sequence[Assignment],
-    clusters: Sequence[_Cluster],
-    shares: Shares,
-    anew: bool,
-) -> list[str]:
+def _notes(clusters: Sequence[_Cluster], anew: bool) -> list[str]:
     """What a person should know of this division."""
     notes = []
-    counts = Counter(item.set for item in assigned)
     if anew:
         notes.append(
             "the split settings changed, so all rows were divided anew: figures of earlier runs do not compare"
         )
-    for name, share in (("validation", shares.validation), ("test", shares.test)):
-        if not counts[name]:
-            notes.append(f"there are no {name} rows: set split.{name} or give {name}_source")
-        elif share and counts[name] < FEW_ROWS:
-            notes.append(f"only {counts[name]} {name} rows: a figure on so few is uncertain (100 or more are useful)")
     largest = max((len(cluster.rows) for cluster in clusters), default=0)
     if largest > 1 and largest > _GIANT * _rows(clusters):
         notes.append(
             f"{largest} of {_rows(clusters)} rows share a group or text and stay in one set, so shares are off"
         )
-    if not counts["train"]:
-        notes.append("there are no training rows")
     return notes

@@ -35,7 +35,7 @@ from imbik.tasks.identifiers import raised
 from imbik.tasks.kinds import Kind
 from imbik.tasks.likeness import likeness, warnings
 from imbik.tasks.load import Loaded, load_tasks, open_source, source_blocks, source_files
-from imbik.tasks.split import Assignment, divide, earlier_assignments
+from imbik.tasks.split import Assignment, divide, earlier_assignments, shares_for, size_notes
 
 _TRAINING_ONLY = {"loss_on", "prompt_weight", "turns"}
 _APART = {"grow", "augment"}
@@ -105,10 +105,12 @@ class TasksStage:
         progress.end("tasks")
         grown = grow(context, kind, loaded.tasks, division.assignments, detection, erased)
         grown.add(augment(context, *_with(loaded.tasks, division.assignments, grown), detection, erased))
+        shares = shares_for(recipe.tasks.split, loaded.tasks)
         loaded.tasks, assigned = _with(loaded.tasks, division.assignments, grown)
         if recipe.tasks.grow or recipe.tasks.augment:
             write_lines(context.folder / REFUSED_FILE, grown.refusals)
-        notes = [*loaded.notes, *found, *division.notes, *grown.notes, *self._write(context, loaded, assigned)]
+        notes = [*loaded.notes, *found, *division.notes, *size_notes(assigned, shares), *grown.notes]
+        notes += self._write(context, loaded, assigned)
         Journal(context.folder).clear()
         return StageResult(
             books=_with_grown(books, grown),

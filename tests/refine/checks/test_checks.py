@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -58,6 +59,20 @@ def test_every_check_declares_scope_version_and_settings() -> None:
 
 
 # shape
+
+
+@pytest.mark.parametrize("kind", [*sorted(available("tasks/kinds"))])
+@pytest.mark.parametrize("language", ["tr", "en", "sl", "hu"])
+def test_shape_knows_the_form_that_each_prompt_shows(kind: str, language: str) -> None:
+    raw = {"labels": ["a", "b"]} if kind == "classification" else {}
+    built = make("tasks/kinds", PluginBlock(use=kind, raw=raw))
+    task = Task(id="1", kind=kind, messages=(Message(role="user", content="?"),), language=language)
+    for reasoning in (True, False):
+        text = built.question(task, reasoning=reasoning, instruction=None)[-1].content
+        for form in re.findall(r": (<\w+>)$", text, re.MULTILINE):
+            told = judge("shape", make_sample(task, answer=form)).reason
+            assert told == f"the form '{form}' was given back instead of an answer"
+    assert judge("shape", make_sample(task, answer="<br>")).keep
 
 
 def test_shape_bounds_name_the_measured_length() -> None:

@@ -22,6 +22,7 @@ from imbik.privacy.chain import read_audit
 from imbik.tasks.grams import grams, jaccard, task_text, tokens
 from imbik.tasks.growth.journal import FOLDER, Refused
 from imbik.testing import FakeTeacher, GrowthTeacher, Rule
+from imbik.testing.answers import Messages
 from tasks.growth.conftest import CATEGORIES, Write, pool, report, run
 
 
@@ -158,6 +159,24 @@ def test_sensitivity_is_that_of_what_was_shown(write: Write, folder: Path) -> No
         recipe.write_text(recipe.read_text(encoding="utf-8").replace("sensitivity: public", "sensitivity: internal"))
         found = run(recipe)
     assert {task.sensitivity for task, _ in pool(found)} == {Sensitivity.INTERNAL}
+
+
+def test_grown_tasks_that_hold_identifiers_are_more_private_and_told(write: Write) -> None:
+    """What a teacher writes is looked at as any row is; a question that would show it is held back."""
+
+    def with_numbers(messages: Messages) -> str:
+        return GrowthTeacher()(messages).replace("Konya ilinde", "TCKN'si 10000000146 olan, Konya ilinde")
+
+    with FakeTeacher(with_numbers) as teacher:
+        found = run(write(teacher.base_url, grow="    {to: 150, strategies: [{use: self_instruct}]}"))
+    held = [task for task, _ in pool(found) if "10000000146" in task.text]
+    assert held
+    assert {task.sensitivity for task in held} == {Sensitivity.CONFIDENTIAL}
+    assert {task.sensitivity for task, _ in pool(found) if task not in held} == {Sensitivity.PUBLIC}
+    manifest = found.manifest("1_tasks")
+    assert manifest is not None
+    told = f"{len(held)} grown tasks hold what the detectors take for identifiers and count as confidential"
+    assert any(note.startswith(told) for note in manifest.warnings)
 
 
 def test_whole_families_without_a_seed_can_be_held_out(write: Write, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Shape: is there an answer, is it as long as it should be, and does it end without going round in circles?
 
-Enters: one sample. Leaves: a verdict. Lengths are counted in words, characters, or tokens (words and signs: the
+Enters: one sample. Leaves: a verdict. The prompt's own `<cevap>`, given back, is no answer. Lengths are counted in words, characters, or tokens (words and signs: the
 student's own tokenizer may not exist yet); 0 means no bound.
 """
 
@@ -15,6 +15,9 @@ from imbik.core.types import Sample, Verdict
 from imbik.refine.checks import CheckContext
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
+_FORM = re.compile(
+    "<(cevap|sonuç|etiket|answer|result|label|odgovor|rezultat|oznaka|válasz|eredmény|címke)>", re.IGNORECASE
+)
 _LONGEST_LOOP = 60
 _PARTS = ("reasoning", "answer")
 _UNITS = ("words", "characters", "tokens")
@@ -49,7 +52,7 @@ class Shape:
                     raise ValueError(f"min_{name} is larger than max_{name}")
             return self
 
-    version = 1
+    version = 2
     scope = "row"
 
     def __init__(self, settings: Settings) -> None:
@@ -68,6 +71,8 @@ class Shape:
     def _fault(self, sample: Sample) -> str:
         if not self.settings.empty and not sample.answer.strip():
             return "there is no final answer"
+        if _FORM.fullmatch(sample.answer.strip()):
+            return f"the form '{sample.answer.strip()}' was given back instead of an answer"
         for part, unit, low, high in self._bounds:
             length = _length(sample.reasoning if part == "reasoning" else sample.answer, unit)
             if length < low:

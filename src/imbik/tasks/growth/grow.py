@@ -18,7 +18,7 @@ from imbik.stage import StageContext
 from imbik.tasks.growth.journal import Refused
 from imbik.tasks.growth.report import FILE, report_of
 from imbik.tasks.growth.rounds import Rounds
-from imbik.tasks.growth.stops import told_failures, told_stop
+from imbik.tasks.growth.stops import told_failures, told_raised, told_stop
 from imbik.tasks.kinds import Kind
 from imbik.tasks.split import Assignment
 
@@ -68,6 +68,7 @@ def grow(
     write_json(context.folder / FILE, made)
     ideas = sum(line.ideas for line in rounds.mixer.lines.values())
     notes += told_failures(rounds.failures, ideas)
+    notes += told_raised(rounds.placed)
     notes += [note for item in rounds.named.values() for note in getattr(item.strategy, "notes", ())]
     return Grown(
         tasks=[item.task for item in rounds.placed],

@@ -19,10 +19,12 @@ FOLDER = ".grow"
 
 
 class Placed(Record, frozen=True, kw_only=True):
-    """A task that was taken in, and its set."""
+    """A task that was taken in, and its set. `raised`: detectors found identifiers in it, and it counts as more
+    private than what it was made of."""
 
     task: Task
     set: str
+    raised: bool = False
 
 
 class Refused(Record, frozen=True, kw_only=True):

@@ -226,7 +226,7 @@ class Rounds:
             told = tried[item.turn]
             if refusal is None:
                 tried[item.turn] = msgspec.structs.replace(told, new=told.new + 1)
-                placed.append(Placed(task=task, set=item.set))
+                placed.append(Placed(task=task, set=item.set, raised=task.sensitivity is not item.task.sensitivity))
             else:
                 why, detail = refusal
                 text = compared(task)

@@ -6,13 +6,14 @@ Enters: what rounds brought. Leaves: errors with the key to set, and sentences.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from imbik.core.errors import BlockedError, ImbikError
 from imbik.core.types import Completion, Outcome
+from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe
 from imbik.tasks.growth.coverage import Mixer
-from imbik.tasks.growth.journal import Tried
+from imbik.tasks.growth.journal import Placed, Tried
 from imbik.tasks.growth.named import Named
 
 
@@ -71,6 +72,16 @@ def told_stop(mixer: Mixer) -> Iterator[str]:
         f"the pool has {mixer.total:,} of {mixer.grow.to:,} tasks, then nothing new came: {ends}. More or other seeds, "
         "topics, documents or templates bring more; so does a lower grow.novelty.at_least, at a price"
     )
+
+
+def told_raised(placed: Iterable[Placed]) -> Iterator[str]:
+    """How many grown tasks hold identifiers, and what that means."""
+    levels = [item.task.sensitivity for item in placed if item.raised]
+    if levels:
+        yield (
+            f"{len(levels):,} grown tasks hold what the detectors take for identifiers and count as "
+            f"{highest(levels).value}: they leave only for where the operator's file lets such rows go"
+        )
 
 
 def told_failures(failures: Mapping[str, int], questions: int) -> Iterator[str]:
