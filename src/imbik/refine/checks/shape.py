@@ -1,7 +1,7 @@
 """Shape: is there an answer, is it as long as it should be, and does it end without going round in circles?
 
-Enters: one sample. Leaves: a verdict. The prompt's own `<cevap>`, given back, is no answer. Lengths are counted in words, characters, or tokens (words and signs: the
-student's own tokenizer may not exist yet); 0 means no bound.
+Enters: one sample. Leaves: a verdict. The prompt's own `<cevap>`, given back, is no answer. Lengths are counted in
+words, characters, or tokens (words and signs: the student's own tokenizer may not exist yet); 0 means no bound.
 """
 
 from __future__ import annotations
