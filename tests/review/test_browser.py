@@ -15,6 +15,7 @@ import pytest
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Verdict
 from imbik.review.store import ExpertVerdict, verdicts_of
+from imbik.web.text import plain
 from review_screenshots import ANSWER, RUBRIC, law, others
 from reviewkit import Served, Watched, browser, review_run, served
 from stagekit import make_sample, make_task
@@ -257,12 +258,74 @@ def test_a_megabyte_of_text_is_shown_in_parts(chromium: Browser, tmp_path: Path)
         desk = Watched(chromium)
         page = desk.join(where.link("ayşe"))
         assert len(page.inner_text("#answer")) < 30_000
-        page.locator("#answer .more").click()
+        assert page.inner_text("#reasoning").startswith("U+202E ×20000")
+        while page.locator("#answer .more").count():
+            page.locator("#answer .more").click()
         assert page.evaluate("document.getElementById('answer').textContent.length") == len(text)
         press(page, "k")
         page.wait_for_selector("#done:not([hidden])")
         assert desk.said == []
         desk.context.close()
+
+
+def test_hostile_text_is_inert_and_seen_while_it_is_edited(chromium: Browser, tmp_path: Path) -> None:
+    answer = "beş\r\n\u202eters <img src=x onerror=window.hacked=1>\x1b[31m"
+    run = review_run(tmp_path, [make_sample(make_task("kötü", category="\u202etaç"), answer=answer)])
+    with served(run) as where:
+        desk = Watched(chromium)
+        page = desk.join(where.link("ayşe"))
+        assert page.locator("[data-filter=category] option").nth(1).text_content() == "‹U+202E›taç"
+        press(page, "e")
+        assert "CR" not in page.inner_text("#unseen-answer")  # line ends of another system are no edit
+        assert page.inner_text("#unseen-answer-which").endswith("U+202E, ESC")
+        assert page.locator("#original").is_hidden()
+        page.keyboard.press("Control+End")
+        page.keyboard.type("\u2066!")
+        changes = page.evaluate("document.getElementById('changes').textContent")
+        assert "U+202Eters <img src=x" in changes
+        assert not set("\u202e\u2066\x1b") & set(changes)
+        assert page.inner_text("#changes ins") == "U+2066!"
+        page.locator("#unseen-answer-out").click()
+        assert page.locator("#unseen-answer").is_hidden()
+        press(page, "Control+Enter")
+        page.wait_for_selector("#done:not([hidden])")
+        assert page.evaluate("window.hacked") is None
+        desk.context.close()
+    (given,) = said(run)
+    assert given.answer == "beş\nters <img src=x onerror=window.hacked=1>[31m!"
+
+
+def test_an_edit_that_was_left_is_there_again_and_no_edit_is_none(desk: Watched, run: RunFolder) -> None:
+    page = desk.page
+    press(page, "e", "Control+Home")
+    page.keyboard.type("Evet. ")
+    press(page, "Escape", "e")
+    assert page.input_value("#edit-answer") == f"Evet. {ANSWER}"
+    page.locator("#original").click()
+    assert page.input_value("#edit-answer") == ANSWER
+    press(page, "Control+Enter")
+    told(page, "Kabul edildi")
+    assert [(item.answer, item.reasoning) for item in said(run)] == [(None, None)]
+
+
+def test_labels_of_what_is_unseen_are_the_servers(chromium: Browser, where: Served) -> None:
+    """Two programs label, one what the server sends, one what a page adds: they say the same of every character."""
+    codes = (*range(0xD800), *range(0xE000, 0x30000), *range(0xE0000, 0xE1010), 0xF0000, 0x10FFFF)
+    every = "".join(map(chr, codes))
+    texts = [every[at : at + 4096] for at in range(0, len(every), 4096)]
+    texts += ["a\u200db é\u200dç 👩\u200d🔬 ❤\ufe0f", "\x00\x00b"]
+    wanted = [[node if isinstance(node, str) else [node[2]] for node in plain(text)] for text in texts]
+    desk = Watched(chromium)
+    page = desk.join(where.link("ayşe"))
+    own = page.evaluate("document.querySelector('script[src$=\"/review.js\"]').src")
+    found = page.evaluate(
+        "async ([script, texts]) => { const { plain, seen } = await import(script); return texts.map((text) => ["
+        "plain(text).map((node) => typeof node === 'string' ? node : [node.textContent]), seen(text)]); }",
+        [own.replace("review.js", "unseen.js"), texts],
+    )
+    assert [nodes for nodes, _ in found] == wanted
+    assert [text for _, text in found] == ["".join(part for part in nodes if isinstance(part, str)) for nodes in wanted]
+    desk.context.close()
 
 
 # Contrast by WCAG 2.2 (1.4.3): of every text that is seen, against what lies behind it.

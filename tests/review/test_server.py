@@ -188,12 +188,16 @@ def test_spans_mark_the_answer_and_what_supports_it(tmp_path: Path) -> None:
 
 
 def test_blind_experts_are_told_nothing_of_others(tmp_path: Path) -> None:
-    samples = [msgspec.structs.replace(SAMPLES[0], verdicts=(Verdict(by="judge", keep=True, score=2, reason="gizli"),))]
+    spans = (Span(start=0, end=1, note="gizli", source=(0, 3)),)
+    verdict = Verdict(by="judge", keep=True, score=2, reason="gizli", spans=spans)
+    task = msgspec.structs.replace(SAMPLES[0].task, passage="Ali'nin elması")
+    samples = [msgspec.structs.replace(SAMPLES[0], task=task, verdicts=(verdict,))]
     with served(review_run(tmp_path, samples, "{sample: 1, blind: true}")) as where:
         caller = Caller(where, where.link("ayse"))
         row = caller.ask("/api/next")[1]["row"]
         assert (row["checks"], row["doubted"], row["teacher"]) == ([], [], "")
         assert "gizli" not in json.dumps(row, ensure_ascii=False)
+        assert (row["answer"]["nodes"], row["passage"]["nodes"]) == (["0"], ["Ali'nin elması"])  # nor marked
         assert caller.ask("/api/choices")[1] == {"check": [], "category": [], "teacher": []}
 
 

@@ -7,7 +7,7 @@ JSON. A verdict is on the disk before the answer is sent, and the next row comes
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +24,7 @@ from imbik.review.queue import Filters
 from imbik.review.reservations import Seat
 from imbik.review.shown import Shown
 from imbik.review.store import ExpertVerdict
+from imbik.web.text import one_line
 
 if TYPE_CHECKING:
     from imbik.review.agreed import Agreed
@@ -154,9 +155,9 @@ class Answers:
         rows = [row for row in self.desk.rows() if row.sensitivity.rank <= level.rank]
         blind = self.room.review.blind
         return {
-            "check": [] if blind else sorted({name for row in rows for name in (*row.checks, *row.doubted_by)}),
-            "category": sorted({row.category for row in rows} - {""}),
-            "teacher": [] if blind else sorted({row.teacher for row in rows} - {""}),
+            "check": [] if blind else _choices(name for row in rows for name in (*row.checks, *row.doubted_by)),
+            "category": _choices(row.category for row in rows),
+            "teacher": [] if blind else _choices(row.teacher for row in rows),
         }
 
     def agreement(self, seat: Seat, about: About) -> dict[str, Any]:  # noqa: ARG002 - the shape of all routes
@@ -281,6 +282,11 @@ class Answers:
         found = msgspec.to_builtins(vars(self.desk.progress(seat)))
         hidden = len(self.desk.queue.rows) - found["visible"]
         return {"row": shown, "progress": found, "hidden": hidden}
+
+
+def _choices(values: Iterable[str]) -> list[list[str]]:
+    """Each value with what is shown of it: a value is a row's own text."""
+    return [[value, one_line(value, 60)] for value in sorted(set(values) - {""})]
 
 
 async def _answer(room: Room, request: Request, kind: type[B], work: Callable[[Seat, B], dict[str, Any]]) -> Response:

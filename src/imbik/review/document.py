@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imbik.core.types import Sample, Score
+from imbik.core.types import Sample, Score, Verdict
 from imbik.review.shown import Shown
 from imbik.review.store import ExpertVerdict
 from imbik.web.formulas import formulas
@@ -19,14 +19,16 @@ from imbik.web.text import LONGEST, Mark, Node, marked, one_line, pieces, plain
 if TYPE_CHECKING:
     from imbik.review.agreed import Agreed
 
+LONGEST_MARKED = 200_000
+"""Characters of a text that are shown at once where a mark lies so far down."""
 FEWEST = 10
 """Rows judged twice below which no coefficient is told on the page: it would give single verdicts away."""
 
 
 def document(sample: Sample, shown: Shown, said: ExpertVerdict | None, *, blind: bool = False) -> dict[str, Any]:
     """All that a page needs of one row; `said` is what the person has said of it before. `blind` leaves out who
-    answered, and what checks and judges say."""
-    marks = _marks(sample)
+    answered, and what checks and judges say, which their marks in the texts would tell as well."""
+    marks = _marks(() if blind else sample.verdicts)
     return {
         "content": shown.content,
         "row": one_line(shown.row, 120),
@@ -79,10 +81,10 @@ def _figure(score: Score | None) -> dict[str, Any] | None:
 
 
 def body(text: str, marks: Sequence[Mark] = ()) -> dict[str, Any]:
-    """A text as nodes: what is shown at once, and the rest for when it is asked for."""
-    nodes = list(_nodes(text[:LONGEST], marks))
-    rest = text[LONGEST:]
-    return {"nodes": nodes, "rest": plain(rest) if rest else [], "length": len(text)}
+    """A text as nodes: what is shown at once, with every mark where that is possible, and the rest as it is, which the
+    page labels when it is asked for."""
+    end = min(max(LONGEST, *(mark.end for mark in marks), 0), LONGEST_MARKED)
+    return {"nodes": list(_nodes(text[:end], marks)), "rest": text[end:], "length": len(text)}
 
 
 def _nodes(text: str, marks: Sequence[Mark]) -> Iterator[Node]:
@@ -108,11 +110,11 @@ def _words(text: str, start: int, end: int, marks: Sequence[Mark]) -> Iterator[N
         yield from marked(plain(text[start + first : start + last]), over)
 
 
-def _marks(sample: Sample) -> dict[str, list[Mark]]:
+def _marks(verdicts: Sequence[Verdict]) -> dict[str, list[Mark]]:
     """Marks by the text that they lie on; a span of the answer and what supports it have the same name."""
     found: dict[str, list[Mark]] = {"answer": [], "reasoning": [], "passage": []}
     number = 0
-    for verdict in sample.verdicts:
+    for verdict in verdicts:
         for span in verdict.spans:
             number += 1
             note = one_line(f"{verdict.by}: {span.note}" if span.note else verdict.by, 200)

@@ -18,10 +18,10 @@ Node: TypeAlias = "str | list[object]"
 LONGEST = 20_000
 """Characters that are shown at once; a page asks for more."""
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "([\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\ue000-\uf8ff"
-    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff]"
-)
+    "\U000e0000-\U000e0fff\U000f0000-\U0010ffff])\\1*"
+)  # static/nodes.js has the same one
 _JOINED = frozenset("\u200c\u200d\ufe0f")  # between letters of Persian, or between emoji, they are as people write
 _SHORT = {"\x1b": "ESC", "\x00": "NUL", "\x07": "BEL", "\x08": "BS", "\r": "CR", "\x7f": "DEL"}
 
@@ -41,10 +41,10 @@ def unseen(text: str) -> bool:
 
 
 def plain(text: str) -> list[Node]:
-    """Text with its unseen characters labelled."""
+    """Text with its unseen characters labelled, one label for several of a kind next to one another."""
     nodes, at = list[Node](), 0
     for found in _UNSEEN.finditer(text):
-        if _as_people_write(text, found.start()):
+        if len(found.group()) == 1 and _as_people_write(text, found.start()):
             continue
         if found.start() > at:
             nodes.append(text[at : found.start()])
@@ -85,9 +85,10 @@ def _as_people_write(text: str, at: int) -> bool:
     return not before.isascii() and unicodedata.category(before)[0] in "LSM"
 
 
-def _label(character: str) -> Node:
-    return ["span", {"class": "unseen", "title": unicodedata.name(character, "")}, _name(character)]
+def _label(run: str) -> Node:
+    return ["span", {"class": "unseen", "title": unicodedata.name(run[0], "")}, _name(run)]
 
 
-def _name(character: str) -> str:
-    return _SHORT.get(character) or f"U+{ord(character):04X}"
+def _name(run: str) -> str:
+    name = _SHORT.get(run[0]) or f"U+{ord(run[0]):04X}"
+    return name if len(run) == 1 else f"{name} ×{len(run)}"

@@ -2,8 +2,11 @@
 import { Refused, ask, byId, readersChoices, remember, remembered, say, words } from "./base.js";
 import { element } from "./nodes.js";
 import { changes, score, scores, setScores, show } from "./sheet.js";
+import { seen, unseen } from "./unseen.js";
 
-const state = { row: null, busy: false, since: 0, filters: {}, past: [], mode: "" };
+// `drafts`: edits that were begun, by content.
+const state = { row: null, busy: false, since: 0, filters: {}, past: [], mode: "", drafts: new Map() };
+const PARTS = ["reasoning", "answer"];
 const RETRY = 2000;
 const ALIVE = 60_000;
 
@@ -81,7 +84,8 @@ function nothingLeft(found) {
   byId("done").hidden = false;
   const filtered = Object.values(state.filters).some(Boolean);
   const none = !found.progress.visible && !found.hidden;
-  byId("done-text").textContent = none ? words.done_none : filtered ? words.done_filtered : words.done_text;
+  const aside = found.progress.aside && !found.progress.open;
+  byId("done-text").textContent = none ? words.done_none : filtered ? words.done_filtered : aside ? words.done_put : words.done_text;
   byId("done-hidden").hidden = !found.hidden;
   byId("done-hidden").textContent = say("done_hidden", { n: found.hidden });
   byId("look-aside").hidden = !found.progress.aside;
@@ -113,6 +117,7 @@ function decide(keep, more, told) {
     };
     const found = await patient("/api/decide", body);
     remembering(content);
+    state.drafts.delete(content);
     turn(found, told);
   });
 }
@@ -126,13 +131,23 @@ function reject(reason) {
   return undefined;
 }
 
+// Texts as an area of a form holds them: with one kind of line ends, which alone is no edit.
+const lines = (text) => text.replace(/\r\n?/g, "\n");
+
+// The parts of the open row that the areas hold in other words, by name.
+function edited() {
+  const held = PARTS.map((name) => [name, byId(`edit-${name}`).value]);
+  return Object.fromEntries(held.filter(([name, text]) => text !== lines(state.row.edit[name])));
+}
+
+function rewrite(text) {
+  for (const name of PARTS) byId(`edit-${name}`).value = text(name);
+  areasChanged();
+  byId("edit-answer").focus();
+}
+
 function saveEdit() {
-  const { edit } = state.row;
-  const answer = byId("edit-answer").value;
-  const reasoning = byId("edit-reasoning").value;
-  const more = {};
-  if (answer !== edit.answer) more.answer = answer;
-  if (reasoning !== edit.reasoning) more.reasoning = reasoning;
+  const more = edited();
   return decide(true, more, Object.keys(more).length ? words.edited : words.kept);
 }
 
@@ -151,6 +166,12 @@ const undo = () =>
     turn(found, words.undone);
   });
 
+// Out of editing or rejecting, with what was typed kept for when the reader comes back to it.
+function cancel() {
+  if (state.mode === "edit") state.drafts.set(state.row.content, edited());
+  setMode("");
+}
+
 // "", "edit" or "reject": what the lower part of the page is for.
 function setMode(mode) {
   state.mode = mode;
@@ -160,12 +181,11 @@ function setMode(mode) {
   byId("actions").hidden = mode !== "";
   for (const part of ["answer", "reasoning"]) byId(part).parentElement.classList.toggle("away", mode === "edit");
   if (mode === "edit") {
-    const { edit, said } = state.row;
-    byId("edit-answer").value = said?.answer ?? edit.answer;
-    byId("edit-reasoning").value = said?.reasoning ?? edit.reasoning;
+    const { content, edit, said } = state.row;
+    const begun = state.drafts.get(content) ?? said ?? {};
+    for (const name of PARTS) byId(`edit-${name}`).value = begun[name] ?? edit[name];
     byId("edit-reasoning-part").hidden = !edit.reasoning;
-    for (const id of ["edit-answer", "edit-reasoning"]) fit(byId(id));
-    showChanges();
+    areasChanged();
     byId("edit-answer").focus();
   }
   if (mode === "reject") {
@@ -175,6 +195,17 @@ function setMode(mode) {
   if (mode === "" && document.activeElement?.closest?.("[hidden]")) byId("row").focus({ preventScroll: true });
 }
 
+function areasChanged() {
+  for (const name of PARTS) {
+    const area = byId(`edit-${name}`);
+    fit(area);
+    const hidden = unseen(area.value);
+    byId(`unseen-${name}`).hidden = !hidden.length;
+    byId(`unseen-${name}-which`).textContent = say("unseen_there", { which: [...new Set(hidden)].slice(0, 12).join(", ") });
+  }
+  showChanges();
+}
+
 function fit(area) {
   area.style.blockSize = "auto";
   area.style.blockSize = `${Math.min(area.scrollHeight + 4, window.innerHeight * 0.6)}px`;
@@ -182,15 +213,13 @@ function fit(area) {
 
 function showChanges() {
   const place = byId("changes");
-  const { edit } = state.row;
   place.replaceChildren();
-  for (const [name, title] of [["reasoning", words.reasoning], ["answer", words.answer]]) {
-    const now = byId(`edit-${name}`).value;
-    if (now === edit[name]) continue;
-    const part = element("p", {}, element("span", { class: "role" }, title), " ");
-    changes(part, edit[name], now);
+  for (const [name, now] of Object.entries(edited())) {
+    const part = element("p", {}, element("span", { class: "role" }, words[name]), " ");
+    changes(part, lines(state.row.edit[name]), now);
     place.append(part);
   }
+  byId("original").hidden = !place.childNodes.length;
   if (!place.childNodes.length) place.append(element("span", { class: "quiet" }, words.no_changes));
 }
 
@@ -234,7 +263,7 @@ function onKey(event) {
   if (event.isComposing || byId("help").open) return;
   if (event.key === "Escape" && state.mode) {
     event.preventDefault();
-    setMode("");
+    cancel();
     return;
   }
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && state.mode === "edit") {
@@ -280,8 +309,8 @@ async function loadFilters() {
   }
   for (const select of document.querySelectorAll("[data-filter]")) {
     const name = select.dataset.filter;
-    select.append(...choices[name].map((value) => element("option", { value }, name === "check" && value === "samples" ? words.samples : value)));
-    if (choices[name].includes(kept[name])) select.value = kept[name];
+    select.append(...choices[name].map(([value, shown]) => element("option", { value }, name === "check" && value === "samples" ? words.samples : shown)));
+    if (choices[name].some(([value]) => value === kept[name])) select.value = kept[name];
     state.filters[name] = select.value;
     byId(`by-${name}`).hidden = !choices[name].length;
     select.addEventListener("change", filterChanged);
@@ -296,8 +325,8 @@ function listen() {
   byId("do-reject").addEventListener("click", () => open("reject"));
   byId("do-skip").addEventListener("click", skip);
   byId("do-undo").addEventListener("click", undo);
-  byId("cancel-edit").addEventListener("click", () => setMode(""));
-  byId("cancel-reject").addEventListener("click", () => setMode(""));
+  byId("cancel-edit").addEventListener("click", cancel);
+  byId("cancel-reject").addEventListener("click", cancel);
   byId("open-help").addEventListener("click", KEYS["?"]);
   byId("open-filter").addEventListener("click", toggleFilters);
   byId("look-aside").addEventListener("click", () => once(async () => turn(await patient("/api/again", { wanted: wanted() }))));
@@ -309,9 +338,13 @@ function listen() {
     event.preventDefault();
     saveEdit();
   });
-  byId("editor").addEventListener("input", (event) => {
-    fit(event.target);
-    showChanges();
+  byId("editor").addEventListener("input", areasChanged);
+  byId("original").addEventListener("click", () => rewrite((name) => state.row.edit[name]));
+  for (const name of PARTS) {
+    byId(`unseen-${name}-out`).addEventListener("click", () => rewrite((other) => (other === name ? seen : (text) => text)(byId(`edit-${other}`).value)));
+  }
+  window.addEventListener("beforeunload", (event) => {
+    if (state.mode === "edit" && Object.keys(edited()).length) event.preventDefault();
   });
   byId("reject-part").addEventListener("submit", (event) => {
     event.preventDefault();

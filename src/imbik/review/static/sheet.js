@@ -2,16 +2,29 @@
 import { byId, say, words } from "./base.js";
 import { build, element, fill } from "./nodes.js";
 import { diff } from "./diff.js";
+import { plain } from "./unseen.js";
+
+const STEP = 100_000; // characters of a long text that are added at once
+const BLOCK = 2_000; // of them in a block of its own: a browser lays out one long block in the square of its length
+const AROUND = 160; // of what an edit leaves as it is, shown on either side of a change
 
 export function text(place, body) {
-  place.replaceChildren(...body.nodes.map(build));
+  place.replaceChildren();
+  for (const node of body.nodes) place.append(build(node));
   if (!body.length) place.append(element("span", { class: "quiet" }, words.empty));
-  if (body.rest.length) {
-    const left = body.length - body.nodes.reduce((sum, node) => sum + (typeof node === "string" ? node.length : 1), 0);
-    const more = element("button", { type: "button", class: "more" }, say("show_rest", { n: left.toLocaleString(document.documentElement.lang) }));
-    more.addEventListener("click", () => more.replaceWith(...body.rest.map(build)));
-    place.append(more);
-  }
+  if (body.rest) rest(place, body.rest);
+}
+
+// A button that adds the next part of a long text, until all is there.
+function rest(place, left) {
+  const more = element("button", { type: "button", class: "more" }, say("show_rest", { n: left.length.toLocaleString(document.documentElement.lang) }));
+  more.addEventListener("click", () => {
+    const end = STEP + (/[\ud800-\udbff]/.test(left[STEP - 1] ?? "") ? 1 : 0);
+    more.remove();
+    for (const part of left.slice(0, end).match(new RegExp(`[^]{1,${BLOCK}}`, "gu"))) place.append(element("div", {}, ...plain(part)));
+    if (left.length > end) rest(place, left.slice(end));
+  });
+  place.append(more);
 }
 
 export function show(row) {
@@ -65,7 +78,7 @@ function before(row) {
   if (!row.said) return;
   const edited = row.said.answer !== null || row.said.reasoning !== null;
   const verdict = row.said.keep ? (edited ? words.edited : words.kept) : words.rejected;
-  place.replaceChildren(`${words.before}: ${verdict} ${row.said.reason}`);
+  place.replaceChildren(`${words.before}: ${verdict} `, ...plain(row.said.reason));
   if (row.said.keep && edited) {
     const changed = element("span", { class: "text changes" });
     if (row.said.reasoning !== null) changes(changed, row.edit.reasoning, row.said.reasoning);
@@ -100,9 +113,17 @@ function marks() {
 }
 
 export function changes(place, before, after) {
-  for (const [kind, words_] of diff(before, after)) {
-    place.append(kind === " " ? words_ : element(kind === "-" ? "del" : "ins", {}, words_));
-  }
+  const steps = diff(before, after);
+  steps.forEach(([kind, said], number) => {
+    if (kind === " ") place.append(...plain(near(said, number > 0, number < steps.length - 1)));
+    else place.append(element(kind === "-" ? "del" : "ins", {}, ...plain(said)));
+  });
+}
+
+// Of a long stretch that stays as it is, what lies beside a change.
+function near(said, changeBefore, changeAfter) {
+  if (said.length <= 3 * AROUND) return said;
+  return `${changeBefore ? said.slice(0, AROUND) : ""} … ${changeAfter ? said.slice(-AROUND) : ""}`;
 }
 
 export function scores() {
