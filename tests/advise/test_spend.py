@@ -11,6 +11,8 @@ from imbik.advise.notify import notify
 from imbik.advise.spend import HEAD, reused, spend_line, spend_rows
 from imbik.ask import ledger
 from imbik.core.runfolder import RunFolder
+from imbik.pipeline.money import Cost, warnings
+from imbik.recipe import load_recipe
 from imbik.testing import FakeTeacher
 
 RECIPE = """
@@ -73,3 +75,18 @@ def test_what_a_teacher_of_unknown_price_cost_is_not_said_to_be_nothing(tmp_path
     program = "import os, sys; open(sys.argv[1], 'w').write(repr(os.environ['IMBIK_SPENT_USD']))"
     assert notify([sys.executable, "-c", program, str(told)], run, 0) == ""
     assert told.read_text() == "''"
+
+
+def test_a_lower_budget_is_no_matter_where_everything_is_bought(tmp_path: Path) -> None:
+    write_rows(tmp_path, 40)
+    with FakeTeacher(lambda _: "Cevap: 7") as teacher:
+        run = asked(tmp_path, "bir", teacher.base_url)
+        (bought,) = ledger.read(run.store, "bir")
+        recipe = load_recipe(tmp_path / "recipe.yaml", [f"budget.total={bought.paid / 2}"])
+        calls = bought.answers
+        forecast = Cost(bought.paid, bought.paid, bought.paid)
+        assert not list(warnings(recipe, forecast, calls, run))
+        assert "will hardly cover all questions" in "".join(warnings(recipe, forecast, 2 * calls, run))
+        assert "will hardly cover all questions" in "".join(
+            warnings(recipe, forecast, calls, RunFolder(tmp_path / "bos"))
+        )

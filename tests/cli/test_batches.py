@@ -19,6 +19,13 @@ def test_a_batch_is_listed_and_given_up(imbik: Imbik, tmp_path: Path) -> None:
         listed = imbik("batches", "deneme")
         assert "batch_1" in listed.out
         assert "handed over" in listed.out
+        told = "9 questions to 'buyuk' are under way in a batch since 20"
+        assert told in imbik("show", "deneme").out
+        assert told in imbik("show", "deneme", "spend").out
+        assert told in imbik("ls").out
+        forecast = imbik("run", "recipe.yaml", "--dry-run").out
+        assert "under way in batches: 9 questions more" in forecast
+        assert "teacher calls: at most 1 (" in forecast
         assert imbik("batches", "deneme", "--give-up", "nosuch").code == ExitCode.USAGE
         gone = imbik("batches", "deneme", "--give-up", "batch_1")
         assert gone.code == ExitCode.DONE

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from imbik.ask.underway import under_way
 from imbik.core.errors import RunFolderError
 from imbik.core.plugins import closest
 from imbik.core.runfolder import Manifest, RunFolder, runs_folder
@@ -30,7 +31,8 @@ FOLDERS = {
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of `imbik ls`: a run, the last stage it finished ('': none), its result, or why it cannot be read."""
+    """One line of `imbik ls`: a run, the last stage it finished ('': none), its result (or what it has
+    under way in batches), or why it cannot be read."""
 
     name: str
     finished: str
@@ -87,10 +89,11 @@ def _listed(run: RunFolder) -> Listed:
         scores = read_scores(run)
     except RunFolderError as error:
         return Listed(run.name, "", "", "", error.what)
+    waits = "; ".join(map(str, under_way(run.store, run.name)))
     if not done:
-        return Listed(run.name, "", "", "")
+        return Listed(run.name, "", "", waits)
     last = max(done.values(), key=lambda manifest: manifest.finished)
-    return Listed(run.name, last.finished[:16].replace("T", " "), list(done)[-1], result_of(scores))
+    return Listed(run.name, last.finished[:16].replace("T", " "), list(done)[-1], waits or result_of(scores))
 
 
 def result_of(scores: Scores | None) -> str:

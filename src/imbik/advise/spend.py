@@ -12,6 +12,7 @@ from decimal import Decimal
 from imbik.advise.runs import FOLDERS
 from imbik.advise.summary import counted
 from imbik.ask import ledger
+from imbik.ask.underway import under_way
 from imbik.core.files import read_lines
 from imbik.core.money import ANSWERS, SpendLine, plain_usd, totals, usd
 from imbik.core.runfolder import RunFolder, read_parts
@@ -68,17 +69,29 @@ def spend_line(run: RunFolder) -> str:
         else ""
     )
     if not lines:
-        return f"{run.name}: no teacher was paid" + (f"; {again}" if again else "")
+        told = [*map(str, under_way(run.store, run.name)), *([again] if again else [])]
+        return "; ".join([f"{run.name}: no teacher was paid", *told])
     paid, possible = totals(lines)
     file = run.path / "recipe.yaml"
     budget = load_recipe(file).budget if file.exists() else None
-    also = f" (of that {usd(possible)} possibly: requests that broke off, or are under way)" if possible else ""
+    also = f" (of that {usd(possible)} possibly: {_why_possible(run, possible)})" if possible else ""
     of = f" of {usd(budget.total)}" if budget else ""
     asked = {line.teacher for line in lines}
     unknown = ", ".join(f"'{name}'" for name in unpriced(run) if name in asked)
     write = "write price: {input: …, output: …} there"
     beside = f" beside what {unknown} cost, whose price is not known ({write})" if unknown else ""
     return f"{run.name}: {usd(paid + possible)}{of} spent{beside}{also}{f'; {again}' if again else ''}"
+
+
+def _why_possible(run: RunFolder, possible: Decimal) -> str:
+    """What stands behind money that may have been paid: questions in batches, and what broke off."""
+    batches = under_way(run.store, run.name)
+    held = sum((item.most for item in batches), Decimal(0))
+    rest = "requests that broke off, or are under way"
+    if not held:
+        return rest
+    told = "; ".join(map(str, batches))
+    return told if possible <= held else f"{usd(held)} of it held, since {told}; the rest for {rest}"
 
 
 def reused(run: RunFolder, lines: Sequence[SpendLine]) -> tuple[int, Decimal]:

@@ -78,6 +78,10 @@ def estimate_lines(found: Estimate) -> list[str]:
     if found.teacher_calls:
         tokens = f"about {found.input_tokens:,} tokens in, {found.output_tokens:,} out"
         lines.append(f"teacher calls: at most {found.teacher_calls:,} ({tokens})")
+    if found.under_way:
+        lines.append(
+            f"under way in batches: {counted(found.under_way, 'question')} more, asked already and to be collected"
+        )
     for stage, asked in found.beside.items():
         tokens = f"about {asked.input_tokens:,} tokens in, {asked.output_tokens:,} out"
         most = "about" if stage == "tasks" else "at most"  # how many grown tasks will be new is not known before

@@ -16,6 +16,7 @@ import msgspec
 
 from imbik.advise.runs import FOLDERS
 from imbik.ask import ledger
+from imbik.ask.underway import under_way
 from imbik.core.money import ANSWERS, stage_of
 from imbik.core.runfolder import RunFolder, begun_hash, read_parts
 from imbik.core.types import Books, Outcome, Record
@@ -99,4 +100,5 @@ def _said(run: RunFolder, name: str, books: Books) -> str:
         bought = sum(line.answers for line in lines if line.purpose in ANSWERS and stage_of(line.purpose) == name)
         behind = f" ({bought:,} answers were received for it; all are stored)" if bought > books.rows_out else ""
         found += f": {books.rows_out:,} of {books.rows_in:,} are answered, {books.pending:,} are pending{behind}"
+    found += "".join(f"; {batch}" for batch in under_way(run.store, run.name))
     return f"{found}; it goes on with: imbik run {run.name}, and no stored answer is asked for again"

@@ -17,7 +17,7 @@ def ls(runs: Runs = None) -> None:
     if not found:
         print(f"no runs under {home}; imbik demo makes one")
         return
-    begun = [run for run in found if run.last_stage or run.problem]
+    begun = [run for run in found if run.last_stage or run.result or run.problem]
     rows = [[safe(run.name), run.last_stage, run.finished, run.result or run.problem] for run in begun]
     if rows:
         table(["run", "last stage", "finished (UTC)", "result"], rows)

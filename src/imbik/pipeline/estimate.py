@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -16,6 +17,8 @@ from fractions import Fraction
 from functools import cache, cached_property
 from pathlib import Path
 
+from imbik.ask.underway import questions_in, under_way
+from imbik.core.runfolder import RunFolder
 from imbik.pipeline.growth import growth_asks
 from imbik.pipeline.judging import Asked, refine_asks
 from imbik.pipeline.money import Cost, cost, together
@@ -55,6 +58,7 @@ class Estimate:
     memory_bytes: int = 0
     disk_bytes: int = 0
     evaluation_calls: int = 0  # those of teacher_calls that only the report needs
+    under_way: int = 0  # questions in batches that are with a provider: none of teacher_calls
     held_back: int = 0  # those of the rows that no teacher may see
     recorded_answers: int = 0  # answers that are read for training and asked of nobody
     guessed: Mapping[str, int] = field(
@@ -84,6 +88,11 @@ class Estimate:
         """What all questions cost together; None where a price is not known."""
         return together([self.answering, *(asked.money for asked in self.beside.values())])
 
+    @property
+    def questions(self) -> int:
+        """Questions of all stages."""
+        return self.teacher_calls + sum(asked.calls for asked in self.beside.values())
+
     @cached_property
     def seconds(self) -> Mapping[str, float]:
         """By stage; worked out when somebody asks, for it measures this machine, which a current run does without."""
@@ -99,9 +108,11 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
     """The forecast for a recipe whose rows are known (or guessed) as `rows`; `runs` is where runs that teach lie."""
     student = student_size(recipe, runs) or Size(1_000_000_000, True, 2048, 16, 128_000)
     teachers = {name: teacher_size(recipe, name, runs) or _UNKNOWN for name in recipe.answering_teachers()}
-    calls = teacher_calls(recipe, rows)
-    inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _asked_tokens(recipe, rows))
     run = runs / recipe.name if runs else None
+    batches = questions_in(under_way(RunFolder(run).store, recipe.name)) if run else Counter[str]()
+    for_report = max(0, _evaluation_calls(recipe, rows) - batches["evaluation"])
+    calls = max(0, teacher_calls(recipe, rows) - _evaluation_calls(recipe, rows) - batches["generation"]) + for_report
+    inputs, outputs = round(calls * (rows.prompt_tokens + 60)), round(calls * _asked_tokens(recipe, rows))
     refining = refine_asks(recipe, rows, _answers(recipe, rows), _answer_tokens(recipe, rows), run)
     growing = growth_asks(recipe, rows)
     return Estimate(
@@ -116,7 +127,8 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
         ),
         memory_bytes=memory_bytes(recipe, student, rows),
         disk_bytes=disk_bytes(recipe, student, rows),
-        evaluation_calls=_evaluation_calls(recipe, rows),
+        evaluation_calls=for_report,
+        under_way=batches.total(),
         held_back=round(rows.total * rows.held_back),
         recorded_answers=_answers(recipe, rows) if only_recorded(recipe) else 0,
         guessed=_guessed(recipe, student, teachers),

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from imbik.ask import ledger
 from imbik.ask.budget import price_unknown, runs_here
-from imbik.core.money import plain_usd, usd
+from imbik.core.money import plain_usd, totals, usd
 from imbik.core.runfolder import RunFolder
 from imbik.generate.pilot import read_pilot
 from imbik.pipeline.reach import HERE, served_teacher
@@ -64,16 +65,20 @@ def refuse_unpriced(recipe: Recipe) -> None:
             raise price_unknown(name)
 
 
-def warnings(recipe: Recipe, forecast: Cost | None) -> Iterator[str]:
-    """A budget that nothing can spend is said, and one that will hardly cover what is forecast."""
+def warnings(recipe: Recipe, forecast: Cost | None, calls: int, run: RunFolder) -> Iterator[str]:
+    """A budget that nothing can spend is said, and one that will hardly cover what is forecast for so many questions,
+    those that this run has bought already at what they did cost."""
     if recipe.budget is None:
         return
-    total = recipe.budget.total
-    if forecast is not None and forecast.value > total:
-        covers = "will hardly cover" if forecast.low > total else "may not cover"
+    total, lines = recipe.budget.total, ledger.read(run.store, run.name)
+    spent = sum(totals(lines), Decimal(0))
+    left = max(Decimal(0), 1 - Decimal(sum(line.answers for line in lines)) / max(calls, 1))
+    if forecast is not None and left and spent + forecast.value * left > total:
+        low, about, high = (spent + value * left for value in (forecast.low, forecast.value, forecast.high))
+        covers = "will hardly cover" if low > total else "may not cover"
         yield (
-            f"budget: {usd(total)} {covers} all questions of the run, about {usd(forecast.value)} "
-            f"({plain_usd(forecast.low)} to {plain_usd(forecast.high)}; stored answers cost nothing again): it would "
+            f"budget: {usd(total)} {covers} all questions of the run, about {usd(about)} "
+            f"({plain_usd(low)} to {plain_usd(high)}; stored answers cost nothing again): it would "
             "stop and wait for more (exit code 5)"
         )
     prices = [price(recipe, name) for name in _single(recipe)]

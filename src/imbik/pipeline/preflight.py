@@ -67,7 +67,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
             *growth_warnings(recipe, rows),
             *unknown_terms(recipe),
             *ended_models(recipe),
-            *money.warnings(recipe, forecast.money),
+            *money.warnings(recipe, forecast.money, forecast.questions, run),
             *said,
             *_tight(forecast, run.path),
         ),
