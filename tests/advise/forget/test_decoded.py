@@ -106,3 +106,8 @@ def test_a_name_across_pieces_of_a_large_file(tmp_path: Path) -> None:
 def test_damaged_archives_are_no_crash() -> None:
     for form in ("gzip", "zip", "bzip2", "xz", "tar.gz"):
         assert list(texts_of(FORMS[form](TEXT)[:-9]))
+
+
+@pytest.mark.parametrize("data", [b'"\xd30|\xdf"', b"[" * 100_000, b'{"a": "\xff"}'])
+def test_bytes_that_only_begin_like_json_are_no_crash(data: bytes) -> None:
+    assert list(texts_of(data + "Gülşah".encode()))

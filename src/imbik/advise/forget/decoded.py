@@ -65,7 +65,7 @@ def texts_of(data: bytes, depth: int = 0) -> Iterator[str]:
                 if "\\u" in text:
                     yield unescaped(text)
             return
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # a hash may begin with a quotation mark
             pass
     yield from _as_text(data)
 
