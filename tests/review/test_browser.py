@@ -17,19 +17,13 @@ from imbik.core.types import Verdict
 from imbik.review.store import ExpertVerdict, verdicts_of
 from imbik.web.text import plain
 from review_screenshots import ANSWER, RUBRIC, law, others
-from reviewkit import Served, Watched, browser, review_run, served
+from reviewkit import Served, Watched, review_run, served
 from stagekit import make_sample, make_task
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as made:
-        yield made
 
 
 @pytest.fixture
@@ -41,17 +35,6 @@ def run(tmp_path: Path) -> RunFolder:
 def where(run: RunFolder) -> Iterator[Served]:
     with served(run) as found:
         yield found
-
-
-@pytest.fixture
-def desk(chromium: Browser, where: Served) -> Iterator[Watched]:
-    """A page on its first row, that complained of nothing and asked nobody else."""
-    made = Watched(chromium)
-    made.join(where.link("ayşe"))
-    yield made
-    made.context.close()
-    assert [text for text in made.said if "409" not in text] == []
-    assert [address for address in made.asked if not address.startswith(where.address)] == []
 
 
 def said(run: RunFolder) -> list[ExpertVerdict]:

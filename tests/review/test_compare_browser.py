@@ -12,7 +12,7 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.types import Task
 from imbik.review.preferences import Preference, preferences_of
 from review.test_browser import CONTRAST, HOSTILE, press, told
-from reviewkit import Served, Watched, browser, compare_run, served_comparison
+from reviewkit import Served, Watched, compare_run, served_comparison
 from stagekit import make_task
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ ROWS: list[tuple[Task, dict[str, str]]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as made:
-        yield made
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     return compare_run(tmp_path, ROWS)
@@ -44,17 +38,6 @@ def run(tmp_path: Path) -> RunFolder:
 def where(run: RunFolder) -> Iterator[Served]:
     with served_comparison(run, ["student", "teacher"]) as found:
         yield found
-
-
-@pytest.fixture
-def desk(chromium: Browser, where: Served) -> Iterator[Watched]:
-    """A page on its first two answers, that complained of nothing and asked nobody else."""
-    made = Watched(chromium)
-    made.join(where.link("ayşe"))
-    yield made
-    made.context.close()
-    assert [text for text in made.said if "409" not in text] == []
-    assert [address for address in made.asked if not address.startswith(where.address)] == []
 
 
 def given(run: RunFolder) -> list[Preference]:

@@ -1,58 +1,14 @@
 // Two answers side by side, a key for each choice, the next pair only once the server has saved.
-import { Refused, ask, byId, readersChoices, say, words } from "./base.js";
+import { byId, readersChoices, say, words } from "./base.js";
+import { once as oneAtATime, patient, progress, stay, tell } from "./desk.js";
 import { element } from "./nodes.js";
 import { text } from "./sheet.js";
 
-const state = { row: null, busy: false, since: 0, past: [] };
-const RETRY = 2000;
-const ALIVE = 60_000;
+const state = { row: null, since: 0, past: [] };
 const SIDES = ["left", "right"];
 
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-function tell(said) {
-  byId("told").replaceChildren(...(said ? [element("span", {}, said)] : []));
-}
-
-function trouble(said) {
-  byId("trouble").textContent = said;
-  byId("trouble").hidden = !said;
-}
-
-// Ask until somebody answers; what the server will not do is told once. Nothing typed is lost meanwhile.
-async function patient(path, body) {
-  for (;;) {
-    try {
-      const answer = await ask(path, body);
-      trouble("");
-      return answer;
-    } catch (error) {
-      if (error instanceof Refused && error.status === 401) trouble(words.session_over);
-      if (error instanceof Refused && error.status !== 507 && error.status < 500) throw error;
-      trouble(error instanceof Refused ? words.disk : path === "/api/choose" ? words.saving_failed : words.unreachable);
-      await wait(RETRY);
-    }
-  }
-}
-
-// One thing at a time: a key pressed while the last one is being saved does nothing.
-async function once(work) {
-  if (state.busy) return;
-  state.busy = true;
-  byId("actions").setAttribute("aria-busy", "true");
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    if (error.status === 401) return;
-    if (["taken", "judged", "gone"].includes(error.why)) turn(await patient("/api/next", { another: true }), words[error.why]);
-    else if (error.why === "nothing") tell(words.nothing_to_undo);
-    else trouble(say("refused", { why: error.why }));
-  } finally {
-    state.busy = false;
-    byId("actions").removeAttribute("aria-busy");
-  }
-}
+const another = async (told) => turn(await patient("/api/next", { another: true }), told);
+const once = (work) => oneAtATime(work, another);
 
 function turn(found, told = "") {
   state.row = found.row;
@@ -94,17 +50,6 @@ function show(row) {
   byId("before").hidden = !row.said;
   byId("before").textContent = row.said ? `${words.before}: ${words[`chose_${row.said.prefers}`]} ${row.said.reason}` : "";
   byId("why").value = row.said?.reason ?? "";
-}
-
-function progress(now) {
-  const number = (value) => value.toLocaleString(document.documentElement.lang);
-  byId("mine").textContent = say("yours", { judged: number(now.judged), open: number(now.open + now.aside) });
-  byId("all").textContent = say("all_verdicts", { there: number(now.there), wanted: number(now.wanted) });
-  const bar = byId("bar");
-  bar.setAttribute("aria-valuemax", String(Math.max(now.wanted, 1)));
-  bar.setAttribute("aria-valuenow", String(now.there));
-  bar.setAttribute("aria-valuetext", byId("all").textContent);
-  byId("bar-mine").style.inlineSize = `${(100 * now.there) / Math.max(now.wanted, 1)}%`;
 }
 
 const choose = (prefers) =>
@@ -152,16 +97,6 @@ function onKey(event) {
   action();
 }
 
-async function stillHere() {
-  if (!state.row || state.busy || document.hidden) return;
-  try {
-    const { held } = await ask("/api/still", { content: state.row.content });
-    if (!held && !byId("why").value) await once(async () => turn(await patient("/api/next", {})));
-  } catch {
-    // the next key will say what is wrong
-  }
-}
-
 readersChoices();
 document.addEventListener("keydown", onKey);
 for (const name of [...SIDES, "tie"]) byId(`do-${name}`).addEventListener("click", () => choose(name));
@@ -169,11 +104,5 @@ byId("do-skip").addEventListener("click", skip);
 byId("do-undo").addEventListener("click", undo);
 byId("open-help").addEventListener("click", KEYS["?"]);
 byId("look-aside").addEventListener("click", () => once(async () => turn(await patient("/api/again", {}))));
-window.addEventListener("pagehide", () => {
-  ask("/api/leave", {}, { keepalive: true }).catch(() => {});
-});
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload();
-});
-setInterval(stillHere, ALIVE);
+stay(() => state.row, () => byId("why").value, () => once(async () => turn(await patient("/api/next", {}))));
 await once(async () => turn(await patient("/api/next", {})));

@@ -1,67 +1,18 @@
 // The reviewer's desk: one row at a time, a key for each decision, the next row only once the server has saved.
-import { Refused, ask, byId, readersChoices, remember, remembered, say, words } from "./base.js";
+import { byId, readersChoices, remember, remembered, say, words } from "./base.js";
+import { busy, once as oneAtATime, patient, progress, stay, tell } from "./desk.js";
 import { element } from "./nodes.js";
 import { changes, score, scores, setScores, show } from "./sheet.js";
 import { seen, unseen } from "./unseen.js";
 
 // `drafts`: edits that were begun, by content.
-const state = { row: null, busy: false, since: 0, filters: {}, past: [], mode: "", drafts: new Map() };
+const state = { row: null, since: 0, filters: {}, past: [], mode: "", drafts: new Map() };
 const PARTS = ["reasoning", "answer"];
-const RETRY = 2000;
-const ALIVE = 60_000;
 
-const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const wanted = (more = {}) => ({ ...state.filters, ...more });
 
-// A new element each time, so that the same words are seen, and said by a screen reader, again.
-function tell(text) {
-  byId("told").replaceChildren(...(text ? [element("span", {}, text)] : []));
-}
-
-function trouble(text) {
-  byId("trouble").textContent = text;
-  byId("trouble").hidden = !text;
-}
-
-// Ask until somebody answers; what the server will not do is told once. Nothing typed is lost meanwhile.
-async function patient(path, body) {
-  for (;;) {
-    try {
-      const answer = await ask(path, body);
-      trouble("");
-      return answer;
-    } catch (error) {
-      if (error instanceof Refused && error.status === 401) {
-        trouble(words.session_over);
-        throw error;
-      }
-      if (error instanceof Refused && error.status !== 507 && error.status < 500) throw error;
-      trouble(error instanceof Refused ? words.disk : path === "/api/decide" ? words.saving_failed : words.unreachable);
-      await wait(RETRY);
-    }
-  }
-}
-
-// One thing at a time: a key pressed while the last one is being saved does nothing.
-async function once(work) {
-  if (state.busy) return;
-  state.busy = true;
-  byId("actions").setAttribute("aria-busy", "true");
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    if (error.status === 401) return;
-    if (["taken", "judged", "gone"].includes(error.why)) {
-      const found = await patient("/api/next", wanted({ another: true }));
-      turn(found, words[error.why]);
-    } else if (error.why === "nothing") tell(words.nothing_to_undo);
-    else trouble(say("refused", { why: error.why }));
-  } finally {
-    state.busy = false;
-    byId("actions").removeAttribute("aria-busy");
-  }
-}
+const another = async (told) => turn(await patient("/api/next", wanted({ another: true })), told);
+const once = (work) => oneAtATime(work, another);
 
 function turn(found, told = "") {
   state.row = found.row;
@@ -91,17 +42,6 @@ function nothingLeft(found) {
   byId("look-aside").hidden = !found.progress.aside;
   byId("look-aside").textContent = say("done_aside", { n: found.progress.aside });
   byId("clear-filter").hidden = !filtered;
-}
-
-function progress(now) {
-  const number = (value) => value.toLocaleString(document.documentElement.lang);
-  byId("mine").textContent = say("yours", { judged: number(now.judged), open: number(now.open + now.aside) });
-  byId("all").textContent = say("all_verdicts", { there: number(now.there), wanted: number(now.wanted) });
-  const bar = byId("bar");
-  bar.setAttribute("aria-valuemax", String(Math.max(now.wanted, 1)));
-  bar.setAttribute("aria-valuenow", String(now.there));
-  bar.setAttribute("aria-valuetext", byId("all").textContent);
-  byId("bar-mine").style.inlineSize = `${(100 * now.there) / Math.max(now.wanted, 1)}%`;
 }
 
 function remembering(content) {
@@ -241,7 +181,7 @@ function toggleFilters() {
 
 // Not while the last decision is being saved: the next row would close it again, and words typed would be keys.
 function open(mode) {
-  if (state.row && !state.busy) setMode(mode);
+  if (state.row && !busy()) setMode(mode);
 }
 
 const KEYS = {
@@ -351,23 +291,7 @@ function listen() {
     reject(byId("reason").value);
   });
   for (const button of presets()) button.addEventListener("click", () => reject(presetText(button.dataset.reason)));
-  window.addEventListener("pagehide", () => {
-    ask("/api/leave", {}, { keepalive: true }).catch(() => {});
-  });
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted) location.reload();
-  });
-  setInterval(stillHere, ALIVE);
-}
-
-async function stillHere() {
-  if (!state.row || state.busy || document.hidden) return;
-  try {
-    const { held } = await ask("/api/still", { content: state.row.content });
-    if (!held && !state.mode) await once(async () => turn(await patient("/api/next", wanted())));
-  } catch {
-    // the next key will say what is wrong
-  }
+  stay(() => state.row, () => state.mode, () => once(async () => turn(await patient("/api/next", wanted()))));
 }
 
 readersChoices();
