@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imbik.ask.batch.records import is_batch, is_gathered
+from imbik.core.databases import read_only
 from imbik.core.money import SpendLine, dollars, stage_of
 
 EVALUATION = "evaluation"
@@ -196,7 +197,7 @@ def read(store: Path, run: str) -> list[SpendLine]:
     """A run's spending from a store that nobody here has open; nothing where there is no store."""
     if not store.exists():
         return []
-    with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)) as connection:
+    with closing(read_only(store)) as connection:
         found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'spending'").fetchone()
         return spending(connection, run) if found else []
 

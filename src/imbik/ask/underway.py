@@ -7,7 +7,6 @@ over and may be answered already; the run's next command collects them.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+from imbik.core.databases import read_only
 from imbik.core.money import dollars
 
 
@@ -45,7 +45,7 @@ def under_way(store: Path, run: str) -> list[UnderWay]:
     """What a run has in batches, by teacher, the oldest first; nothing where there is no store."""
     if not store.exists():
         return []
-    with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)) as connection:
+    with closing(read_only(store)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'batch_rows'").fetchone():
             return []
         found = connection.execute(

@@ -1,6 +1,7 @@
-"""What all users of SQLite here share: a block that happens as a whole or not at all.
+"""What all users of SQLite here share: a block that happens as a whole or not at all, and looking without writing.
 
-Enters: a connection in autocommit mode. Leaves: a transaction, committed when the block ends well.
+Enters: a connection in autocommit mode, or the path of a database. Leaves: a transaction, committed when the block ends
+well; or a connection that cannot change the file.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 
@@ -21,3 +23,8 @@ def transaction(base: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"]
         base.execute("ROLLBACK")
         raise
     base.execute("COMMIT")
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that reads a database which others may be writing, whatever its path holds (`?`, `%`, `#`)."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5.0)

@@ -141,16 +141,18 @@ class RunFolder:
         """Write the manifest: from here on the stage is finished."""
         write_json(self.stage(folder) / "manifest.json", manifest)
 
-    def retire(self, folder: str) -> None:
-        """Move a stage's output to `old/`, under a name that says when."""
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        target = self.path / "old" / f"{folder}-{stamp}"
-        number = 1
+    def retire(self, folder: str) -> Path:
+        """Move a stage's output to `old/`, under a name that says when, and return where: `exports/hf` becomes
+        `old/exports-WHEN/hf`."""
+        first, _, rest = folder.partition("/")
+        old, stamp = self.path / "old", datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        target, number = old / f"{first}-{stamp}" / rest, 1
         while target.exists():
             number += 1
-            target = target.with_name(f"{folder}-{stamp}-{number}")
-        target.parent.mkdir(exist_ok=True, mode=0o700)
-        self.stage(folder).replace(target)
+            target = old / f"{first}-{stamp}-{number}" / rest
+        for parent in (old, target.parent):
+            parent.mkdir(exist_ok=True, mode=0o700)
+        return self.stage(folder).replace(target)
 
 
 def begun_hash(stage: Path) -> str:

@@ -238,8 +238,10 @@ def _put(run: RunFolder, scratch: Path, target: Destination, order: Order, door:
     if target.repo:
         _upload(scratch, target, order, door, done)
     elif not order.to:
-        done.replaced = _retired(run, order.format)
-        scratch.rename(run.path / FOLDER / order.format)
+        place = f"{FOLDER}/{order.format}"
+        if run.stage(place).exists():  # it goes to `old/`, as whatever is replaced
+            done.replaced = str(run.retire(place))
+        scratch.rename(run.stage(place))
     elif target.folder is not None:
         with disk_errors(target.folder):
             shutil.copytree(scratch, target.folder, dirs_exist_ok=True)
@@ -263,22 +265,6 @@ def _upload(scratch: Path, target: Destination, order: Order, door: Door, done: 
         target.endpoint, scratch, target.repo, ask=door.at, token=token, private=not order.public, kind="dataset",
         message="A data set made with imbik",
     )  # fmt: skip
-
-
-def _retired(run: RunFolder, name: str) -> str:
-    """An export that lies there already goes to `old/`, as whatever is replaced."""
-    there = run.path / FOLDER / name
-    if not there.exists():
-        return ""
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    old = run.path / "old" / f"{FOLDER}-{stamp}" / name
-    number = 1
-    while old.exists():
-        number += 1
-        old = run.path / "old" / f"{FOLDER}-{stamp}-{number}" / name
-    old.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    there.rename(old)
-    return str(old)
 
 
 def _where(order: Order, target: Destination) -> str:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from imbik.core.databases import read_only
 from imbik.privacy.person import strings
 
 _PIECE, _OVERLAP = 1 << 20, 1 << 12
@@ -148,7 +149,7 @@ def _batches(path: Path) -> Iterator[str]:
 def _cells(path: Path) -> Iterator[str]:
     """Texts in the cells of a database; what its pages hold beside them is read as bytes."""
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as base:
+        with closing(read_only(path)) as base:
             tables = base.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             for (name,) in tables:
                 quoted = name.replace('"', '""')

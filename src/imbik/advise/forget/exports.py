@@ -23,12 +23,13 @@ from imbik.privacy.person import Person
 def remove_exports(run: RunFolder, erasing: Erasing) -> None:
     """Remove those inside the run that hold what is erased, and their records."""
     names = keyed(run, erasing.tasks, erasing.samples)
-    records = exports_of(run)
+    records, there = exports_of(run), set[int]()
     for folder, found in _inside(run, records):
         if holding(found, names) or _named(folder, erasing.person):
             remove(folder)
             erasing.counts["exports of data"] += 1
-    there = {id(record) for _, found in _inside(run, records) for record in found}
+        else:
+            there |= set(map(id, found))
     kept = [record for record in records if not record.inside or id(record) in there]
     if len(kept) < len(records):
         write_lines(run.path / FILE, kept)
