@@ -28,7 +28,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PrinterCallback, Trainer, TrainingArguments
 
 from imbik.core.plugins import PluginBlock, make
-from imbik.recipe.sections import Train
+from imbik.recipe.training import Train
 from imbik.train.batches import Order, lay_out
 from imbik.train.board import Board
 from imbik.train.checkpoints import Checkpoints

@@ -25,7 +25,7 @@ from imbik.models.model import LanguageModel
 from imbik.models.save import save
 from imbik.models.train_tokenizer import train_tokenizer
 from imbik.recipe import Recipe, load_recipe, to_yaml
-from imbik.recipe.sections import Student
+from imbik.recipe.training import Student
 from imbik.stage import Concludes, Stage, StageContext, StageResult
 from imbik.tasks.read import kind_of, read_tasks
 from imbik.tasks.stage import TasksStage

@@ -10,7 +10,7 @@ from imbik.core.errors import ModelError
 from imbik.models.init import ARCHITECTURES, intermediate_size, make
 from imbik.models.load import load, load_tokenizer
 from imbik.models.save import save
-from imbik.recipe.sections import Student
+from imbik.recipe.training import Student
 from imbik.testing.tiny_models import make_tokenizer
 
 

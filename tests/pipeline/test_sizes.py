@@ -14,7 +14,7 @@ from imbik.pipeline import sizes
 from imbik.pipeline.preflight import preflight
 from imbik.pipeline.sizes import Size, size_in_name, size_of_config, size_of_folder, student_size, teacher_size
 from imbik.recipe import build
-from imbik.recipe.sections import Student
+from imbik.recipe.training import Student
 from imbik.testing.tiny_models import make_model
 
 RECIPE = {"name": "s", "tasks": {"source": "a.csv", "kind": "qa"}, "generate": {"from": "reference"}}

@@ -17,7 +17,8 @@ from imbik.core.plugins import GROUPS as PLUGIN_GROUPS
 from imbik.core.plugins import PluginBlock, _arms, _is_model, available, load_plugin, path_keys
 from imbik.pipeline.preflight import blocks
 from imbik.recipe import Recipe, build, explain, load_recipe, to_yaml
-from imbik.recipe.sections import Student, Tasks, Train
+from imbik.recipe.tasks import Tasks
+from imbik.recipe.training import Student, Train
 from imbik.recipe.write import GROUPS
 
 NO_PATHS = {"answers", "key"}  # columns: of a row, and in a file

@@ -16,7 +16,7 @@ from imbik.core.errors import InputError
 from imbik.core.files import write_lines
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import LabelReference, Message, Task
-from imbik.recipe.sections import Split
+from imbik.recipe.tasks import Split
 from imbik.tasks.normal import same_text_key
 from imbik.tasks.split import Assignment, Division, divide, earlier_assignments, shares_for, size_notes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imbik.recipe.sections import EarlyStopping
+from imbik.recipe.training import EarlyStopping
 from imbik.train.course import Position
 
 

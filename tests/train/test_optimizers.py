@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from imbik.recipe.sections import Train
+from imbik.recipe.training import Train
 from imbik.testing.tiny_models import make_model
 from imbik.train import muon
 from imbik.train.optimizers import Pair, make_optimizer, restore_state, schedule, state_tensors

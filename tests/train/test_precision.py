@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from imbik.core.plugins import PluginBlock, make
-from imbik.recipe.sections import Train
+from imbik.recipe.training import Train
 from imbik.testing.tiny_models import make_model
 from imbik.train import memory, precision
 from imbik.train.module import StudentModule

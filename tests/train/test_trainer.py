@@ -14,7 +14,7 @@ from torch import Tensor
 
 from imbik.core.errors import TrainingError
 from imbik.core.plugins import PluginBlock, make
-from imbik.recipe.sections import EarlyStopping, Train
+from imbik.recipe.training import EarlyStopping, Train
 from imbik.testing.tiny_models import make_model
 from imbik.train.batches import Order
 from imbik.train.board import Board

@@ -19,7 +19,7 @@ from imbik.models.folder import read_about
 from imbik.models.load import hash_of, load_tokenizer
 from imbik.models.model import LanguageModel
 from imbik.models.train_tokenizer import rules_kept
-from imbik.recipe.sections import Student
+from imbik.recipe.training import Student
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast

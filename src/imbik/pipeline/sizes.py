@@ -23,7 +23,7 @@ from imbik.models.gguf import is_gguf
 from imbik.models.init import intermediate_size
 from imbik.models.load import EMBEDDED, resolve
 from imbik.recipe import Recipe, load_recipe
-from imbik.recipe.sections import Student
+from imbik.recipe.training import Student
 
 _IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*([bm])(?![a-z0-9])", re.IGNORECASE)
 _HEADER_LIMIT = 100_000_000

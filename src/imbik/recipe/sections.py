@@ -1,4 +1,6 @@
-"""The recipe's typed sections: what a person may write, with the default of everything.
+"""The recipe as a whole: its sections, what has to hold between them, and which teachers answer which rows.
+
+The larger sections stand beside it: `tasks`, `growing`, `asking`, `training`.
 
 Enters: plain data from YAML. Leaves: frozen pydantic models; a plug-in's block stays `{use, raw, where}` until
 preflight types it. The description of a field is what `imbik explain KEY` and editors show.
@@ -10,97 +12,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import (
-    Field,
-    PrivateAttr,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, model_validator
 
-from imbik.core.plugins import PluginBlock, RecipePath, closest
+from imbik.core.plugins import PluginBlock, closest
 from imbik.core.types import Sensitivity
 from imbik.recipe.asking import Budget, Generate, Privacy, Repair, each_of
-from imbik.recipe.blocks import Block, MisplacedError, Part, Section, Share, SourceBlock
-from imbik.recipe.growing import Grow, asks, named_for_growth
+from imbik.recipe.blocks import Block, MisplacedError, Part, Section
+from imbik.recipe.growing import asks, named_for_growth
+from imbik.recipe.tasks import Tasks
+from imbik.recipe.training import Capture, Student, Train
 
 _ROUTES = [*(level.value for level in Sensitivity), "otherwise"]
-
-
-class Split(Section):
-    """How rows are divided. A row's set is a keyed hash of its group or text: adding rows moves no old row."""
-
-    validation: Share = Field(0.1, description="share of rows for validation (10-20% is usual)")
-    test: Share = Field(0.1, description="share of rows held out for the report")
-    stratify: bool = Field(True, description="balance sets within each class or category")
-    by: str = Field("", description="column whose equal values stay together in one set (family, customer, dialogue)")
-    seed: int = Field(0, description="key of the hash that decides a row's set")
-
-    @model_validator(mode="after")
-    def _leaves_training_rows(self) -> Split:
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test together must leave rows for training")
-        return self
-
-
-class Clean(Section):
-    """What is cleaned in the texts of rows, before anything else is done with them; changes are counted and shown."""
-
-    nfc: bool = Field(True, description="letters and their marks put together (NFC)")
-    control: bool = Field(True, description="characters that show nothing taken out, ends of lines made one kind")
-    html: bool = Field(True, description="tags taken out, entities read; turn it off for rows about HTML")
-    mojibake: bool = Field(True, description="text that was read in a wrong encoding mended")
-
-
-class Tasks(Section):
-    """Where the tasks come from and what they are."""
-
-    source: SourceBlock = Field(description="file, folder, hub id, or {use: SOURCE, …}")
-    validation_source: SourceBlock | None = Field(None, description="a separate file of validation rows")
-    test_source: SourceBlock | None = Field(None, description="a separate file of test rows")
-    kind: Block = Field(description="math, qa, classification, conversation, or {use: KIND, …}")
-    rows: str = Field("", description="which rows: 'train[:4096]', '[100:200]', 'train[10%:20%]'")
-    columns: dict[str, str] = Field({}, description="field: column, where imbik's own guess is not right")
-    answer_schema: RecipePath = Field("", description="file of a JSON schema that every answer has to fit")
-    text_template: str = Field("", description="text with {column} fields; the last field, or `learn`, is learned")
-    learn: str = Field("", description="the column of text_template that is learned")
-    loss_on: Literal["answer", "all"] = Field("answer", description="learn the answer only, or all of the text")
-    prompt_weight: float = Field(
-        1.0, gt=0, le=1, description="how much a token that is not the answer's counts, with loss_on: all"
-    )
-    turns: Literal["all", "last"] = Field("all", description="which assistant turns of a conversation are learned")
-    language: str = Field("tr", description="language of the tasks (ISO 639-1), or a column name")
-    sensitivity: str = Field(
-        "confidential",
-        description="public, internal, confidential, special, or a column; without it every row is confidential",
-    )
-    clean: Clean | bool = Field(False, description="texts of rows are cleaned first: true, or what of it is not wanted")
-    split: Split = Field(default_factory=Split, description="how rows are divided into train, validation and test")
-    grow: Grow | None = Field(None, description="more tasks, made of these: {to: 10000, teacher: NAME}")
-    augment: list[Block] = Field([], description="training tasks once more in other words or with typing errors")
-
-    @model_validator(mode="after")
-    def _grows_rows_of_its_kind(self) -> Tasks:
-        if (self.grow or self.augment) and self.text_template:
-            raise ValueError("rows of a text_template cannot be grown or augmented: take one of the two out")
-        return self
-
-    @model_validator(mode="after")
-    def _prompt_is_learned(self) -> Tasks:
-        if self.prompt_weight != 1.0 and self.loss_on != "all":
-            raise ValueError("prompt_weight counts only where the prompt is learned: set loss_on: all, or leave it out")
-        return self
-
-    @property
-    def cleaning(self) -> Clean | None:
-        """What is cleaned, if anything."""
-        return (Clean() if self.clean else None) if isinstance(self.clean, bool) else self.clean
-
-    @property
-    def level(self) -> Sensitivity | None:
-        """The one sensitivity of all rows, or None when `sensitivity` names a column."""
-        try:
-            return Sensitivity(self.sensitivity)
-        except ValueError:
-            return None
 
 
 class Review(Section):
@@ -121,86 +43,6 @@ class Review(Section):
     wait: bool = Field(False, description="stop with exit code 4 until every verdict asked for is there")
     blind: bool = Field(False, description="experts see neither who answered nor what checks and judges say")
     rubric: list[str] = Field([], description="what experts score from 1 to 5 beside their verdict (doğruluk, açıklık)")
-
-
-class Student(Section):
-    """The model that learns: loaded (`model`) or made from a config (`architecture`, sizes)."""
-
-    model: RecipePath = Field("", description="hub id, folder, or embedded:base")
-    architecture: str = Field("", description="llama, qwen2, qwen3, mistral, gemma2, gpt2 …: make a new model")
-    hidden_size: int = Field(128, ge=8, description="width, for a model made here")
-    intermediate_size: int = Field(0, ge=0, description="width of the MLP (0: about 8/3 of hidden_size)")
-    layers: int = Field(4, ge=1, description="number of layers, for a model made here")
-    heads: int = Field(4, ge=1, description="attention heads, for a model made here")
-    key_value_heads: int = Field(0, ge=0, description="key/value heads (0: as many as heads)")
-    context: int = Field(512, ge=16, description="longest sequence, for a model made here")
-    tie_embeddings: bool = Field(True, description="share input and output embeddings, for a model made here")
-    tokenizer: Literal["", "own", "teacher", "train"] = Field(
-        "", description="own, the teacher's, or trained on the run's text (default: own for a loaded model)"
-    )
-    vocabulary: int = Field(2048, ge=64, description="size of a tokenizer trained here")
-    seed: int = Field(0, description="seed of the initial weights of a model made here")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Student:
-        if bool(self.model) == bool(self.architecture):
-            raise ValueError("give either `model` (load one) or `architecture` (make one)")
-        return self
-
-
-class Capture(Section):
-    """The teacher's distributions over the next token, written down once."""
-
-    teacher: str = Field("", description="an in_process or run teacher; empty: the one that answered")
-    top_k: int = Field(20, ge=1, description="probabilities kept for each token")
-
-
-class EarlyStopping(Section):
-    """When to stop before the last step."""
-
-    patience: int = Field(3, ge=1, description="validations without improvement before training stops")
-    minimum: float = Field(0.0, ge=0, description="improvement of validation loss that counts")
-
-
-class Train(Section):
-    """How the student is trained; controls and seeds are variants of the same stage."""
-
-    method: Block = Field(PluginBlock(use="full"), description="full, lora, or {use: METHOD, …}")
-    losses: list[Block] = Field(
-        [PluginBlock(use="cross_entropy")], description="a weighted sum: [{use: LOSS, weight: 0.5, temperature: 2}]"
-    )
-    epochs: float = Field(3.0, gt=0, description="passes over the training rows (2-5 for pretrained models)")
-    steps: int = Field(0, ge=0, description="optimiser steps; 0: from epochs")
-    learning_rate: float = Field(
-        1e-4,
-        gt=0,
-        description="peak learning rate (usual: LoRA 1e-5 to 5e-4, full fine-tuning of pretrained models 1e-5 to 5e-5, "
-        "models made from a config about 1e-3 to 1e-2)",
-    )
-    embedding_learning_rate: float = Field(
-        0.0, ge=0, description="peak learning rate of embeddings and output head (0: learning_rate)"
-    )
-    schedule: Literal["cosine", "linear", "constant", "warmup_stable_decay"] = Field(
-        "cosine", description="how the learning rate falls"
-    )
-    warmup: float = Field(0.03, ge=0, lt=1, description="share of steps in which the learning rate rises")
-    optimizer: Literal["adamw", "muon", "adafactor", "sgd"] = Field("adamw", description="the optimiser")
-    weight_decay: float = Field(0.0, ge=0, description="pull towards zero, of weight matrices only")
-    dropout: float = Field(0.0, ge=0, lt=1, description="dropout inside the student, where it has any")
-    batch_size: int = Field(16, ge=1, description="rows in one optimiser step")
-    micro_batch: int = Field(0, ge=0, description="rows at a time within a step (0: as many as fit)")
-    max_length: int = Field(0, ge=0, description="longest row in tokens (0: the model's own); longer rows are rejected")
-    packing: bool = Field(True, description="several rows in one sequence, without seeing one another")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: measured before step 1")
-    gradient_checkpointing: bool = Field(False, description="less memory for about a third more time")
-    clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    seeds: list[int] = Field([1], min_length=1, description="one student for each seed")
-    controls: list[Literal["answers_only", "text_only"]] = Field([], description="controls trained beside the student")
-    validate_every: int = Field(0, ge=0, description="steps between validations (0: twenty times a run)")
-    checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints (0: as often as validations)")
-    keep: Literal["best", "last"] = Field("best", description="whose weights: lowest validation loss, or last step")
-    early_stopping: EarlyStopping | None = Field(None, description="stop when validation loss no longer falls")
-    threads: int = Field(0, ge=0, description="torch threads (0: measured; 1 for tiny models)")
 
 
 class Evaluate(Section):

@@ -27,7 +27,7 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity, Task
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe, load_recipe
-from imbik.recipe.sections import Split
+from imbik.recipe.tasks import Split
 from imbik.serve.student import Answered, Student
 from imbik.tasks.build import Builder, marked
 from imbik.tasks.kinds import Kind

@@ -24,7 +24,7 @@ from imbik.core.types import (
     Task,
     TurnsReference,
 )
-from imbik.recipe.sections import Tasks
+from imbik.recipe.tasks import Tasks
 from imbik.tasks.columns import CONVERSATION_SHAPES, Columns, Plan, Shape, describe
 from imbik.tasks.conversation import conversation_key, cut_last, parse_messages
 from imbik.tasks.kinds import Kind

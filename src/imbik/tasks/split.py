@@ -17,7 +17,7 @@ from imbik.core.errors import InputError
 from imbik.core.files import digest, read_lines
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Record, Task
-from imbik.recipe.sections import Split
+from imbik.recipe.tasks import Split
 from imbik.tasks.build import stratum
 from imbik.tasks.normal import same_text_key
 

@@ -14,7 +14,7 @@ from imbik.models.init import make
 from imbik.models.model import LanguageModel
 from imbik.models.save import save
 from imbik.models.train_tokenizer import MIN_TASKS, train_tokenizer
-from imbik.recipe.sections import Student
+from imbik.recipe.training import Student
 
 TEXTS = (
     "Ayşe'nin 12 elması vardı, 5 tanesini kardeşine verdi. Kaç elması kaldı?",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from imbik.core.types import Record
-from imbik.recipe.sections import EarlyStopping
+from imbik.recipe.training import EarlyStopping
 
 _WATCHED = 20
 _FACTOR, _MARGIN = 2.0, 1.0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imbik.recipe.sections import EarlyStopping
+from imbik.recipe.training import EarlyStopping
 from imbik.train.batches import Order
 from imbik.train.losses import Loss
 from imbik.train.rows import Row

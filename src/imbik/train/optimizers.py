@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imbik.recipe.sections import Train
+from imbik.recipe.training import Train
 from imbik.train.muon import Muon
 
 # A shorter memory of squared gradients than 0.999: a run here has hundreds to thousands of steps, not millions.

@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 import torch
 
 from imbik.core.types import Record
-from imbik.recipe.sections import Train
+from imbik.recipe.training import Train
 from imbik.train.batches import Layout, lay_out
 from imbik.train.module import StudentModule
 from imbik.train.rows import Row

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainingArguments
 
-from imbik.recipe.sections import Train
+from imbik.recipe.training import Train
 
 
 class Steps:

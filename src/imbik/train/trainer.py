@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers import PrinterCallback, Trainer
 
 from imbik.core.errors import TrainingError
-from imbik.recipe.sections import Train
+from imbik.recipe.training import Train
 from imbik.train.batches import MicroBatch, lay_out, seed_of
 from imbik.train.board import Board
 from imbik.train.checkpoints import Checkpoints

@@ -12,7 +12,7 @@ import msgspec
 from imbik.core.types import Origin, Sensitivity, Source, Task
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
-from imbik.recipe.sections import Split
+from imbik.recipe.tasks import Split
 from imbik.tasks.build import Builder
 from imbik.tasks.kinds import Kind
 from imbik.tasks.recorded import RecordedAnswers

@@ -1,0 +1,94 @@
+"""The recipe's sections on the student: what learns, from which signals of the teacher, and how it is trained.
+
+Enters: plain data from YAML. Leaves: frozen pydantic models; the description of a field is what `imbik explain KEY` and
+editors show.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from imbik.core.plugins import PluginBlock, RecipePath
+from imbik.recipe.blocks import Block, Section
+
+
+class Student(Section):
+    """The model that learns: loaded (`model`) or made from a config (`architecture`, sizes)."""
+
+    model: RecipePath = Field("", description="hub id, folder, or embedded:base")
+    architecture: str = Field("", description="llama, qwen2, qwen3, mistral, gemma2, gpt2 …: make a new model")
+    hidden_size: int = Field(128, ge=8, description="width, for a model made here")
+    intermediate_size: int = Field(0, ge=0, description="width of the MLP (0: about 8/3 of hidden_size)")
+    layers: int = Field(4, ge=1, description="number of layers, for a model made here")
+    heads: int = Field(4, ge=1, description="attention heads, for a model made here")
+    key_value_heads: int = Field(0, ge=0, description="key/value heads (0: as many as heads)")
+    context: int = Field(512, ge=16, description="longest sequence, for a model made here")
+    tie_embeddings: bool = Field(True, description="share input and output embeddings, for a model made here")
+    tokenizer: Literal["", "own", "teacher", "train"] = Field(
+        "", description="own, the teacher's, or trained on the run's text (default: own for a loaded model)"
+    )
+    vocabulary: int = Field(2048, ge=64, description="size of a tokenizer trained here")
+    seed: int = Field(0, description="seed of the initial weights of a model made here")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Student:
+        if bool(self.model) == bool(self.architecture):
+            raise ValueError("give either `model` (load one) or `architecture` (make one)")
+        return self
+
+
+class Capture(Section):
+    """The teacher's distributions over the next token, written down once."""
+
+    teacher: str = Field("", description="an in_process or run teacher; empty: the one that answered")
+    top_k: int = Field(20, ge=1, description="probabilities kept for each token")
+
+
+class EarlyStopping(Section):
+    """When to stop before the last step."""
+
+    patience: int = Field(3, ge=1, description="validations without improvement before training stops")
+    minimum: float = Field(0.0, ge=0, description="improvement of validation loss that counts")
+
+
+class Train(Section):
+    """How the student is trained; controls and seeds are variants of the same stage."""
+
+    method: Block = Field(PluginBlock(use="full"), description="full, lora, or {use: METHOD, …}")
+    losses: list[Block] = Field(
+        [PluginBlock(use="cross_entropy")], description="a weighted sum: [{use: LOSS, weight: 0.5, temperature: 2}]"
+    )
+    epochs: float = Field(3.0, gt=0, description="passes over the training rows (2-5 for pretrained models)")
+    steps: int = Field(0, ge=0, description="optimiser steps; 0: from epochs")
+    learning_rate: float = Field(
+        1e-4,
+        gt=0,
+        description="peak learning rate (usual: LoRA 1e-5 to 5e-4, full fine-tuning of pretrained models 1e-5 to 5e-5, "
+        "models made from a config about 1e-3 to 1e-2)",
+    )
+    embedding_learning_rate: float = Field(
+        0.0, ge=0, description="peak learning rate of embeddings and output head (0: learning_rate)"
+    )
+    schedule: Literal["cosine", "linear", "constant", "warmup_stable_decay"] = Field(
+        "cosine", description="how the learning rate falls"
+    )
+    warmup: float = Field(0.03, ge=0, lt=1, description="share of steps in which the learning rate rises")
+    optimizer: Literal["adamw", "muon", "adafactor", "sgd"] = Field("adamw", description="the optimiser")
+    weight_decay: float = Field(0.0, ge=0, description="pull towards zero, of weight matrices only")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout inside the student, where it has any")
+    batch_size: int = Field(16, ge=1, description="rows in one optimiser step")
+    micro_batch: int = Field(0, ge=0, description="rows at a time within a step (0: as many as fit)")
+    max_length: int = Field(0, ge=0, description="longest row in tokens (0: the model's own); longer rows are rejected")
+    packing: bool = Field(True, description="several rows in one sequence, without seeing one another")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: measured before step 1")
+    gradient_checkpointing: bool = Field(False, description="less memory for about a third more time")
+    clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    seeds: list[int] = Field([1], min_length=1, description="one student for each seed")
+    controls: list[Literal["answers_only", "text_only"]] = Field([], description="controls trained beside the student")
+    validate_every: int = Field(0, ge=0, description="steps between validations (0: twenty times a run)")
+    checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints (0: as often as validations)")
+    keep: Literal["best", "last"] = Field("best", description="whose weights: lowest validation loss, or last step")
+    early_stopping: EarlyStopping | None = Field(None, description="stop when validation loss no longer falls")
+    threads: int = Field(0, ge=0, description="torch threads (0: measured; 1 for tiny models)")
