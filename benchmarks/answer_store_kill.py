@@ -34,8 +34,9 @@ from imbik.ask.engine import AskEngine
 from imbik.ask.key import question_key
 from imbik.core.executor import LocalExecutor
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Message, Question, Sensitivity
+from imbik.core.types import Message, Sensitivity
 from imbik.privacy.audit import verify
 from imbik.privacy.operator import Operator
 from imbik.recipe import build

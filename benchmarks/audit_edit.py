@@ -27,8 +27,9 @@ from imbik.ask.engine import AskEngine
 from imbik.core.errors import ImbikError
 from imbik.core.executor import LocalExecutor
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Message, Question, Sensitivity
+from imbik.core.types import Message, Sensitivity
 from imbik.privacy import verifier
 from imbik.privacy.account import account
 from imbik.privacy.anchor import FILE_NAME as ANCHORS

@@ -49,8 +49,9 @@ def peak_mb() -> float:
 def make_tasks(folder: Path, url: str, rows: int) -> None:
     """A finished tasks stage, streamed to the disk."""
     from imbik.core.files import write_lines
+    from imbik.core.results import Books
     from imbik.core.runfolder import Manifest, RunFolder, write_parts
-    from imbik.core.types import Books, Message, NumberReference, Sensitivity, Task
+    from imbik.core.types import Message, NumberReference, Sensitivity, Task
     from imbik.tasks.split import Assignment
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -30,8 +30,9 @@ from yarl import URL
 from imbik.ask.engine import AskEngine
 from imbik.core.executor import LocalExecutor
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Message, Outcome, Question, Sensitivity
+from imbik.core.types import Message, Outcome, Sensitivity
 from imbik.privacy.operator import LocalEndpoint, Operator
 from imbik.recipe import build
 

@@ -114,8 +114,9 @@ def spoiled(reasoning: str, answer: str, fault: str, rng: random.Random) -> tupl
 def make_run(folder: Path, count: int) -> None:
     """Tasks and answers, streamed to the disk, and the planted faults by sample."""
     from imbik.core.files import write_lines
+    from imbik.core.results import Books
     from imbik.core.runfolder import Manifest, RunFolder, write_parts
-    from imbik.core.types import Books, Sensitivity
+    from imbik.core.types import Sensitivity
     from imbik.tasks.split import Assignment
 
     run = RunFolder(folder / "deneme")

@@ -12,8 +12,9 @@ from imbik.ask.engine import AskEngine
 from imbik.ask.retry import RetryPolicy
 from imbik.core.executor import LocalExecutor
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question, Sampling
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Message, Outcome, Question, Sampling, Sensitivity
+from imbik.core.types import Completion, Message, Outcome, Sensitivity
 from imbik.privacy.operator import Operator
 from imbik.recipe import Recipe, build
 

@@ -10,8 +10,9 @@ from asking import FAST
 from imbik.ask.engine import AskEngine
 from imbik.core.executor import LocalExecutor
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Question
+from imbik.core.types import Completion
 from imbik.privacy.operator import Operator
 from imbik.recipe import build
 

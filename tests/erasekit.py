@@ -15,8 +15,9 @@ from imbik.ask.answers import AnswerStore, Stored
 from imbik.ask.key import question_key
 from imbik.core.files import write_json, write_lines, write_text
 from imbik.core.lineage import leaf, merkle_root, sample_leaf
+from imbik.core.results import Books
 from imbik.core.runfolder import Manifest, RunFolder, write_parts
-from imbik.core.types import Books, Completion, Sample, Sensitivity, Source, Task, Verdict
+from imbik.core.types import Completion, Sample, Sensitivity, Source, Task, Verdict
 from imbik.evaluate.answers import Answer, Ran
 from imbik.evaluate.scores import Scores, SystemScores, write_scores
 from imbik.models.logits import LogitRow, LogitSettings, LogitWriter

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from imbik.core.files import write_lines
+from imbik.core.results import Books
 from imbik.core.runfolder import Manifest, RunFolder, write_parts
-from imbik.core.types import Books, Message, Sample, Sensitivity, Task, TextReference, Verdict
+from imbik.core.types import Message, Sample, Sensitivity, Task, TextReference, Verdict
 from imbik.exchange.exporting import Done, Order, export
 from imbik.exchange.rows import Wanted
 from imbik.recipe import load_recipe, to_yaml

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imbik.core.files import write_text
+from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder, write_parts
-from imbik.core.types import Books, Sample, Sensitivity, Task
+from imbik.core.types import Sample, Sensitivity, Task
 from imbik.evaluate.answers import Answer, Ran, keep
 from imbik.evaluate.scores import SystemScores
 from imbik.recipe import load_recipe

@@ -17,9 +17,11 @@ from imbik.core.executor import LocalExecutor
 from imbik.core.files import digest, write_json, write_lines
 from imbik.core.lineage import merkle_root
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question
+from imbik.core.results import Books
 from imbik.core.runfolder import Manifest, RunFolder
 from imbik.core.students import Best
-from imbik.core.types import Books, Completion, Outcome, Question, Sample, Sensitivity, Usage
+from imbik.core.types import Completion, Outcome, Sample, Sensitivity, Usage
 from imbik.models.init import make
 from imbik.models.model import LanguageModel
 from imbik.models.save import save

@@ -11,8 +11,10 @@ from imbik.core.errors import ImbikError
 from imbik.core.executor import Executor, LocalExecutor
 from imbik.core.files import write_lines
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question
+from imbik.core.results import Books
 from imbik.core.runfolder import Manifest, RunFolder, read_parts, write_parts
-from imbik.core.types import Books, Completion, Message, NumberReference, Question, Recorded, Sample, Sensitivity, Task
+from imbik.core.types import Completion, Message, NumberReference, Recorded, Sample, Sensitivity, Task
 from imbik.recipe import Recipe, build
 from imbik.stage import Stage, StageContext, StageResult
 from imbik.tasks.split import Assignment

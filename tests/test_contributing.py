@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from imbik.core.plugins import GROUPS, PluginSettings
-from imbik.core.types import Completion, Message, Outcome, Question, Sample, Sensitivity, Task
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Message, Outcome, Sample, Sensitivity, Task
 from imbik.refine.checks import CheckContext
 from imbik.teachers import ServedTeacher, TeacherContext, WireResponse
 from imbik.testing.tiny_models import make_model

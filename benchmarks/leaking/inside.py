@@ -26,8 +26,9 @@ from imbik.ask.retry import RetryPolicy
 from imbik.core.errors import ImbikError
 from imbik.core.executor import LocalExecutor
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Message, Question, Sensitivity
+from imbik.core.types import Message, Sensitivity
 from imbik.privacy.operator import load_operator
 from imbik.privacy.trust import trust
 from imbik.recipe import build

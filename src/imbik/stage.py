@@ -16,8 +16,10 @@ from imbik.core.errors import BudgetSpentError, ImbikError
 from imbik.core.executor import Executor
 from imbik.core.money import SpendLine
 from imbik.core.progress import Progress
+from imbik.core.questions import Question
+from imbik.core.results import Artifact, Books
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Artifact, Books, Completion, Question, Sensitivity
+from imbik.core.types import Completion, Sensitivity
 from imbik.recipe import Recipe
 
 

@@ -12,9 +12,10 @@ import pytest
 from imbik.advise.diagnose import Problem, diagnose, memory, overfitting, poor_result, slow_training
 from imbik.advise.facts import Facts, Lengths, gather
 from imbik.core.files import write_json, write_lines, write_text
+from imbik.core.results import Books
 from imbik.core.runfolder import Manifest, RunFolder
 from imbik.core.students import Best
-from imbik.core.types import Books, Completion, Message, Sample, Sensitivity, Task
+from imbik.core.types import Completion, Message, Sample, Sensitivity, Task
 from imbik.evaluate.scores import Interval, MetricScore, Scores, SystemScores, write_scores
 from imbik.pipeline.rows import Rows
 from imbik.pipeline.sizes import Size

@@ -20,8 +20,9 @@ from imbik.advise.recipe_text import API
 from imbik.advise.summary import clock
 from imbik.core.errors import BlockedError, ExitCode, InputError, UsageError
 from imbik.core.plugins import load_plugin, make, typed_settings
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Message, Question, Sensitivity
+from imbik.core.types import Message, Sensitivity
 from imbik.pipeline import run
 from imbik.pipeline.preflight import preflight
 from imbik.privacy.addresses import endpoint, normal

@@ -14,7 +14,8 @@ import pytest
 from asking import ask, make_engine, outcomes, question
 from imbik.ask.engine import AskEngine
 from imbik.core.errors import RunFolderError
-from imbik.core.types import Outcome, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Outcome, Sensitivity
 from imbik.privacy.audit import AuditLine, read_audit
 from imbik.privacy.operator import ExternalEndpoint, LocalEndpoint, Operator
 from imbik.privacy.trust import config_folder

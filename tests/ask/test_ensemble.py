@@ -13,8 +13,9 @@ from imbik.ask.engine import AskEngine
 from imbik.core.errors import RecipeError
 from imbik.core.executor import LocalExecutor
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Outcome, Question, Sensitivity, Task
+from imbik.core.types import Completion, Outcome, Sensitivity, Task
 from imbik.privacy.audit import read_audit
 from imbik.privacy.operator import LocalEndpoint, Operator
 from imbik.recipe import Recipe, build

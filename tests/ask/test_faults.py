@@ -10,7 +10,8 @@ import pytest
 
 from asking import make_engine, question
 from imbik.ask.retry import RetryPolicy
-from imbik.core.types import Completion, Outcome, Question
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome
 from imbik.testing import FAULTS, FakeTeacher, Rule, checksum
 from imbik.testing.faults import wires
 

@@ -7,7 +7,8 @@ import pytest
 
 from asking import question
 from imbik.ask.key import question_key
-from imbik.core.types import Message, Question, Recorded, Sampling, Sensitivity, Task
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Message, Recorded, Sensitivity, Task
 
 BASE = question("2 + 2?")
 

@@ -17,7 +17,8 @@ from imbik.ask.key import question_key
 from imbik.ask.local import LocalAsker
 from imbik.core.errors import BooksError
 from imbik.core.executor import Executor, LocalExecutor
-from imbik.core.types import Completion, Outcome, Question, Recorded, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Recorded, Sensitivity
 from imbik.privacy.audit import Audit, read_audit
 from imbik.privacy.gate import Gate
 from imbik.privacy.operator import Operator

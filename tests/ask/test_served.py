@@ -20,8 +20,9 @@ from imbik.ask.retry import RetryPolicy
 from imbik.core.errors import RunFolderError, TeacherUnreachableError, UsageError
 from imbik.core.executor import LocalExecutor
 from imbik.core.progress import Progress, SilentReporter
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.types import Completion, Outcome, Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, endpoint
 from imbik.privacy.audit import read_audit, verify
 from imbik.privacy.operator import LocalEndpoint, Operator

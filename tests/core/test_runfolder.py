@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from imbik.core.errors import RunFolderError
+from imbik.core.results import Books
 from imbik.core.runfolder import FORMAT_VERSION, PART_ROWS, Manifest, RunFolder, read_parts, write_parts
-from imbik.core.types import Books, Recorded, Sensitivity
+from imbik.core.types import Recorded, Sensitivity
 
 
 def manifest(stage_hash: str = "h") -> Manifest:

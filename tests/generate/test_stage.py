@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from imbik.core.errors import BlockedError, ExitCode, ImbikError
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Sensitivity
 from imbik.generate.rounds import needed_share
 from imbik.generate.stage import GenerateStage
 from imbik.tasks.questions import row_seed

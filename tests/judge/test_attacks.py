@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from imbik.core.files import read_lines
-from imbik.core.types import Completion, Outcome, Question, Sample
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Sample
 from imbik.judge.attacks import GUESSED, Attack, Judged, attacked, attacks, carriers
 from imbik.judge.fence import nonce_of, unfenced
 from imbik.judge.rubric import rubric_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imbik.core.types import Score
+from imbik.core.results import Score
 from imbik.judge.calibration import (
     Agreement,
     Bar,

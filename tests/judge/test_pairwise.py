@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Sensitivity
 from imbik.judge.pairwise import Pair, of_both_orders, prefer, questions_of
 from imbik.judge.rubric import rubric_of
 from imbik.testing import gullible, honest

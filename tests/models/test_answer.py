@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from imbik.core.types import Message, Outcome, Sampling, Task
+from imbik.core.questions import Sampling
+from imbik.core.types import Message, Outcome, Task
 from imbik.models.answer import answer_prompts, answer_tasks
 from imbik.models.engines.transformers import TransformersEngine
 from imbik.models.tokens import encode_prompt, encode_row, encode_task_prompt

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from imbik.core.errors import ModelError
-from imbik.core.types import Sampling
+from imbik.core.questions import Sampling
 from imbik.models import device as module
 from imbik.models.device import device_for
 from imbik.models.engines.transformers import TransformersEngine

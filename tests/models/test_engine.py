@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imbik.core.errors import ModelError
-from imbik.core.types import Sampling
+from imbik.core.questions import Sampling
 from imbik.models.engines import sampling as drawing
 from imbik.models.engines import transformers as module
 from imbik.models.engines.choosing import TREES, grow_tree

@@ -10,7 +10,8 @@ import pytest
 
 from imbik.core.errors import ModelError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
-from imbik.core.types import Message, Outcome, Question, Sampling, Sensitivity
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Message, Outcome, Sensitivity
 from imbik.models.engines import Engine
 from imbik.models.opening import open_engine
 from imbik.teachers import TeacherContext

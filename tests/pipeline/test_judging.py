@@ -20,8 +20,9 @@ import imbik
 from imbik.cli.main import application
 from imbik.core.errors import BlockedError, BudgetSpentError, ExitCode, RecipeError
 from imbik.core.files import read_json, read_lines
+from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder, read_parts
-from imbik.core.types import Books, Sample
+from imbik.core.types import Sample
 from imbik.pipeline.preflight import preflight
 from imbik.recipe import load_recipe
 from imbik.refine.books import Counted

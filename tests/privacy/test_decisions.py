@@ -7,7 +7,8 @@ from typing import get_args
 
 import pytest
 
-from imbik.core.types import Cleaned, Sensitivity
+from imbik.core.questions import Cleaned
+from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import endpoint, normal
 from imbik.privacy.decisions import FOLDER, IN_PROCESS, KEY, RECORDED, Decision, Place, decide
 from imbik.privacy.operator import ExternalEndpoint, LocalEndpoint, Operator

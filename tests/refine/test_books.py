@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from imbik.core.errors import ImbikError
 from imbik.core.files import read_lines
 from imbik.core.plugins import available, load_plugin
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Outcome, Question, Sample, Task
+from imbik.core.types import Completion, Outcome, Sample, Task
 from imbik.refine.checks import CheckContext
 from imbik.refine.stage import RefineStage
 from imbik.stage import StageResult

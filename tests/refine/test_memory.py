@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from imbik.core import plugins, runfolder
-from imbik.core.types import Completion, Question, Sample, Verdict
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Sample, Verdict
 from imbik.refine.checks import CheckContext
 from imbik.refine.stage import RefineStage
 from stagekit import FakeAsker, context_of, make_recipe, make_run, make_sample, make_task

@@ -13,8 +13,9 @@ import pytest
 import imbik
 from imbik.core.errors import TeacherUnreachableError
 from imbik.core.files import read_lines
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder, read_parts
-from imbik.core.types import Completion, Outcome, Question, Sample, Sensitivity
+from imbik.core.types import Completion, Outcome, Sample, Sensitivity
 from imbik.pipeline.preflight import preflight
 from imbik.recipe import load_recipe
 from imbik.refine.books import read_counts

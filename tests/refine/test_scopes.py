@@ -12,8 +12,9 @@ import pytest
 from imbik.core import plugins
 from imbik.core.errors import ImbikError
 from imbik.core.files import read_lines
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Message, Outcome, Question, Sample, Sensitivity, Verdict
+from imbik.core.types import Completion, Message, Outcome, Sample, Sensitivity, Verdict
 from imbik.refine.books import Counted, read_counts
 from imbik.refine.checks import CheckContext
 from imbik.refine.stage import RefineStage

@@ -15,8 +15,9 @@ import pytest
 
 from imbik.core.errors import ExitCode, ImbikError, InputError, RunFolderError, WaitingError
 from imbik.core.files import read_lines
+from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder, write_parts
-from imbik.core.types import Books, Completion, Message, Sample, Sensitivity, Verdict
+from imbik.core.types import Completion, Message, Sample, Sensitivity, Verdict
 from imbik.review.content import content_key
 from imbik.review.importing import import_verdicts
 from imbik.review.rules import Fate, Rules

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from batchwires import BASE, STATES, TOKEN, made, told, wire
-from imbik.core.types import Message, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Message, Sensitivity
 from imbik.teachers._batch import custom_id, number_in, state_in, states_in
 
 QUESTION = Question(messages=(Message(role="user", content="İki artı iki?"),), row="r", sensitivity=Sensitivity.PUBLIC)

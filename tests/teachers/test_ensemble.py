@@ -12,7 +12,8 @@ import pytest
 
 from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
-from imbik.core.types import Completion, Message, Outcome, Question, Sensitivity, Task, Usage
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Message, Outcome, Sensitivity, Task, Usage
 from imbik.teachers import CompositeTeacher, LocalTeacher, ServedTeacher, TeacherContext
 from imbik.teachers.ensemble import EnsembleTeacher
 

@@ -13,7 +13,8 @@ import pytest
 
 from imbik.core.errors import ModelError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
-from imbik.core.types import Message, Outcome, Question, Sampling, Sensitivity
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Message, Outcome, Sensitivity
 from imbik.models.load import fingerprint
 from imbik.teachers import LocalTeacher, ServedTeacher, TeacherContext
 from imbik.teachers.in_process import InProcessTeacher

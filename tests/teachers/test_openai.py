@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
-from imbik.core.types import Completion, Message, Outcome, Question, Sampling, Sensitivity
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Completion, Message, Outcome, Sensitivity
 from imbik.teachers import ServedTeacher, TeacherContext, WireResponse
 from imbik.teachers.openai import OpenAITeacher
 

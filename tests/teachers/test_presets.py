@@ -11,7 +11,8 @@ import pytest
 
 from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginBlock, available, load_plugin, presets, typed_settings
-from imbik.core.types import Message, Question, Sampling, Sensitivity
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Message, Sensitivity
 from imbik.privacy.addresses import endpoint
 from imbik.privacy.keys import homes
 from imbik.teachers import ServedTeacher, TeacherContext

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from imbik.core.plugins import PluginBlock, typed_settings
-from imbik.core.types import Message, Outcome, Question, Recorded, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Message, Outcome, Recorded, Sensitivity
 from imbik.teachers import LocalTeacher, TeacherContext
 from imbik.teachers.recorded import RecordedTeacher
 

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from imbik.core.errors import ModelError
 from imbik.core.files import write_json
+from imbik.core.questions import Question, Sampling
 from imbik.core.runfolder import RunFolder
 from imbik.core.students import Best
-from imbik.core.types import Message, Question, Sampling, Sensitivity
+from imbik.core.types import Message, Sensitivity
 from imbik.models.load import fingerprint
 from imbik.teachers import LocalTeacher, TeacherContext
 from imbik.teachers.run import RunTeacher

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from imbik.core.types import Message, Sampling, Sensitivity
+from imbik.core.questions import Sampling
+from imbik.core.types import Message, Sensitivity
 from imbik.models.engines.transformers import TransformersEngine
 from imbik.models.init import ARCHITECTURES
 from imbik.models.load import load

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from imbik.core.money import usd
-from imbik.core.types import Outcome, Score
+from imbik.core.results import Score
+from imbik.core.types import Outcome
 from imbik.evaluate.bootstrap import Bootstrap
 from imbik.evaluate.scores import Latency
 

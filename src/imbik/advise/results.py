@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from imbik.advise.shown import Shown, shown
 from imbik.core import students
 from imbik.core.files import read_json, read_lines
+from imbik.core.results import Artifact
 from imbik.core.runfolder import RunFolder, read_parts
-from imbik.core.types import Artifact, Record, Task
+from imbik.core.types import Record, Task
 from imbik.evaluate.answers import Answer
 from imbik.evaluate.findings import ordered
 from imbik.export.parity import Parity

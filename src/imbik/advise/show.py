@@ -20,8 +20,9 @@ from imbik.advise.unfinished import Unfinished
 from imbik.core.errors import RunFolderError, UsageError
 from imbik.core.files import read_lines
 from imbik.core.plugins import closest
+from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder, read_parts
-from imbik.core.types import Books, Outcome, Sample, Task
+from imbik.core.types import Outcome, Sample, Task
 from imbik.tasks.growth.journal import Refused
 from imbik.tasks.growth.report import REFUSED_FILE, GrowthReport, read_growth
 from imbik.tasks.read import read_quarantine, read_sets

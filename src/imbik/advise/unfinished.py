@@ -18,8 +18,9 @@ from imbik.advise.runs import FOLDERS
 from imbik.ask import ledger
 from imbik.ask.underway import under_way
 from imbik.core.money import ANSWERS, stage_of
+from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder, begun_hash, read_parts
-from imbik.core.types import Books, Outcome, Record
+from imbik.core.types import Outcome, Record
 
 _GENERATE = "generate"
 

@@ -21,7 +21,7 @@ from imbik.ask.batch.records import gatherer_of
 from imbik.ask.held import Held
 from imbik.core.errors import BudgetSpentError, RecipeError
 from imbik.core.money import ANSWERS, SpendLine, dollars, plain_usd, rounded_up, totals, units, units_within, usd
-from imbik.core.types import Question
+from imbik.core.questions import Question
 from imbik.privacy.addresses import endpoint, may_be_behind
 from imbik.privacy.operator import Operator
 from imbik.recipe import Recipe

@@ -27,8 +27,9 @@ from imbik.core.executor import Executor, blocks_of
 from imbik.core.files import digest
 from imbik.core.money import SpendLine, dollars
 from imbik.core.progress import Progress
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.types import Completion, Outcome, Sensitivity
 from imbik.privacy.operator import Operator
 from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe

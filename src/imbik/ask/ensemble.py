@@ -18,7 +18,8 @@ from typing import Protocol, cast
 
 from imbik.core.executor import blocks_of
 from imbik.core.plugins import PluginBlock, make
-from imbik.core.types import Completion, Outcome, Question, Task
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Task
 from imbik.teachers import CompositeTeacher
 
 _BLOCK = 2048  # rows whose members are asked side by side

@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Sensitivity
 from imbik.privacy.gate import HandedOver
 
 

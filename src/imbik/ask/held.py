@@ -17,7 +17,8 @@ import msgspec
 
 from imbik.ask import ledger
 from imbik.core.money import units
-from imbik.core.types import Question, Usage
+from imbik.core.questions import Question
+from imbik.core.types import Usage
 from imbik.teachers import ServedTeacher
 
 

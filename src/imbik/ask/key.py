@@ -11,7 +11,7 @@ import hashlib
 
 import msgspec
 
-from imbik.core.types import Question
+from imbik.core.questions import Question
 
 _encoder = msgspec.json.Encoder()
 

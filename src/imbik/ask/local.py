@@ -21,7 +21,8 @@ from imbik.ask.retry import RetryPolicy
 from imbik.ask.shape import shaped
 from imbik.core.errors import BooksError
 from imbik.core.executor import Executor, blocks_of
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Sensitivity
 from imbik.privacy.decisions import IN_PROCESS, RECORDED
 from imbik.privacy.gate import Gate, asked_of
 from imbik.privacy.sensitivity import inherited

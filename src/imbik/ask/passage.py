@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import msgspec
 
 from imbik.core.errors import ImbikError
-from imbik.core.types import Completion, Inspected, Question
+from imbik.core.questions import Inspected, Question
+from imbik.core.types import Completion
 from imbik.privacy.cleaning import Cleaner, Cleansed
 from imbik.privacy.doorkeeper import Doorkeeper
 from imbik.privacy.gate import Asked, asked_of

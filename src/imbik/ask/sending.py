@@ -36,7 +36,8 @@ from imbik.ask.retry import (
 )
 from imbik.ask.shape import shaped
 from imbik.core.errors import ImbikError, WaitingError
-from imbik.core.types import Completion, Outcome, Question
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome
 from imbik.privacy.gate import HandedOver
 from imbik.privacy.quiet import without_words_of
 from imbik.privacy.transport import (

@@ -22,7 +22,8 @@ from imbik.ask.passage import Passage
 from imbik.ask.retry import RetryPolicy
 from imbik.ask.sending import Sender
 from imbik.core.errors import BudgetSpentError, TeacherUnreachableError, WaitingError
-from imbik.core.types import Completion, Outcome, Question
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome
 from imbik.privacy.cleaning import Cleaner
 from imbik.privacy.decisions import Decision
 from imbik.privacy.doorkeeper import Doorkeeper

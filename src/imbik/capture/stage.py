@@ -20,7 +20,8 @@ from imbik.core.executor import blocks_of
 from imbik.core.files import digest
 from imbik.core.lineage import leaf
 from imbik.core.plugins import identity
-from imbik.core.types import Books, Sample, Sensitivity
+from imbik.core.results import Books
+from imbik.core.types import Sample, Sensitivity
 from imbik.models.folder import tokenizer_hash
 from imbik.models.gguf import tokenizer_home
 from imbik.models.load import fingerprint, load_tokenizer, sensitivity_of

@@ -16,7 +16,8 @@ import msgspec
 
 from imbik.core.errors import RunFolderError
 from imbik.core.files import atomic_writer, read_json, read_lines, write_json
-from imbik.core.types import Artifact, Books, Record, Sensitivity
+from imbik.core.results import Artifact, Books
+from imbik.core.types import Record, Sensitivity
 
 FORMAT_VERSION = 1
 PART_ROWS = 5_000

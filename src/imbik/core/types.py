@@ -1,7 +1,8 @@
 """The records that travel through a run: small, frozen, and the same in memory and on disk.
 
-Enters: nothing. Leaves: the nouns every stage shares (Task, Question, Completion, Sample, Verdict, Score, Artifact).
-They are msgspec structs, so one JSON line per record is both the file format and the type check.
+Enters: nothing. Leaves: the nouns every stage shares (Task, Completion, Sample, Verdict); what is asked stands in
+`core.questions`, what a stage says of its work in `core.results`. They are msgspec structs, so one JSON line per record
+is both the file format and the type check.
 """
 
 from __future__ import annotations
@@ -154,56 +155,6 @@ class Task(Record, frozen=True, kw_only=True):
         return "\n".join(message.content for message in self.messages)
 
 
-class Sampling(Record, frozen=True, kw_only=True):
-    """How an answer is drawn. `max_tokens` does not shape an answer (it only ends it), so it is no part of its key."""
-
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int | None = None
-    max_tokens: int = 1024
-
-
-Cleaned = Literal["", "pseudonymised", "redacted", "unaltered"]
-
-
-class Inspected(Record, frozen=True, kw_only=True):
-    """What is known of a question's words before they leave (privacy.gate).
-
-    `marked` is the row's own level where detectors raised it, `found` names those detectors; `cleaned` says how
-    identifiers were taken out (`unaltered`: none was found); `declassified` that two people let them go; `trouble` is
-    why nothing may leave.
-    """
-
-    marked: Sensitivity | None = None
-    found: tuple[str, ...] = ()
-    cleaned: Cleaned = ""
-    declassified: bool = False
-    trouble: str = ""
-
-
-class Question(Record, frozen=True, kw_only=True):
-    """What is put to a teacher or judge: messages, how to draw, which of several samples, and for which row.
-
-    `schema` is the text of a JSON schema that the answer has to fit; empty where any text will do. `task` is the task
-    that it asks, where there is one: several teachers as one are routed by it, and their answers compared.
-    `longer` are the limits under which it is put again, one after another, while its answer is cut off. `shown` are
-    further rows whose words stand in it (the examples of a growth question): the audit names them too.
-    """
-
-    messages: tuple[Message, ...]
-    row: str
-    sensitivity: Sensitivity
-    sampling: Sampling = Sampling()
-    sample: int = 0
-    choices: tuple[str, ...] = ()
-    recorded: tuple[Recorded, ...] = ()
-    schema: str = ""
-    task: Task | None = None
-    inspected: Inspected = Inspected()
-    longer: tuple[int, ...] = ()
-    shown: tuple[str, ...] = ()
-
-
 class Outcome(StrEnum):
     """How asking ended. Only `answered` may train a student; `pending` means not asked yet."""
 
@@ -309,37 +260,3 @@ class Sample(Record, frozen=True, kw_only=True):
     def id(self) -> str:
         """`TASK#TEACHER#NUMBER`: unique in a run."""
         return f"{self.task.id}#{self.teacher}#{self.number}"
-
-
-class Score(Record, frozen=True, kw_only=True):
-    """A measured value with its 95% interval and the number of rows behind it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-class Artifact(Record, frozen=True, kw_only=True):
-    """A file or folder that leaves a stage; `path` is relative to the run folder."""
-
-    path: str
-    sha256: str
-    format: str
-    sensitivity: Sensitivity
-
-
-class Books(Record, frozen=True, kw_only=True):
-    """A stage's conservation account: rows in = out + rejected + failed + pending, reasons counted."""
-
-    rows_in: int
-    rows_out: int
-    rejected: int = 0
-    failed: int = 0
-    pending: int = 0
-    reasons: dict[str, int] = {}
-
-    @property
-    def balanced(self) -> bool:
-        """True when nothing vanished."""
-        return self.rows_in == self.rows_out + self.rejected + self.failed + self.pending

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imbik.core.types import Score
+from imbik.core.results import Score
 from imbik.evaluate.tables import Means, Table
 
 if TYPE_CHECKING:

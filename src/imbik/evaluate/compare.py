@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from imbik.core.types import Score
+from imbik.core.results import Score
 from imbik.evaluate.answers import Answer
 from imbik.evaluate.bootstrap import Bootstrap
 from imbik.evaluate.metrics import CorpusMetric

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from imbik.core.types import Score, Sensitivity
+from imbik.core.results import Score
+from imbik.core.types import Sensitivity
 from imbik.evaluate.plots import Curve
 from imbik.evaluate.scores import Scores
 from imbik.tasks.growth.report import GrowthReport

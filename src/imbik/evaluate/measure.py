@@ -20,8 +20,9 @@ from imbik.core.errors import InputError
 from imbik.core.files import digest
 from imbik.core.lineage import leaf
 from imbik.core.plugins import load_plugin, make
+from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Books, Outcome, Sensitivity
+from imbik.core.types import Outcome, Sensitivity
 from imbik.evaluate import curves, require, samples, trail
 from imbik.evaluate.answers import Answer, Held, Ran, keep, kept, read_answer, waiting
 from imbik.evaluate.bootstrap import Bootstrap

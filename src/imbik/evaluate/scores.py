@@ -14,8 +14,8 @@ import msgspec
 from imbik.core.errors import RunFolderError
 from imbik.core.files import read_json, write_json
 from imbik.core.money import SpendLine
+from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Books
 
 SCHEMA_VERSION = 1
 FOLDER = "8_report"

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from imbik.core.executor import blocks_of
-from imbik.core.types import Completion, Outcome, Sampling, Sensitivity, Task
+from imbik.core.questions import Sampling
+from imbik.core.types import Completion, Outcome, Sensitivity, Task
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.timing import Request, cost_to_run
 from imbik.models.tokens import encode_task_prompt

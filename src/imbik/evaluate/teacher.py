@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from imbik.core.types import Completion, Message, Outcome, Question, Sensitivity, Task
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Message, Outcome, Sensitivity, Task
 from imbik.evaluate.answers import NOT_ASKED, NOT_ROUTED, UNTRAINED
 from imbik.evaluate.scores import SystemScores
 from imbik.evaluate.systems import Advance, Asked, time_alone

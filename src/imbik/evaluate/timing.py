@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from imbik.core.types import Sampling, Task
+from imbik.core.questions import Sampling
+from imbik.core.types import Task
 from imbik.evaluate.scores import Latency, SystemScores
 
 if TYPE_CHECKING:

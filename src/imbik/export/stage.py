@@ -17,8 +17,9 @@ from imbik.core.errors import RecipeError
 from imbik.core.files import digest, file_digest, remove, write_json, write_text
 from imbik.core.lineage import leaf
 from imbik.core.plugins import make, typed_settings
+from imbik.core.results import Artifact, Books
 from imbik.core.runfolder import Manifest, RunFolder
-from imbik.core.types import Artifact, Books, Task
+from imbik.core.types import Task
 from imbik.export.card import lineage, model_card
 from imbik.export.formats import Format
 from imbik.export.parity import ROWS, Parity, prompts_of, prove, prove_tokenizer, student_logits

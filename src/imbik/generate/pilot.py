@@ -18,8 +18,9 @@ from imbik.core.errors import BudgetSpentError, ImbikError
 from imbik.core.files import digest, read_json, write_json
 from imbik.core.money import rounded_up, usd
 from imbik.core.progress import Progress
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Outcome, Question, Task
+from imbik.core.types import Completion, Outcome, Task
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Paying
 from imbik.tasks.costs import ASKED, Interval, Pilot, summary, total_of

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from imbik.core.files import digest, read_lines, write_lines
 from imbik.core.money import ANSWERS
-from imbik.core.types import Completion, Outcome, Question, Sample, Sensitivity, Task
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Sample, Sensitivity, Task
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Paying

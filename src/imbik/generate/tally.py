@@ -9,7 +9,8 @@ from collections import Counter
 from textwrap import shorten
 
 from imbik.core.errors import BlockedError, ImbikError
-from imbik.core.types import Books, Outcome, Sample, Sensitivity
+from imbik.core.results import Books
+from imbik.core.types import Outcome, Sample, Sensitivity
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from imbik.core.files import digest_value, read_json, write_json
-from imbik.core.types import Record, Score
+from imbik.core.results import Score
+from imbik.core.types import Record
 from imbik.judge.scoring import Marks
 from imbik.judge.voting import vote
 

@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from imbik.core.types import Completion, Message, Outcome, Question, Record, Sampling, Sensitivity, Task
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Completion, Message, Outcome, Record, Sensitivity, Task
 from imbik.judge.fence import fenced, nonce_of
 from imbik.judge.rubric import Rubric
 from imbik.judge.scoring import language_of, parts_of, read_object

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imbik.core.files import digest_value
-from imbik.core.types import Completion, Message, Outcome, Question, Record, Sampling, Sensitivity, Task
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Completion, Message, Outcome, Record, Sensitivity, Task
 from imbik.judge.fence import fenced, nonce_of
 from imbik.judge.rubric import LANGUAGES, MARKS, Criterion, Rubric
 

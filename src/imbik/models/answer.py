@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from imbik.core.types import Completion, Message, Outcome, Sampling, Task, TokenLogprob, Usage
+from imbik.core.questions import Sampling
+from imbik.core.types import Completion, Message, Outcome, Task, TokenLogprob, Usage
 from imbik.models.engines import Choice, Engine, Generated
 from imbik.models.tokens import encode_answer, encode_task_prompt
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from imbik.core.errors import BlockedError, RecipeError
 from imbik.core.plugins import PluginBlock
-from imbik.core.types import Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import Endpoint, endpoint, may_be_behind
 from imbik.privacy.keys import is_set
 from imbik.privacy.operator import Operator, load_operator

@@ -21,9 +21,10 @@ from imbik.core.files import write_text
 from imbik.core.lineage import merkle_root
 from imbik.core.locks import writer_lock
 from imbik.core.progress import Progress, Reporter, SilentReporter
+from imbik.core.results import Books
 from imbik.core.runfolder import Manifest, RunFolder, runs_folder
 from imbik.core.tombstones import refuse_half_erased
-from imbik.core.types import Books, Outcome
+from imbik.core.types import Outcome
 from imbik.pipeline.people import REPORT, judged_pairs, put_into_report
 from imbik.pipeline.plan import Plan, plan_stage, position
 from imbik.pipeline.preflight import Preflight, preflight

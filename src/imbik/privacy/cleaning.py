@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from imbik.core.types import Cleaned
+from imbik.core.questions import Cleaned
 from imbik.privacy.inspection import Inspector, bare_value, normal_value
 from imbik.privacy.vault import LONGEST, Name, Vault, label_of
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from imbik.core.types import Cleaned, Sensitivity
+from imbik.core.questions import Cleaned
+from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, refusal
 from imbik.privacy.operator import Operator
 from imbik.privacy.sensitivity import inherited

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from imbik.core.errors import DiskFullError, OperatorFileError
-from imbik.core.types import Cleaned, Inspected, Question, Sensitivity
+from imbik.core.questions import Cleaned, Inspected, Question
+from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import Endpoint
 from imbik.privacy.audit import Audit, Entry
 from imbik.privacy.decisions import Decision, Place, decide

@@ -26,7 +26,8 @@ from weakref import WeakSet
 import aiohttp
 from yarl import URL
 
-from imbik.core.types import Inspected, Sensitivity
+from imbik.core.questions import Inspected
+from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import normal
 from imbik.privacy.decisions import Decision, Place
 from imbik.privacy.doorkeeper import Doorkeeper

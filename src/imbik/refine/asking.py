@@ -17,7 +17,8 @@ import msgspec
 
 from imbik.core.errors import ImbikError
 from imbik.core.files import read_lines, remove, write_lines
-from imbik.core.types import Completion, Outcome, Question, Record, Sample, Verdict
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Record, Sample, Verdict
 from imbik.privacy.sensitivity import inherited
 from imbik.refine.checks import CheckContext
 from imbik.refine.named import NamedCheck

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from imbik.core.errors import ImbikError
 from imbik.core.files import read_json, write_json
-from imbik.core.types import Books, Outcome, Record, Sample, Sensitivity
+from imbik.core.results import Books
+from imbik.core.types import Outcome, Record, Sample, Sensitivity
 from imbik.judge.voting import LOW
 from imbik.privacy.sensitivity import inherited
 from imbik.refine.asking import Ended

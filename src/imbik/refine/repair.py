@@ -17,7 +17,8 @@ from pathlib import Path
 import msgspec
 
 from imbik.core.files import read_lines, write_lines
-from imbik.core.types import Completion, Message, Question, Sample, Sensitivity, Verdict
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Message, Sample, Sensitivity, Verdict
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.refine.named import NamedCheck

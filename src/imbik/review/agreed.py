@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from imbik.core.types import Record, Score
+from imbik.core.results import Score
+from imbik.core.types import Record
 from imbik.review.agreement import alpha, kappa
 from imbik.review.store import ExpertVerdict
 

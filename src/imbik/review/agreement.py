@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from imbik.core.types import Score
+from imbik.core.results import Score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

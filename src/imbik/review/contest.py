@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import comb
 
-from imbik.core.types import Record, Score
+from imbik.core.results import Score
+from imbik.core.types import Record
 from imbik.judge.calibration import wilson
 from imbik.review.agreement import alpha
 from imbik.review.duels import Duels

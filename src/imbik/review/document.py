@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imbik.core.types import Sample, Score, Verdict
+from imbik.core.results import Score
+from imbik.core.types import Sample, Verdict
 from imbik.review.shown import Shown
 from imbik.review.store import ExpertVerdict
 from imbik.web.formulas import formulas

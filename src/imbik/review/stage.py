@@ -16,8 +16,9 @@ import msgspec
 from imbik.core.errors import ImbikError, WaitingError
 from imbik.core.files import atomic_writer, remove
 from imbik.core.lineage import sample_leaf
+from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder, read_parts, write_parts
-from imbik.core.types import Books, Sample, Sensitivity
+from imbik.core.types import Sample, Sensitivity
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.recipe.sections import Review

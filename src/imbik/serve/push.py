@@ -15,8 +15,9 @@ from pathlib import Path
 from imbik.core.errors import BlockedError, RunFolderError, UsageError
 from imbik.core.files import disk_errors, file_digest, make_private
 from imbik.core.plugins import closest
+from imbik.core.results import Artifact
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Artifact, Sensitivity
+from imbik.core.types import Sensitivity
 from imbik.models.folder import read_about
 from imbik.privacy.audit import Audit
 from imbik.privacy.decisions import FOLDER

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imbik.core import students
+from imbik.core.questions import Sampling
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Outcome, Sampling, Sensitivity, Task
+from imbik.core.types import Completion, Outcome, Sensitivity, Task
 from imbik.recipe import Recipe, load_recipe
 from imbik.tasks.kinds import Kind
 

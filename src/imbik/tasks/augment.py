@@ -18,7 +18,8 @@ import msgspec
 
 from imbik.core.files import digest
 from imbik.core.plugins import load_plugin, make
-from imbik.core.types import Completion, Message, Origin, Outcome, Question, Sampling, Sensitivity, Task
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Completion, Message, Origin, Outcome, Sensitivity, Task
 from imbik.privacy.detect import Detection
 from imbik.privacy.person import strings
 from imbik.privacy.sensitivity import inherited

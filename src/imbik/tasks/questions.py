@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from imbik.core.types import Question, Recorded, Sampling, Task
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Recorded, Task
 from imbik.recipe import Recipe
 from imbik.tasks.kinds import Kind
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from imbik.core.files import file_digest, write_json, write_lines
 from imbik.core.lineage import leaf
 from imbik.core.plugins import load_plugin, make
+from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder, write_parts
-from imbik.core.types import Books, LabelReference, Task
+from imbik.core.types import LabelReference, Task
 from imbik.privacy.audit import row_names
 from imbik.privacy.declassify import FILE_NAME as DECLASSIFIED
 from imbik.privacy.declassify import agreed_in, lowered

@@ -22,7 +22,8 @@ from typing import Protocol, runtime_checkable
 
 from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
-from imbik.core.types import Completion, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Sensitivity
 from imbik.teachers.catalogue.prices import Price
 
 

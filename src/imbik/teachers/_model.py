@@ -17,7 +17,8 @@ from pydantic import Field
 
 from imbik.core.files import digest, digest_value
 from imbik.core.plugins import PluginSettings
-from imbik.core.types import Completion, Message, Outcome, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Message, Outcome, Sensitivity
 from imbik.models.gguf import is_gguf
 from imbik.models.load import fingerprint
 from imbik.models.opening import check_model

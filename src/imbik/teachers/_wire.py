@@ -18,8 +18,9 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from imbik.core.errors import PluginError, UsageError
 from imbik.core.plugins import KeyName, PluginSettings
+from imbik.core.questions import Question
 from imbik.core.secrets import masked
-from imbik.core.types import Completion, Message, Outcome, Question
+from imbik.core.types import Completion, Message, Outcome
 from imbik.privacy.addresses import Endpoint, endpoint
 from imbik.teachers import WireResponse
 from imbik.teachers.catalogue.prices import FREE, Price, price_of

@@ -15,7 +15,8 @@ from pydantic import Field
 
 from imbik.core.errors import PluginError
 from imbik.core.files import digest_value
-from imbik.core.types import Completion, Message, Outcome, Question, Usage
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Message, Outcome, Usage
 from imbik.privacy.addresses import endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
 from imbik.teachers._batch import refuse_batches

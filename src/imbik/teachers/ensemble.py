@@ -20,7 +20,8 @@ from pydantic import Field, model_validator
 
 from imbik.core.files import digest, digest_value
 from imbik.core.plugins import PluginSettings, closest
-from imbik.core.types import Completion, Outcome, Question, Usage, Vote
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Usage, Vote
 from imbik.teachers import TeacherContext
 
 _REST = "otherwise"

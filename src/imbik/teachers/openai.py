@@ -16,7 +16,8 @@ from pydantic import Field
 
 from imbik.core.errors import PluginError
 from imbik.core.files import digest_value
-from imbik.core.types import Completion, Question
+from imbik.core.questions import Question
+from imbik.core.types import Completion
 from imbik.privacy.addresses import Endpoint, endpoint
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
 from imbik.teachers._batch import BatchWire, refuse_batches

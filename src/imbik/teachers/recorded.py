@@ -16,7 +16,8 @@ from pydantic import Field
 
 from imbik.core.files import digest_value
 from imbik.core.plugins import PluginSettings, RecipePath
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Sensitivity
 from imbik.teachers import TeacherContext
 from imbik.teachers._thinking import split_thinking
 

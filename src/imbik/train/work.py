@@ -15,7 +15,8 @@ from imbik.core.errors import TrainingError
 from imbik.core.files import digest_value, file_digest, write_json, write_lines
 from imbik.core.lineage import leaf
 from imbik.core.plugins import make
-from imbik.core.types import Artifact, Books, Sample, Sensitivity
+from imbik.core.results import Artifact, Books
+from imbik.core.types import Sample, Sensitivity
 from imbik.models.logits import LogitStore
 from imbik.models.model import LanguageModel
 from imbik.models.student import initial_student

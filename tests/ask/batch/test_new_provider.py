@@ -16,7 +16,8 @@ import pytest
 from asking import outcomes, questions
 from batchkit import ask, batch_engine
 from imbik.ask import parts
-from imbik.core.types import Completion, Outcome, Question, Usage
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Usage
 from imbik.teachers import TeacherContext, WireRequest, WireResponse
 from imbik.teachers._batch import BatchRow, BatchState, Parcel
 

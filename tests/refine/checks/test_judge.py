@@ -12,8 +12,9 @@ import pytest
 from imbik.core.errors import ImbikError
 from imbik.core.files import read_lines
 from imbik.core.plugins import PluginBlock, typed_settings
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Completion, Outcome, Question, Sample, Sensitivity
+from imbik.core.types import Completion, Outcome, Sample, Sensitivity
 from imbik.judge.calibration import Calibration, agreement, write_calibration
 from imbik.refine.checks.judge import Judge
 from imbik.refine.stage import RefineStage

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imbik.core.types import Message, Question, Sampling, Sensitivity, Usage
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Message, Sensitivity, Usage
 from imbik.teachers.catalogue.prices import Price, list_price, price_of, tokens_at_most
 from imbik.teachers.catalogue.tables import table
 

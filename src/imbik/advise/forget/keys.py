@@ -16,8 +16,9 @@ import msgspec
 
 from imbik.ask.key import question_key
 from imbik.core.errors import ImbikError
+from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Question, Task
+from imbik.core.types import Task
 from imbik.privacy.cleaning import Pseudonymiser
 from imbik.privacy.inspection import InspectionError, Inspector
 from imbik.privacy.operator import Operator

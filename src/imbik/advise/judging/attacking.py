@@ -16,7 +16,8 @@ from imbik.advise.judging.asking import Bench, asking, bench_of
 from imbik.advise.judging.calibrating import marks_of
 from imbik.core.errors import ImbikError
 from imbik.core.progress import Reporter
-from imbik.core.types import Completion, Sample, Score
+from imbik.core.results import Score
+from imbik.core.types import Completion, Sample
 from imbik.judge.attacks import Attack, Judged, attacked, attacks, carriers
 from imbik.judge.calibration import told, wilson
 from imbik.judge.voting import Vote, vote

@@ -16,7 +16,9 @@ from imbik.advise.judging.asking import Bench, asking, bench_of
 from imbik.advise.judging.labels import Labels, labels_of_file, labels_of_review
 from imbik.core.errors import ImbikError, InputError
 from imbik.core.progress import Progress, Reporter
-from imbik.core.types import Completion, Outcome, Question, Sample, Score
+from imbik.core.questions import Question
+from imbik.core.results import Score
+from imbik.core.types import Completion, Outcome, Sample
 from imbik.judge.calibration import Calibration, agreements, meets, told, write_calibration
 from imbik.judge.fence import secret_of
 from imbik.judge.scoring import Marks

@@ -16,8 +16,9 @@ from imbik.core.errors import ImbikError, UsageError
 from imbik.core.files import digest, write_json
 from imbik.core.plugins import closest
 from imbik.core.progress import Reporter
+from imbik.core.results import Score
 from imbik.core.runfolder import RunFolder
-from imbik.core.types import Record, Score, Task
+from imbik.core.types import Record, Task
 from imbik.evaluate.answers import Answer, Ran, kept
 from imbik.judge.calibration import told, wilson
 from imbik.judge.fence import secret_of

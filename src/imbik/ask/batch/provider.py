@@ -17,7 +17,7 @@ import msgspec
 from imbik.ask.batch.rows import Batch
 from imbik.ask.retry import RetryPolicy, Trouble, refused, trouble_in, unreachable
 from imbik.core.errors import ImbikError, TeacherUnreachableError
-from imbik.core.types import Question
+from imbik.core.questions import Question
 from imbik.privacy.decisions import Decision
 from imbik.privacy.gate import asked_of
 from imbik.privacy.quiet import words_of_the_trade

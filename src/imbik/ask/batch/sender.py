@@ -26,7 +26,8 @@ from imbik.ask.flight import Flight, Settled
 from imbik.ask.retry import RetryPolicy
 from imbik.ask.sending import read_stored
 from imbik.core.errors import BudgetSpentError, ImbikError, WaitingError, raised_at
-from imbik.core.types import Completion, Outcome, Question
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome
 from imbik.privacy.gate import HandedOver
 from imbik.privacy.transport import Transport
 from imbik.teachers import ServedTeacher

@@ -19,7 +19,8 @@ from imbik.ask.batch.tended import Tended
 from imbik.ask.budget import Purse
 from imbik.ask.sending import read_stored
 from imbik.core.money import units
-from imbik.core.types import Completion, Outcome, Question, Sensitivity
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Outcome, Sensitivity
 from imbik.privacy.quiet import without_words_of, words_of_the_trade
 from imbik.privacy.suppression import FILE_NAME, Suppression
 from imbik.teachers import ServedTeacher

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from imbik.core.types import Sampling
+from imbik.core.questions import Sampling
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from imbik.core.types import Sampling
+from imbik.core.questions import Sampling
 from imbik.models.engines.cache import make_cache
 from imbik.models.engines.sampling import Drawer
 

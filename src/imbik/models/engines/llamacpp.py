@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imbik.core.errors import MissingExtraError, ModelError
-from imbik.core.types import Sampling
+from imbik.core.questions import Sampling
 from imbik.models.content import decode
 from imbik.models.engines import Choice, Generated
 from imbik.models.engines.sampling import Drawer

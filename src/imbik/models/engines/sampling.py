@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imbik.core.types import Sampling
+from imbik.core.questions import Sampling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imbik.core.errors import ModelError
-from imbik.core.types import Sampling
+from imbik.core.questions import Sampling
 from imbik.models.content import decode
 from imbik.models.device import SMALL, device_for
 from imbik.models.engines import Choice, Generated

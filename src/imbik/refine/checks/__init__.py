@@ -24,7 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
-from imbik.core.types import Completion, Question, Sample, Task, Verdict
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Sample, Task, Verdict
 from imbik.tasks.kinds import Kind
 
 S = TypeVar("S")

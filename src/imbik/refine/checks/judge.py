@@ -16,7 +16,8 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from imbik.core.plugins import PluginSettings, RecipePath
-from imbik.core.types import Completion, Question, Sample, Verdict
+from imbik.core.questions import Question
+from imbik.core.types import Completion, Sample, Verdict
 from imbik.judge.calibration import Bar, judge_key, meets, path_of, read_calibration
 from imbik.judge.fence import secret_of
 from imbik.judge.rubric import Rubric, rubric_of

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import msgspec
 
 from imbik.core.files import digest
-from imbik.core.types import Completion, LabelReference, Message, Outcome, Question, Sampling, Sensitivity, Task
+from imbik.core.questions import Question, Sampling
+from imbik.core.types import Completion, LabelReference, Message, Outcome, Sensitivity, Task
 from imbik.privacy.detect import Detection
 from imbik.privacy.person import strings
 from imbik.privacy.suppression import Suppression

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from pydantic import Field, model_validator
 
 from imbik.core.plugins import PluginSettings
-from imbik.core.types import Question, Usage
+from imbik.core.questions import Question
+from imbik.core.types import Usage
 from imbik.teachers.catalogue.tables import best, table
 
 _MILLION = 1_000_000
