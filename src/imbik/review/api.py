@@ -1,25 +1,22 @@
 """The review's API, for its own page: the next row, a verdict, a row put aside, the last word taken back.
 
-Enters: JSON from a page of ours (session cookie and the page's proof; the guard has looked at Host and Origin). Leaves:
-JSON. A verdict is on the disk before the answer is sent, and the next row comes in the same answer.
+Enters: what a page of ours asks, as `review.doors` let it in. Leaves: what the page is answered. A verdict is on the
+disk before the answer is sent, and the next row comes in the same answer.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from fastapi import APIRouter, Request
-from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter
 
-from imbik.core.errors import ImbikError
 from imbik.core.types import Record, Verdict
 from imbik.review.document import agreement, document, spoken
-from imbik.review.pages import PROOF, seat_of
+from imbik.review.doors import RefusedError, doors, route
 from imbik.review.queue import Filters
 from imbik.review.reservations import Seat
 from imbik.review.shown import Shown
@@ -33,13 +30,6 @@ if TYPE_CHECKING:
 AGREEMENT_SECONDS = 60.0
 LONGEST_REASON = 4_000
 LONGEST_EDIT = 1_000_000
-B = TypeVar("B", bound=Record)
-
-
-class Join(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An invitation."""
-
-    token: str
 
 
 class Wanted(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,14 +68,6 @@ class About(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     wanted: Wanted = Wanted()
 
 
-class RefusedError(Exception):
-    """A request that is not done: status and a word that the page knows."""
-
-    def __init__(self, status: int, why: str) -> None:
-        self.status, self.why = status, why
-        super().__init__(why)
-
-
 def api(room: Room) -> APIRouter:
     """Routes of the API."""
     router, desk = APIRouter(prefix="/api"), Answers(room)
@@ -98,37 +80,6 @@ def api(room: Room) -> APIRouter:
     ):  # fmt: skip
         route(router, room, path, About, work)
     return router
-
-
-def route(router: APIRouter, room: Room, path: str, kind: type[B], work: Callable[[Seat, B], dict[str, Any]]) -> None:
-    """A route for who has a session and comes from a page of ours."""
-
-    async def handle(request: Request) -> Response:
-        return await _answer(room, request, kind, work)
-
-    router.add_api_route(path, handle, methods=["POST"])
-
-
-def doors(router: APIRouter, room: Room) -> None:
-    """How a person comes in, and whether he is."""
-
-    @router.post("/join")
-    async def join(request: Request) -> Response:
-        """A session for who holds an invitation."""
-        try:
-            person = room.members.holder(msgspec.json.decode(await request.body(), type=Join).token)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            person = None
-        if person is None:
-            return _json({"why": "invitation"}, 403)
-        response = _json({"person": person})
-        response.headers["set-cookie"] = room.sessions.open(person)
-        return response
-
-    @router.get("/here")
-    def here(request: Request) -> Response:
-        """Whether this browser has a session: a page that was opened from elsewhere was not sent its cookie."""
-        return _json({}, 200 if seat_of(room, request) else 401)
 
 
 class Answers:
@@ -287,26 +238,3 @@ class Answers:
 def _choices(values: Iterable[str]) -> list[list[str]]:
     """Each value with what is shown of it: a value is a row's own text."""
     return [[value, one_line(value, 60)] for value in sorted(set(values) - {""})]
-
-
-async def _answer(room: Room, request: Request, kind: type[B], work: Callable[[Seat, B], dict[str, Any]]) -> Response:
-    """Who asks, what for, and what came of it."""
-    session = room.sessions.read(request.cookies.get(room.sessions.cookie, ""))
-    if session is None:
-        return _json({"why": "session"}, 401)
-    if not room.sessions.proves(session, request.headers.get(PROOF, "")):
-        return _json({"why": "page"}, 403)
-    try:
-        asked = msgspec.json.decode(await request.body() or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _json({"why": "request"}, 400)
-    try:
-        return _json(await run_in_threadpool(work, Seat(session.person, session.browser), asked))
-    except RefusedError as refused:
-        return _json({"why": refused.why}, refused.status)
-    except ImbikError:
-        return _json({"why": "disk"}, 507)
-
-
-def _json(value: dict[str, Any], status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -17,9 +17,10 @@ from imbik.core.runfolder import RunFolder
 from imbik.core.types import Record, Sample, Verdict
 from imbik.recipe import Recipe
 from imbik.recipe.sections import Review as ReviewSection
-from imbik.review.api import LONGEST_REASON, About, Answers, RefusedError, Wanted, doors, route
+from imbik.review.api import LONGEST_REASON, About, Answers, Wanted
 from imbik.review.desk import Desk
 from imbik.review.document import body
+from imbik.review.doors import RefusedError, doors, route
 from imbik.review.duels import Duel, DuelRows, duels
 from imbik.review.levels import Levels
 from imbik.review.pages import pages
