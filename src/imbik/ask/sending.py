@@ -11,12 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Mapping, Set
 from dataclasses import replace
-from decimal import Decimal
-
-import msgspec
 
 from imbik.ask.answers import AnswerStore, Stored
 from imbik.ask.budget import Purse
@@ -24,22 +20,13 @@ from imbik.ask.flight import Flight, Settled
 from imbik.ask.held import Held
 from imbik.ask.limits import Limiter, Turn
 from imbik.ask.quota import quota_in
-from imbik.ask.retry import (
-    RetryPolicy,
-    Trouble,
-    is_throttled,
-    overwhelmed,
-    refused,
-    refused_alike,
-    trouble_in,
-    unreachable,
-)
-from imbik.ask.shape import shaped
+from imbik.ask.reading import read_stored, told
+from imbik.ask.retry import RetryPolicy, Trouble, is_throttled, trouble_in
+from imbik.ask.standing import FORBIDDEN_ROWS, Standing
 from imbik.core.errors import ImbikError, WaitingError
 from imbik.core.questions import Question
 from imbik.core.types import Completion, Outcome
 from imbik.privacy.gate import HandedOver
-from imbik.privacy.quiet import without_words_of
 from imbik.privacy.transport import (
     BlockedAtDoorError,
     Reply,
@@ -48,12 +35,11 @@ from imbik.privacy.transport import (
     TransportError,
     UnreachableError,
 )
-from imbik.teachers import ServedTeacher, WireResponse
+from imbik.teachers import ServedTeacher
 
 _WINDOW = 4  # questions under way or waiting in order, per request at a time
 _WINDOW_LEAST = 256
 _MALFORMED_TRIES = 3
-_FORBIDDEN_ROWS = 3  # a single 403 may be about its row; so many in a row are about the key
 _TOKENS_LEARNED = 0.1  # share by which the latest answer moves what an answer is thought to take
 
 
@@ -86,10 +72,7 @@ class Sender:
         self._purse = purse
         self._deadline = float(getattr(teacher, "deadline", policy.deadline))
         self._most_bytes = int(getattr(teacher, "reply_bytes", 0))
-        self._last_success = 0.0
-        self._failed_in_row = 0
-        self._forbidden: set[bytes] = set()  # questions that a 403 met since somebody was answered
-        self._refused: Counter[str] = Counter()  # questions that no second try would help, by what the teacher said
+        self._standing = Standing(name, teacher, policy)
         self._tokens_each = 0.0
 
     async def settle(self, flight: Flight) -> Settled:
@@ -193,9 +176,7 @@ class Sender:
             if flight.unreadable < _MALFORMED_TRIES:
                 return Trouble(completion.reason)
         self._limiter.succeeded()
-        self._last_success = time.monotonic()
-        self._failed_in_row = 0
-        self._forbidden.clear()
+        self._standing.answered()
         used = completion.usage.input_tokens + completion.usage.output_tokens
         self._tokens_each += (used - self._tokens_each) * (_TOKENS_LEARNED if self._tokens_each else 1.0)
         return completion
@@ -214,28 +195,19 @@ class Sender:
             return await self._keep(flight, raw, held)
         held.refused(reply.status)
         trouble = trouble_in(reply, completion.reason or f"HTTP {reply.status}")
-        trouble = replace(trouble, reason=_told(trouble.reason, flight.question))
-        never = not self._last_success
-        forbidden = reply.status == 403 and self._all_forbidden(flight)
-        if trouble.hopeless and (never or forbidden or reply.status in {401, 402, 429}):
-            key_name = self.teacher.request(flight.question).key_name
-            raise self._end(refused(self.name, self.teacher.url, reply.status, trouble.reason, key_name))
+        trouble = replace(trouble, reason=told(trouble.reason, flight.question))
+        if error := self._standing.refused(flight, reply.status, trouble, alone=self._limiter.active <= 1):
+            raise self._end(error)
         if reply.status == 403:
-            return Trouble(trouble.reason, again=flight.attempts + 1 < _FORBIDDEN_ROWS, hopeless=True)
+            return Trouble(trouble.reason, again=flight.attempts + 1 < FORBIDDEN_ROWS, hopeless=True)
         return trouble
-
-    def _all_forbidden(self, flight: Flight) -> bool:
-        """Whether a 403 is about the key: several questions met one since anybody was answered, or the last one did."""
-        self._forbidden.add(flight.key)
-        last = flight.attempts + 1 >= _FORBIDDEN_ROWS and self._limiter.active <= 1
-        return last or len(self._forbidden) >= _FORBIDDEN_ROWS
 
     def _pace(self, flight: Flight, trouble: Trouble, turn: Turn) -> float | None:
         """Seconds to wait before the next attempt (the limiter adds its own), or None to give up."""
         if trouble.throttled:
             return self._throttled(flight, trouble, turn)
         flight.attempts += 1
-        most = self._policy.attempts if self._last_success else self._policy.first_attempts
+        most = self._policy.attempts if self._standing.ever else self._policy.first_attempts
         if not trouble.again or flight.attempts >= most:
             return None
         return self._policy.wait(flight.attempts)
@@ -244,39 +216,18 @@ class Sender:
         """Everybody waits; the teacher ends only when nobody was answered for a long time."""
         flight.throttled += 1
         wait = self._limiter.refused(turn.round, trouble.retry_after)
-        since = time.monotonic() - max(self._last_success, flight.first_sent)
-        if since + wait > self._policy.patience:
-            for_long = f"has refused everything for {since:.0f} s and " if since >= 1 else ""
-            reason = f"it {for_long}wants {max(wait, 1):.0f} s of waiting ({trouble.reason})"
-            raise self._end(overwhelmed(self.name, self.teacher.url, reason))
+        if error := self._standing.throttled(flight, wait, trouble):
+            raise self._end(error)
         return 0.0 if wait < flight.left(self._deadline) else None
 
     def _give_up(self, flight: Flight, trouble: Trouble) -> Settled:
         """This question failed; when nothing ever succeeded, or nothing does any more, so did the teacher."""
-        self._failed_in_row += 1
-        gone = self._failed_in_row >= self._policy.give_up
         tried = f"after {flight.attempts} attempts" if flight.attempts else "refused for now every time"
-        if trouble.again and (gone or not self._last_success):
-            reason = f"{tried}: {trouble.reason}"
-            if flight.throttled and not flight.attempts:
-                raise self._end(overwhelmed(self.name, self.teacher.url, reason))
-            ever, key_name = bool(self._last_success), self.teacher.request(flight.question).key_name
-            raise self._end(unreachable(self.name, self.teacher.url, reason, ever=ever, key_name=key_name))
-        if not trouble.again:
-            self._refuse_all_alike(trouble)
+        if error := self._standing.failed(flight, trouble, tried):
+            raise self._end(error)
         reason = f"failed {tried}: {trouble.reason}" if trouble.again else trouble.reason
         failed = Completion(outcome=Outcome.FAILED, reason=reason)
         return Settled(failed, flight.question.sampling.max_tokens, flight.question.sensitivity)
-
-    def _refuse_all_alike(self, trouble: Trouble) -> None:
-        """Whether the request itself is wrong, whatever its row: nobody was answered, and everybody heard the same.
-
-        Raises: what ends the teacher.
-        """
-        self._refused[trouble.reason] += 1
-        count = self._refused[trouble.reason]
-        if not self._last_success and len(self._refused) == 1 and count >= self._policy.all_alike:
-            raise self._end(refused_alike(self.name, self.teacher.url, count, trouble.reason))
 
     def read(self, raw: Stored, question: Question) -> Completion:
         """The completion in a raw answer; see `read_stored`."""
@@ -299,40 +250,3 @@ class Sender:
             self.ended = error
             self._limiter.dismiss(self, error)
         return self.ended
-
-
-def read_stored(teacher: ServedTeacher, raw: Stored, question: Question) -> Completion:
-    """The completion in a raw answer; a reader that raises has met something it does not understand.
-
-    Its cost is that of all replies that were paid for it, in a batch at a batch's price.
-    """
-    try:
-        completion = teacher.read(WireResponse(raw.status, {}, raw.body))
-    except Exception as error:
-        return Completion(outcome=Outcome.MALFORMED, reason=f"cannot be read ({type(error).__name__})")
-    if completion.outcome is Outcome.TRUNCATED:
-        completion = msgspec.structs.replace(completion, reason=cut_off(completion, raw.max_tokens))
-    cost = completion.cost
-    if raw.form == "batch" and teacher.price is not None:
-        cost = teacher.price.cost(completion.usage, batch=True)
-    if raw.earlier:
-        cost += Decimal(raw.earlier)
-    completion = msgspec.structs.replace(completion, seconds=round(raw.seconds, 3), cost=cost)
-    return shaped(_quiet(completion, question), question.schema)
-
-
-def _quiet(completion: Completion, question: Question) -> Completion:
-    """Why there is no answer, without words of the row: reasons end in errors, progress and reports."""
-    if not completion.reason:
-        return completion
-    return msgspec.structs.replace(completion, reason=_told(completion.reason, question))
-
-
-def _told(reason: str, question: Question) -> str:
-    return without_words_of(reason, (message.content for message in question.messages))
-
-
-def cut_off(completion: Completion, limit: int) -> str:
-    """Why an answer is truncated, with what the limit was spent on."""
-    spent = "" if completion.answer.strip() else ", all of it on reasoning, before any answer"
-    return f"the length limit of {limit:,} tokens ended the answer{spent}"

@@ -23,8 +23,8 @@ from imbik.ask.batch.settling import Settler
 from imbik.ask.batch.tended import Tended
 from imbik.ask.budget import Purse
 from imbik.ask.flight import Flight, Settled
+from imbik.ask.reading import read_stored
 from imbik.ask.retry import RetryPolicy
-from imbik.ask.sending import read_stored
 from imbik.core.errors import BudgetSpentError, ImbikError, WaitingError, raised_at
 from imbik.core.questions import Question
 from imbik.core.types import Completion, Outcome

@@ -17,7 +17,7 @@ from imbik.ask.batch.records import RowLine
 from imbik.ask.batch.rows import Batch, Ended, Rows
 from imbik.ask.batch.tended import Tended
 from imbik.ask.budget import Purse
-from imbik.ask.sending import read_stored
+from imbik.ask.reading import read_stored
 from imbik.core.money import units
 from imbik.core.questions import Question
 from imbik.core.types import Completion, Outcome, Sensitivity
