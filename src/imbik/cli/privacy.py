@@ -192,12 +192,13 @@ def forget(
     A rerun from the same seed file does not bring them back. What cannot be cleaned, such as weights, is named.
     """
     from imbik.advise.forget import told, work
+    from imbik.advise.forget.plan import Plan
     from imbik.advise.runs import find_run
     from imbik.core.errors import ExitCode
 
     found = find_run(run, runs)
 
-    def agree(plan: work.Plan) -> bool:
+    def agree(plan: Plan) -> bool:
         for line in told.of_plan(plan, excerpts=not yes):
             print(line)
         return not dry_run and (yes or _agreed(*told.question(plan)))

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from erasekit import lay
-from imbik.advise.forget import told, work
+from imbik.advise.forget import told
 from imbik.advise.forget.matches import MANY, matches
+from imbik.advise.forget.plan import look
 from imbik.cli.main import run_command
 from imbik.core.errors import ExitCode
 from imbik.core.runfolder import RunFolder, read_parts, write_parts
@@ -87,7 +88,7 @@ def test_scripts_are_not_asked_and_their_logs_hold_no_name(
 
 
 def test_an_exact_name_is_asked_as_before(run: RunFolder) -> None:
-    plan = work.look(run, Person(["Ayşe Yılmaz"]), frozenset())
+    plan = look(run, Person(["Ayşe Yılmaz"]), frozenset())
     assert not plan.matches.doubtful
     assert told.question(plan)[1] >= {"y", "evet"}
     assert not any(line.startswith("!") for line in told.of_plan(plan, excerpts=True))

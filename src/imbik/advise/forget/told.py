@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imbik.advise.forget.matches import Matches
+from imbik.advise.forget.plan import Plan
 from imbik.advise.forget.receipt import Receipt, counted_kinds
-from imbik.advise.forget.work import Plan
 from imbik.advise.summary import counted
 from imbik.advise.terminal import safe
 from imbik.core.types import Task
