@@ -18,13 +18,12 @@ from imbik.core.plugins import make
 from imbik.core.types import Task
 from imbik.recipe import build
 from imbik.tasks.build import Builder
-from imbik.tasks.columns import CONVERSATION_SHAPES, LABEL_SHAPES, QUESTION_SHAPES, Columns, Plan, asks
-from imbik.tasks.content import MOST, Judged, judge, like_labels, numbers, privacy_column
-from imbik.tasks.conversation import cut_last, parse_messages
+from imbik.tasks.columns import Plan, asks
+from imbik.tasks.content import privacy_column
+from imbik.tasks.fitting import Fitting, answer_text, fitting, question_text
 from imbik.tasks.languages import guess_language
-from imbik.tasks.normal import bare_words
 from imbik.tasks.recorded import RecordedAnswers
-from imbik.tasks.rows import BadRowError, Quarantined, Row, as_text, value_at
+from imbik.tasks.rows import Quarantined, Row
 from imbik.tasks.sources import RowSource
 from imbik.tasks.sources.auto import resolve
 from imbik.tasks.sources.chat_log import ChatLog
@@ -32,9 +31,7 @@ from imbik.tasks.sources.csv import Csv, recognise_delimiter
 from imbik.tasks.text import recognise
 
 SAMPLE = 20_000
-_ASIDE = {"language", "lang", "dil", "source", "kaynak", "url", "date", "tarih"}  # few values, but no labels
 _TABLES = (".csv", ".tsv")
-_APART = ("id", "group", "set", "system")
 
 
 @dataclass(frozen=True)
@@ -83,18 +80,6 @@ class Inspection:
         return {role: column for role, column in self.roles.items() if column}
 
 
-@dataclass(frozen=True)
-class _Found:
-    """The kind that fits, where its roles stand, what of it was judged from values, and how rows are marked."""
-
-    kind: str
-    plan: Plan
-    guessed: Sequence[str] = ()
-    notes: Sequence[str] = ()
-    language: str = ""
-    sensitivity: str = ""
-
-
 def inspect(
     path: str | Path, base: Path = Path(), *, kind: str = "", columns: Mapping[str, str] | None = None
 ) -> Inspection:
@@ -111,7 +96,7 @@ def inspect(
     if isinstance(source, Csv) and Path(path).suffix.lower() not in _TABLES and len(rows[0].values) == 1:
         raise _unknown(path)
     marks = privacy_column(rows)
-    found = _kind_and_plan(rows, isinstance(source, ChatLog), columns or {}, marks)
+    found = fitting(rows, isinstance(source, ChatLog), columns or {}, marks)
     if not asks(found.plan):
         raise _undecided(path, rows)
     language = guess_language([question_text(row, found.plan) for row in rows[:300]], list(rows[0].values))
@@ -122,23 +107,11 @@ def inspect(
     return _described(path, base, source, found, counted)
 
 
-def question_text(row: Row, plan: Plan) -> str:
-    """The text of a row's question, '' where it has none."""
-    try:
-        if "messages" in plan:
-            turns = parse_messages(value_at(row.values, plan["messages"]))
-            return "\n".join(turn.content for turn in turns)
-        roles = ("instruction", "passage", "prompt", "document", "premise", "hypothesis")
-        return "\n\n".join(_text(row, plan, role) for role in roles if role in plan).strip()
-    except BadRowError:
-        return ""
-
-
-def _described(path: str | Path, base: Path, source: RowSource, found: _Found, counted: _Counted) -> Inspection:
+def _described(path: str | Path, base: Path, source: RowSource, found: Fitting, counted: _Counted) -> Inspection:
     """All that was found, with the figures of the usable rows."""
     rows = counted.used
     questions = [text for row in rows if (text := question_text(row, found.plan))]
-    answers = [text for row in rows if (text := _answer(row, found.plan))]
+    answers = [text for row in rows if (text := answer_text(row, found.plan))]
     sizes = sorted(map(len, questions)) or [0]
     encoding, delimiter = _written(source, base)
     return Inspection(
@@ -194,7 +167,7 @@ def _count(stream: Iterator[Row | Quarantined], builder: Builder) -> _Counted:
     return counted
 
 
-def _builder(path: str | Path, found: _Found) -> Builder:
+def _builder(path: str | Path, found: Fitting) -> Builder:
     """What makes tasks of the rows under the recipe that would be proposed."""
     tasks = {"source": str(path), "kind": found.kind, "columns": dict(found.plan), "language": found.language}
     tasks |= {"sensitivity": found.sensitivity} if found.sensitivity else {}
@@ -226,74 +199,6 @@ def _undecided(path: str | Path, rows: Sequence[Row]) -> InputError:
         next="say it, with your columns' names: --columns '{prompt: COLUMN, label: COLUMN}' (or answer: COLUMN); it is "
         "written into the recipe as columns: {prompt: COLUMN, label: COLUMN}",
     )
-
-
-def _kind_and_plan(rows: Sequence[Row], log: bool, columns: Mapping[str, str], marks: str) -> _Found:
-    """The kind that fits and where its roles stand: by what a person said, by headers, by headers read loosely, and
-    where they do not say it by values."""
-    names = max(Counter(tuple(row.values) for row in rows).items(), key=lambda item: item[1])[0]
-    found = _by_names(rows, names, log, columns, loose=bool(columns))
-    if log or columns:
-        return found
-    if not asks(found.plan):
-        loose = _by_names(rows, names, log, {}, loose=True)
-        found = loose if asks(loose.plan) else found
-    if asks(found.plan) and ("prompt" not in found.plan or {"answer", "label"} & set(found.plan)):
-        return found
-    aside = [name for name in names if bare_words(name) in _ASIDE]
-    taken = [found.plan[role] for role in _APART if role in found.plan]
-    judged = judge(rows, found.plan if asks(found.plan) else {}, [marks, *aside, *taken])
-    return _with_judged(rows, names, found, judged)
-
-
-def _with_judged(rows: Sequence[Row], names: Sequence[str], found: _Found, judged: Judged | None) -> _Found:
-    """What the headers say and what the values show, together; the plan is the one a run makes of both."""
-    if judged is None:
-        return found
-    if judged.open:
-        which = " or ".join(judged.open)
-        return _Found(
-            found.kind, found.plan, notes=(f"{which} may be the label; if so: --columns '{{label: COLUMN}}'",)
-        )
-    named = _by_names(rows, names, False, judged.mapping)
-    return _Found(named.kind, named.plan, judged.reasons)
-
-
-def _by_names(
-    rows: Sequence[Row], names: Sequence[str], log: bool, columns: Mapping[str, str], *, loose: bool = False
-) -> _Found:
-    """What the headers and `columns:` say."""
-    answers, labels, talks = (
-        Columns(columns, shapes, loose=loose).plan(names)
-        for shapes in (QUESTION_SHAPES, LABEL_SHAPES, CONVERSATION_SHAPES)
-    )
-    if log or ("messages" in talks and "label" not in labels):
-        return _Found("conversation", talks)
-    another = answers.get("answer", labels.get("label")) != labels.get("label")
-    if not another and "label" in labels and like_labels([_text(row, labels, "label") for row in rows]):
-        return _Found("classification", labels)
-    values = [text for row in rows if (text := _answer(row, answers))]
-    if values and numbers(values) >= MOST * len(values):
-        return _Found("math", answers)
-    return _Found("qa", answers if asks(answers) else talks if asks(talks) else labels)
-
-
-def _answer(row: Row, plan: Plan) -> str:
-    """The label or answer of a row; of a conversation the assistant's last turn."""
-    known = next((text for role in ("label", "answer") if (text := _text(row, plan, role).strip())), "")
-    if known or "messages" not in plan:
-        return known
-    try:
-        return cut_last(parse_messages(value_at(row.values, plan["messages"])))[1]
-    except BadRowError:
-        return ""
-
-
-def _text(row: Row, plan: Plan, role: str) -> str:
-    try:
-        return as_text(value_at(row.values, plan[role]), role) if role in plan else ""
-    except BadRowError:
-        return ""
 
 
 def _columns(rows: Sequence[Row], plan: Plan) -> list[Column]:
