@@ -40,6 +40,9 @@ class Size:
     vocabulary: int = 0
 
 
+UNKNOWN = Size(1_000_000, True)  # what a teacher is taken for whose size cannot be known here
+
+
 def student_size(recipe: Recipe, runs: Path | None = None) -> Size | None:
     """The size of the recipe's student, or None when it cannot be known here (a hub model not yet downloaded).
 
