@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakSet
@@ -32,8 +32,8 @@ from imbik.privacy.addresses import normal
 from imbik.privacy.decisions import Decision, Place
 from imbik.privacy.doorkeeper import Doorkeeper
 from imbik.privacy.gate import Gate, asked_about
+from imbik.privacy.replies import lines_of, whole
 from imbik.privacy.routes import Routes, tls
-from imbik.privacy.unpacking import TooLongError, Unpacked, UnreadableError
 from imbik.privacy.wire import (
     BlockedAtDoorError,
     BrokenReplyError,
@@ -226,19 +226,12 @@ class Transport:
         async with self._within(seconds):
             places = await self._routes.places(target)
             self.keeper.refuse_place(places[0])
-            async with self._request(request, places[0], method="GET") as response:
-                if response.status != 200 or response.headers.get("Content-Encoding", "identity") != "identity":
-                    kind = NotThereError if response.status in {403, 404, 410} else BrokenReplyError
-                    raise kind(f"the results could not be read (HTTP {response.status})")
-                rest = b""
-                async for part in response.content.iter_any():
-                    *whole, rest = (rest + part).split(b"\n")
-                    for line in whole:
-                        yield line
-                    if len(rest) > most:
-                        raise TooLongReplyError(f"a line of the results is longer than {most:,} bytes")
-                if rest:
-                    yield rest
+            async with (
+                self._request(request, places[0], method="GET") as response,
+                aclosing(lines_of(response, most)) as found,
+            ):
+                async for line in found:
+                    yield line
 
     @asynccontextmanager
     async def _within(self, seconds: float) -> AsyncIterator[None]:
@@ -256,7 +249,7 @@ class Transport:
     ) -> Reply:
         """One request to a pinned address, and its whole reply."""
         async with self._request(request, place, body=body, method=method) as response:
-            found = await self._body(response, min(most or self._max_reply, self._max_reply))
+            found = await whole(response, min(most or self._max_reply, self._max_reply))
             # A server that refuses a key may repeat it, and its words end in errors and in the run folder.
             key = self._routes.shown(request, place) if response.status >= 300 else ""
             return Reply(response.status, response.headers, without_key(key, found))
@@ -280,20 +273,6 @@ class Transport:
         ) as response:
             self._routes.prefer(target, address)
             yield response
-
-    async def _body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
-        """The reply's body, unpacked, as long as it stays within the limit."""
-        try:
-            body = Unpacked(response.headers.get("Content-Encoding", ""), most)
-            async for part in response.content.iter_any():
-                body.add(part)
-            return body.whole()
-        except TooLongError:
-            response.close()
-            raise TooLongReplyError(f"the reply is longer than {most:,} bytes") from None
-        except UnreadableError as error:
-            response.close()
-            raise BrokenReplyError(f"the reply {error}") from None
 
 
 def _connect_reason(error: aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) -> str:
