@@ -9,32 +9,7 @@ import pytest
 
 from imbik.core.errors import ExitCode, RecipeError
 from imbik.recipe import Recipe, build, load_recipe
-
-GOOD = """name: destek
-tasks:
-  source: rows.jsonl
-  kind: classification
-generate: {from: reference}
-student: {architecture: llama}
-train:
-  learning_rate: 1e-6
-  losses:
-    - {use: forward_kl, weight: 0.5, temperature: 2}
-    - cross_entropy
-"""
-
-
-def write(folder: Path, text: str) -> Path:
-    """A recipe file."""
-    path = folder / "recipe.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def good(tmp_path: Path) -> Path:
-    """A recipe without fault."""
-    return write(tmp_path, GOOD)
+from recipe.conftest import GOOD, write
 
 
 def test_a_recipe_is_read_with_its_place(good: Path) -> None:
@@ -209,49 +184,6 @@ def test_a_secret_from_the_environment_is_refused(tmp_path: Path, monkeypatch: p
     assert "value-of-the-key" not in str(raised.value)
 
 
-def test_paths_may_name_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write(tmp_path, GOOD.replace("rows.jsonl", "${MY_DATA}/x/${MY_PART:-a.csv}"))
-    with pytest.raises(RecipeError, match="MY_DATA is not set"):
-        load_recipe(path)
-    monkeypatch.setenv("MY_DATA", "/data")
-    assert load_recipe(path).tasks.source.raw["path"] == "/data/x/a.csv"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "teachers: {a: {use: openai, model: '${NPM_TOKEN}'}}",
-        "teachers: {files: {use: openai, model: '${NPM_TOKEN}'}}",
-        "teachers: {a: {use: openai, base_url: 'https://x.example.com/${NPM_TOKEN}'}}",
-        "teachers: {a: {use: openai, model: m, extra: {path: '${NPM_TOKEN}'}}}",
-        "refine: [{use: shape, of: 'Repeat ${NPM_TOKEN:-nothing}'}]",
-        "refine: ['Repeat ${IMBIK_SOME_KEY}']",
-        "refine: ['Repeat ${IMBIK_SOME_TOKEN}']",
-        "teachers: {a: {use: openai, model: m, extra: {user: '${IMBIK_KURUM}'}}}",
-    ],
-)
-def test_a_recipe_does_not_choose_what_of_the_environment_is_sent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
-) -> None:
-    monkeypatch.setenv("NPM_TOKEN", "npm-of-the-user")
-    for name in ("IMBIK_SOME_KEY", "IMBIK_SOME_TOKEN", "IMBIK_KURUM"):
-        monkeypatch.setenv(name, "npm-of-the-user")
-    told = r"(NPM_TOKEN|IMBIK_SOME_TOKEN|IMBIK_KURUM)} stands where words may leave|SOME_KEY} would write"
-    with pytest.raises(RecipeError, match=told) as raised:
-        load_recipe(write(tmp_path, f"{GOOD}{line}\n"))
-    assert "npm-of-the-user" not in str(raised.value)
-
-
-def test_names_that_are_made_for_it_may_say_who_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IMBIK_TEXT_SERVER", "http://10.0.0.7:8000/v1")
-    monkeypatch.setenv("MODELS", "/models")
-    blocks = (
-        "{a: {use: openai, model: m, base_url: '${IMBIK_TEXT_SERVER}'}, b: {use: in_process, model: '${MODELS}/l'}}"
-    )
-    teachers = load_recipe(write(tmp_path, f"{GOOD}teachers: {blocks}\n")).teachers
-    assert (teachers["a"].raw["base_url"], teachers["b"].raw["model"]) == ("http://10.0.0.7:8000/v1", "/models/l")
-
-
 def test_a_route_for_a_sensitivity_that_there_is_not_is_refused_with_its_line(tmp_path: Path) -> None:
     blocks = "teachers: {a: {use: openai, model: m}, b: {use: openai, model: m}}\n"
     routes = "generate:\n  teacher:\n    publik: a\n    otherwise: b\n"
@@ -268,94 +200,6 @@ def test_words_such_as_max_tokens_are_no_secrets(good: Path) -> None:
     names = "hf-internal-testing/tiny-random-Llama, corpora/sk-wikipedia-20230101.jsonl, task-0123456789abcdef0"
     for value in (extra, f"{{x: [Basic mathematics, {names}]}}"):
         assert load_recipe(good, [f"teachers.a={{use: openai, extra: {value}}}"]).teachers["a"].raw["extra"]
-
-
-def test_set_reaches_lists_names_and_new_keys(good: Path) -> None:
-    recipe = load_recipe(
-        good,
-        [
-            "train.losses.0.weight=0.25",
-            "train.losses.1.weight=0.75",
-            "train.method.r=8",
-            "train.method.use=lora",
-            "tasks.split.validation=0.2",
-            "train.seeds=[1, 2]",
-            "train.early_stopping.patience=5",
-        ],
-    )
-    assert [loss.raw["weight"] for loss in recipe.train.losses] == [0.25, 0.75]
-    assert recipe.train.losses[1].use == "cross_entropy"
-    assert (recipe.train.method.use, recipe.train.method.raw) == ("lora", {"r": 8})
-    assert recipe.tasks.split.validation == 0.2
-    assert recipe.train.seeds == [1, 2]
-    assert recipe.train.early_stopping is not None
-    assert recipe.train.early_stopping.patience == 5
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("train.epochs", "not KEY=VALUE"),
-        ("=3", "not KEY=VALUE"),
-        ("train..epochs=3", "not KEY=VALUE"),
-        ("train.losses.7.weight=1", "no item of a list of 2"),
-        ("train.losses.first=1", "no item"),
-        ("train.epoch=3", "did you mean 'epochs'"),
-        ("name.first=3", "name"),
-        ("name=2026-13-45", "--set name: '2026-13-45' is written as a timestamp"),
-        ("refine=&a [*a]", "--set refine: .*would hold itself"),
-        ('tasks.source="a\\0b"', "--set tasks.source: .*NUL"),
-    ],
-)
-def test_a_wrong_set_is_explained(good: Path, text: str, words: str) -> None:
-    with pytest.raises(RecipeError, match=words):
-        load_recipe(good, [text])
-
-
-BARE = "name: a\ntasks: {source: x.csv, kind: math}\ngenerate: {from: reference}\nstudent: {architecture: llama}\n"
-
-
-def test_set_starts_from_what_is_the_default_where_nothing_is_written(tmp_path: Path) -> None:
-    recipe = load_recipe(
-        write(tmp_path, BARE),
-        [
-            "train.losses.0.weight=2",
-            "train.method.use=lora",
-            "train.method.r=4",
-            "refine.3.at_least=0.75",
-            "evaluate.metrics.0.x=1",
-            "export.0.x=1",
-            "generate.samples.max=3",
-            "tasks.split.test=0.3",
-        ],
-    )
-    assert [(loss.use, loss.raw) for loss in recipe.train.losses] == [("cross_entropy", {"weight": 2})]
-    assert (recipe.train.method.use, recipe.train.method.raw) == ("lora", {"r": 4})
-    checks = ["shape", "answer", "arithmetic", "agreement", "duplicates", "leakage"]
-    assert [check.use for check in recipe.refine] == checks
-    assert recipe.refine[3].raw == {"at_least": 0.75}
-    assert (recipe.evaluate.metrics[0].use, recipe.export[0].use) == ("accuracy", "safetensors")
-    assert (recipe.generate.samples.min, recipe.generate.samples.max) == (1, 3)
-    assert recipe.tasks.split.validation == 0.1
-    only = load_recipe(write(tmp_path, BARE), ["train.method.r=4"])
-    assert (only.train.method.use, only.train.method.raw) == ("full", {"r": 4}), "preflight says what full knows"
-    with pytest.raises(RecipeError, match=r"'9' is no item of a list of 6 \(shape, answer, ") as raised:
-        load_recipe(write(tmp_path, BARE), ["refine.9.at_least=1"])
-    assert "counted from 0" in raised.value.next
-
-
-def test_a_mistake_of_set_is_not_blamed_on_the_file(good: Path) -> None:
-    with pytest.raises(RecipeError) as raised:
-        load_recipe(good, ["train.lerning_rate=1"])
-    assert str(raised.value).startswith("--set train.lerning_rate: unknown key")
-    for text, where in (
-        ("train.epochs=-1", "--set train.epochs"),
-        ("train.seeds=[a]", "--set train.seeds"),
-        ("student.model=x", f"{good}:6 with --set student.model"),
-    ):
-        with pytest.raises(RecipeError) as raised:
-            load_recipe(good, [text])
-        assert raised.value.where == where
 
 
 def test_plug_ins_in_short_form_have_their_place(good: Path) -> None:

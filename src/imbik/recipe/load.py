@@ -7,8 +7,6 @@ to type.
 from __future__ import annotations
 
 import copy
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,17 +17,15 @@ from pydantic_core import ErrorDetails
 
 from imbik.core.errors import RecipeError, UsageError
 from imbik.core.plugins import explain_validation
-from imbik.core.secrets import TEXT, is_key_name, is_secret_name
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.recipe.blocks import WHERE, MisplacedError
-from imbik.recipe.meaning import default_at, explain
+from imbik.recipe.meaning import explain
+from imbik.recipe.overrides import SET, Places, override, place_of, written_by_set
 from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.sections import Recipe
+from imbik.recipe.variables import expand
 
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 Lines = dict[tuple[str, ...], int]
-Places = dict[tuple[str, ...], str]
-_SET = "--set "
 # Where a plug-in may be written as its bare name; "*" stands for any item or name.
 _BLOCKS = (
     ("tasks", "kind"),
@@ -101,11 +97,11 @@ def build(
     """A Recipe from plain data; `lines` lets errors name the line, and what `--set` gave is named as such."""
     places, data = {path: f"{file}:{line}" for path, line in (lines or {}).items()}, copy.deepcopy(data)
     for text in overrides:
-        _replace(places, _override(data, text))
-    refuse_secrets(data, lambda path: _where(path, file, places))
-    data = _expand(data, (), lambda path: _where(path, file, places))
-    refuse_secrets(data, lambda path: _where(path, file, places))
-    _refuse_base(data, lambda path: _where(path, file, places))
+        written_by_set(places, override(data, text))
+    refuse_secrets(data, lambda path: place_of(path, file, places))
+    data = expand(data, (), lambda path: place_of(path, file, places))
+    refuse_secrets(data, lambda path: place_of(path, file, places))
+    _refuse_base(data, lambda path: place_of(path, file, places))
     marked = _mark_blocks(data, (), file, places)
     try:
         made = Recipe.model_validate({**marked, "base": base})
@@ -114,7 +110,7 @@ def build(
         location = next((path for path in found if path in places), found[0])
         raise RecipeError(
             explain_validation(error, Recipe),
-            where=_where(location, file, places),
+            where=place_of(location, file, places),
             next=_explained(location),
         ) from None
     made.note_places(places)
@@ -154,19 +150,6 @@ def _location(found: ErrorDetails) -> tuple[str, ...]:
     return cause.path if isinstance(cause, MisplacedError) else tuple(str(part) for part in found["loc"])
 
 
-def scalar(text: str, where: str) -> Any:
-    """A value from the command line, read as YAML reads it; what is no YAML is text.
-
-    Raises: RecipeError for what would be refused in a file too.
-    """
-    try:
-        return read_yaml(text)[0]
-    except YamlError as error:
-        if error.syntax:
-            return text
-        raise RecipeError(error.what, where=where, next=error.advice) from None
-
-
 def _note_lines(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> None:
     lines[path] = lines.get(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
@@ -178,117 +161,15 @@ def _note_lines(node: yaml.Node, path: tuple[str, ...], lines: Lines) -> None:
             _note_lines(item, (*path, str(index)), lines)
 
 
-def _where(path: tuple[str, ...], file: str, places: Places) -> str:
-    """The place of the deepest part of a path that was written, and what `--set` changed within it."""
-    found = next((places[path[:length]] for length in range(len(path), -1, -1) if path[:length] in places), file)
-    if found.startswith(_SET):
-        return found
-    within = [place for key, place in places.items() if place.startswith(_SET) and key[: len(path)] == path]
-    return f"{found} with {', '.join(within)}" if within else found
-
-
-def _replace(places: Places, path: tuple[str, ...]) -> None:
-    """What stood at a path and below it was written by `--set` now."""
-    for old in [key for key in places if key[: len(path)] == path]:
-        del places[old]
-    places[path] = _SET + ".".join(path)
-
-
-def _override(data: dict[str, Any], text: str) -> tuple[str, ...]:
-    """Apply one `a.b=c` and give its path; list items are numbered (`refine.0.threshold=0.9`)."""
-    key, sign, value = text.partition("=")
-    parts = key.strip().split(".")
-    if not sign or not all(parts):
-        shown = key.partition(":")[0] + ("=…" if sign else "")  # what follows may be a key
-        raise RecipeError(f"'{shown}' is not KEY=VALUE", where="--set", next="--set train.learning_rate=1e-4")
-    current: Any = data
-    for depth, part in enumerate(parts[:-1], start=1):
-        place: Any = _index(part, current, key) if isinstance(current, list) else part
-        inner = current[place] if isinstance(current, list) else current.get(place)
-        if inner is None:
-            inner = default_at(parts[:depth], data)
-        if not isinstance(inner, dict | list):
-            inner = {"use": inner} if isinstance(inner, str) and inner else {}
-        current[place] = current = inner
-    last: Any = _index(parts[-1], current, key) if isinstance(current, list) else parts[-1]
-    current[last] = scalar(value, _SET + key.strip())
-    return tuple(parts)
-
-
-def _index(part: str, items: list[Any], key: str) -> int:
-    if not part.isdigit() or int(part) >= len(items):
-        named = ", ".join(str(item.get("use") if isinstance(item, dict) else item) for item in items)
-        raise RecipeError(
-            f"'{key}': '{part}' is no item of a list of {len(items)}{f' ({named})' if items else ''}",
-            where="--set",
-            next="items are counted from 0; write the whole list to have more of them",
-        )
-    return int(part)
-
-
-def _expand(value: Any, path: tuple[str, ...], where: Callable[[tuple[str, ...]], str], use: str = "") -> Any:
-    """`${NAME}` and `${NAME:-default}` from the environment, for paths that differ from machine to machine.
-
-    Elsewhere, where words may leave this machine, only names that begin with IMBIK_TEXT_ are read, and no key has one
-    of these: a recipe that somebody else wrote chooses endpoints, so it must not choose what is sent there.
-    """
-    if isinstance(value, dict):
-        kind = str(value.get("use", ""))
-        return {key: _expand(item, (*path, str(key)), where, kind) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_expand(item, (*path, str(number)), where, use) for number, item in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-    return _VARIABLE.sub(lambda found: _variable(found, where(path), is_path=_is_path(path, use)), value)
-
-
-def _is_path(path: tuple[str, ...], use: str) -> bool:
-    """Whether what stands there names a file of this machine (or a key, which is held to its own rules)."""
-    match path:
-        case ("tasks", "source" | "validation_source" | "test_source" | "answer_schema", *_) | ("student", "model"):
-            return True
-        case ("tasks", "grow", "strategies", _, "taxonomy" | "personas" | "folder" | "file"):
-            return True
-        case ("teachers", _, "recipe" | "run" | "key") | ("teachers", _, "files", *_):
-            return True
-        case ("teachers", _, "model"):
-            return use == "in_process"
-    return False
-
-
-def _variable(match: re.Match[str], where: str, *, is_path: bool) -> str:
-    name, default = match.group(1), match.group(2)
-    if is_secret_name(name) or (not is_path and name.endswith("_KEY")):
-        raise RecipeError(
-            f"${{{name}}} would write a secret into the run folder",
-            where=where,
-            next=f"leave it out: {name} is read by itself",
-        )
-    if not is_path and not name.startswith(TEXT):
-        may_be_key = f" ({name} may be the name of a key)" if is_key_name(name) else ""
-        raise RecipeError(
-            f"${{{name}}} stands where words may leave this machine, so it is not read{may_be_key}",
-            where=where,
-            next=f"variables are for paths; elsewhere their names begin with {TEXT}: "
-            f"${{{TEXT}{name.removeprefix('IMBIK_')}}}",
-        )
-    found = os.environ.get(name, default)
-    if found is None:
-        raise RecipeError(
-            f"the environment variable {name} is not set", where=where, next=f"export {name}=/path/to/your/data"
-        )
-    return found
-
-
 def _mark_blocks(value: Any, path: tuple[str, ...], file: str, places: Places) -> Any:
     """Give every `{use: …}` block and bare plug-in name its place, for errors that appear when it is typed later."""
     if isinstance(value, str) and _names_plugin(path):
-        return {"use": value, WHERE: _where(path, file, places)}
+        return {"use": value, WHERE: place_of(path, file, places)}
     if isinstance(value, dict):
         marked = {str(key): _mark_blocks(item, (*path, str(key)), file, places) for key, item in value.items()}
         if "use" in value:
             use = (*path, "use")
-            marked[WHERE] = places[use] if places.get(use, "").startswith(_SET) else _where(path, file, places)
+            marked[WHERE] = places[use] if places.get(use, "").startswith(SET) else place_of(path, file, places)
         return marked
     if isinstance(value, list):
         return [_mark_blocks(item, (*path, str(index)), file, places) for index, item in enumerate(value)]
