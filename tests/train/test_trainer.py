@@ -22,8 +22,8 @@ from imbik.train.checkpoints import Checkpoints
 from imbik.train.lesson import Hooks, Lesson
 from imbik.train.module import StudentModule, trainable
 from imbik.train.precision import Measured
+from imbik.train.pupil import set_dropout
 from imbik.train.rows import Row
-from imbik.train.teaching import set_dropout
 from imbik.train.trainer import StudentTrainer
 
 Change = Callable[[StudentModule], object]

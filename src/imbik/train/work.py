@@ -28,9 +28,10 @@ from imbik.train.course import TrainingRecord
 from imbik.train.lesson import Hooks
 from imbik.train.losses import Loss
 from imbik.train.methods import Method
+from imbik.train.pupil import make_pupil
 from imbik.train.reuse import mark, take
 from imbik.train.rows import Encoding, Rejected, Row, encode, with_teacher
-from imbik.train.teaching import VALIDATION_ROWS, Assignment, Sets, copy_student, make_pupil, teach
+from imbik.train.teaching import VALIDATION_ROWS, Assignment, Sets, copy_student, teach
 from imbik.train.variants import Variant, cross_entropy, plan
 
 LOGITS = "5_logits"
