@@ -12,7 +12,8 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,9 +24,25 @@ from imbik.testing.chat import Chat
 from imbik.testing.connection import Request
 from imbik.testing.formats import Format, Said, read_tokens
 
-Reply = tuple[int, bytes]
 _DISCOUNT = 2
 _ID = re.compile(r"/v1/(?:messages/)?(?:batches|files)/([\w-]+)(?:/(\w+))?$")
+
+
+class Reply(NamedTuple):
+    """Status, body, and further headers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class Seen(NamedTuple):
+    """A request about files or batches: when it was answered (`time.monotonic`), what it was, and with which status."""
+
+    at: float
+    method: str
+    path: str
+    status: int
 
 
 @dataclass(frozen=True)
@@ -34,7 +51,8 @@ class BatchPlan:
 
     `most` is the number of rows that one may hold. `missing` rows stand in no result at all. Every `broken`-th line of
     the results is cut in half; `says` is what the error of a row says, with `{}` for the row's question. Every
-    `lost`-th batch is unknown (404) from the moment at which it would have ended.
+    `lost`-th batch is unknown (404) from the moment at which it would have ended. What is refused with 429 has a
+    Retry-After of `retry_after` seconds (negative: none).
     """
 
     seconds: float = 0.0
@@ -45,6 +63,9 @@ class BatchPlan:
     broken: int = 0
     lost: int = 0
     busy: int = 0  # so many times a batch is refused with 429 before one is made
+    busy_files: int = 0  # so many times a file is refused with 429 before one is taken (OpenAI)
+    busy_looks: int = 0  # so many times a look at a batch is refused with 429
+    retry_after: float = -1.0
     full: int = 0  # so many batches fail at once, since too many tokens wait (OpenAI)
     kept: bool = False  # nothing can be deleted
     says: str = "the server failed"
@@ -65,18 +86,33 @@ class Batches:
         self.files: dict[str, bytes] = {}
         self.made: dict[str, Batch] = {}
         self.gone: list[str] = []  # files and batches that were deleted
-        self._refused = self._numbered = 0
+        self.seen: list[Seen] = []
+        self._left = {"batch": plan.busy, "file": plan.busy_files, "look": plan.busy_looks}
+        self._numbered = 0
 
     def answer(self, request: Request) -> Reply | None:
         """The reply to a request about files or batches; None for a request about something else."""
         if request.path.startswith("/v1/messages/batches"):
-            return self._anthropic(request)
-        if request.path.startswith(("/v1/files", "/v1/batches")):
-            return self._openai(request)
-        return None
+            reply = self._anthropic(request)
+        elif request.path.startswith(("/v1/files", "/v1/batches")):
+            reply = self._openai(request)
+        else:
+            return None
+        self.seen.append(Seen(time.monotonic(), request.method, request.path, reply.status))
+        return reply
+
+    def _busy(self, what: str) -> Reply | None:
+        """A refusal for now, as often as the plan says."""
+        if not self._left[what]:
+            return None
+        self._left[what] -= 1
+        after = {"Retry-After": f"{self.plan.retry_after:g}"} if self.plan.retry_after >= 0 else {}
+        return _error(429, "Rate limit reached for batches")._replace(headers=after)
 
     def _openai(self, request: Request) -> Reply:
         if (request.method, request.path) == ("POST", "/v1/files"):
+            if refused := self._busy("file"):
+                return refused
             name = self._keep(uploaded(request))
             return _ok({"id": name, "object": "file", "purpose": "batch", "bytes": len(self.files[name])})
         if request.path == "/v1/batches":
@@ -86,10 +122,12 @@ class Batches:
         if name in self.files and request.method == "DELETE":
             return self._deleted(name)
         if name in self.files and verb == "content":
-            return 200, self.files[name]
+            return Reply(200, self.files[name])
         batch = self._known(name)
         if batch is None:
             return _error(404, "no such file or batch")
+        if not verb and (refused := self._busy("look")):
+            return refused
         return _ok(chat_batch(self._looked(batch, verb), self._keep))
 
     def _begin_chat(self, request: Request) -> Reply:
@@ -114,13 +152,13 @@ class Batches:
             return _error(404, "no such batch")
         if request.method == "DELETE":
             return self._deleted(batch.id) if batch.results is not None else _error(409, "it has not ended")
+        if not found[2] and (refused := self._busy("look")):
+            return refused
         self._looked(batch, found[2] or "")
         if found[2] == "results":
-            return (
-                (200, message_results(batch))
-                if batch.results is not None and not batch.deleted
-                else _error(404, "no results")
-            )
+            if batch.results is None or batch.deleted:
+                return _error(404, "no results")
+            return Reply(200, message_results(batch))
         return _ok(message_batch(batch, self._keep))
 
     def _begin(
@@ -128,9 +166,8 @@ class Batches:
     ) -> Reply:
         if not rows or len(rows) > self.plan.most or len({name for name, _ in rows}) < len(rows):
             return _error(400, f"a batch holds 1 to {self.plan.most} rows, each with a custom_id of its own")
-        if self._refused < self.plan.busy:
-            self._refused += 1
-            return _error(429, "Rate limit reached for batches")
+        if refused := self._busy("batch"):
+            return refused
         kind = "batch" if form.name == "openai" else "msgbatch"
         account = (form.key(request.headers), str(rows[0][1].get("model", "")))
         batch = Batch(f"{kind}_{len(self.made) + 1}", form, account, rows, told, file, broken=self.plan.broken)
@@ -197,10 +234,9 @@ class Batches:
 
 
 def _ok(value: object) -> Reply:
-    return 200, msgspec.json.encode(value)
+    return Reply(200, msgspec.json.encode(value))
 
 
 def _error(status: int, message: str) -> Reply:
-    return status, msgspec.json.encode(
-        {"type": "error", "error": {"message": message, "type": "invalid_request_error"}}
-    )
+    told = {"type": "error", "error": {"message": message, "type": "invalid_request_error"}}
+    return Reply(status, msgspec.json.encode(told))

@@ -187,7 +187,7 @@ class FakeTeacher:
         except (msgspec.MsgspecError, UnicodeDecodeError, AttributeError, LookupError, TypeError, ValueError):
             return await _send(line, form.error(400, "this is no batch", "invalid_request_error"), 400)
         if found is not None:
-            await line.reply(found[0], found[1], JSON)
+            await line.reply(found.status, found.body, {**JSON, **found.headers})
             return True
         return await _send(line, {"error": {"message": f"nothing at {request.path}", "code": "not_found"}}, 404)
 

@@ -15,13 +15,13 @@ from typing import TypeVar
 import msgspec
 
 from imbik.ask.batch.rows import Batch
-from imbik.ask.retry import RetryPolicy, Trouble, refused, trouble_in, unreachable
+from imbik.ask.retry import RetryPolicy, Trouble, overwhelmed, refused, trouble_in, unreachable
 from imbik.core.errors import ImbikError, TeacherUnreachableError
 from imbik.core.questions import Question
 from imbik.privacy.decisions import Decision
 from imbik.privacy.gate import asked_of
 from imbik.privacy.quiet import words_of_the_trade
-from imbik.privacy.transport import Reply, Transport, TransportError, UnreachableError
+from imbik.privacy.transport import Method, Reply, Transport, TransportError
 from imbik.privacy.wire import Enclosed
 from imbik.teachers import ServedTeacher, WireRequest, WireResponse
 from imbik.teachers._batch import BatchRow, BatchState, BatchWire, custom_id, state_in, states_in
@@ -86,10 +86,14 @@ class Provider:
 
     async def _begun(self, begin: WireRequest) -> Reply:
         """The reply to what makes a batch of a file, which is sent once."""
+        return await self._manage(begin, "POST")
+
+    async def _manage(self, request: WireRequest, method: Method = "GET") -> Reply:
+        """The reply to a request that carries no row."""
         reply = await self._patiently(
-            lambda: self._transport.manage(begin, seconds=self._teacher.timeout, method="POST")
+            lambda: self._transport.manage(request, seconds=self._teacher.timeout, method=method)
         )
-        assert reply is not None
+        assert reply is not None  # only of rows may none be left to send
         return reply
 
     async def _patiently(self, send: Callable[[], Awaitable[Reply | None]]) -> Reply | None:
@@ -117,8 +121,8 @@ class Provider:
             raise refused(self._name, self._teacher.url, reply.status, trouble.reason, key)
         if not trouble.again and not trouble.throttled:
             raise self.not_taken(batch, trouble.reason)
-        if trouble.throttled:
-            raise UnreachableError(trouble.reason)  # it was not taken
+        if trouble.throttled:  # it was not taken, and was waited for already as long as it makes sense
+            raise overwhelmed(self._name, self._teacher.url, trouble.reason)
         raise TransportError(trouble.reason)
 
     def not_taken(self, batch: Batch, reason: str) -> TeacherUnreachableError:
@@ -208,7 +212,7 @@ class Provider:
         reason = ""
         for attempt in range(1, self._policy.attempts + 1):
             try:
-                reply = await self._transport.manage(request, seconds=self._teacher.timeout)
+                reply = await self._manage(request)
                 if 200 <= reply.status < 300:
                     return read(reply.body)
                 trouble = self._trouble(reply)
@@ -217,6 +221,8 @@ class Provider:
                     raise self.lost(batch, f"the provider knows no such batch ({reason})")
                 if trouble.hopeless:
                     raise refused(self._name, self._teacher.url, reply.status, reason, request.key_name)
+                if trouble.throttled:  # it was waited for already, as long as it makes sense
+                    raise overwhelmed(self._name, self._teacher.url, reason)
             except TransportError as error:
                 reason = str(error)
             except ValueError as error:
