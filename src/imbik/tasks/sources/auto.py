@@ -17,6 +17,7 @@ from imbik.tasks.rows import Quarantined, Row
 from imbik.tasks.sources import PathSettings, RowSource, located
 from imbik.tasks.sources.chat_log import ChatLog, is_log
 from imbik.tasks.sources.csv import Csv
+from imbik.tasks.sources.distilabel import Distilabel, is_distiset
 from imbik.tasks.sources.embedded import Embedded
 from imbik.tasks.sources.folder import SUFFIXES, Folder
 from imbik.tasks.sources.hub import Hub, is_saved
@@ -57,6 +58,8 @@ def resolve(written: str, base: Path) -> RowSource:
     """
     path = located(written, base)
     if path.is_dir():
+        if is_distiset(path):
+            return Distilabel(Distilabel.Settings(path=written))
         return Hub(Hub.Settings(path=written)) if is_saved(path) else Folder(PathSettings(path=written))
     if path.is_file():
         return source_for_file(path, written)

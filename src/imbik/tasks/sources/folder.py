@@ -75,6 +75,11 @@ class Folder:
             self.notes += source.notes
 
 
+def is_parquet(path: Path) -> bool:
+    """Whether a path is named as a Parquet file."""
+    return path.suffix.lower() in (".parquet", ".pq")
+
+
 def part_of(path: Path) -> str:
     """The split a file is named after (`test` for `test-00000-of-00001.parquet`), or ''."""
     match = _PART.match(path.stem)
