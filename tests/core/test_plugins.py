@@ -12,7 +12,7 @@ import pytest
 
 from imbik.core import plugins
 from imbik.core.errors import PluginError
-from imbik.core.plugins import GROUPS, PluginBlock, available, closest, load_plugin, make, typed_settings
+from imbik.core.plugins import GROUPS, PluginBlock, available, load_plugin, make, typed_settings
 
 PLUGIN = '''"""Keeps even numbers.
 
@@ -131,11 +131,6 @@ def test_other_packages_join_by_entry_point(group: str, monkeypatch: pytest.Monk
     available.cache_clear()
     assert available(group)["theirs"].summary == "from imbik_probe.checks.even:Even"
     assert load_plugin(group, "theirs").__name__ == "Even"
-
-
-def test_closest_lists_names_when_nothing_is_near() -> None:
-    assert closest("trian", ["train", "test"]) == "did you mean 'train'?"
-    assert closest("qqq", ["train", "test"]) == "known names: train, test"
 
 
 def test_listing_all_plugins_imports_no_plugin_and_no_heavy_library() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 
 from imbik.core.errors import UsageError
 from imbik.core.plugins import GROUPS as PLUGIN_GROUPS
-from imbik.core.plugins import PluginBlock, _arms, _is_model, available, load_plugin, path_keys
+from imbik.core.plugins import PluginBlock, available, load_plugin, path_keys
 from imbik.pipeline.preflight import blocks
 from imbik.recipe import Recipe, build, explain, load_recipe, to_yaml
 from imbik.recipe.tasks import Tasks
@@ -95,12 +96,20 @@ def section_keys(group: str, block: object) -> dict[str, object]:
     return {**MINIMAL, **places[group]}
 
 
+def sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """All models within a type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from sections(inner)
+
+
 def test_every_key_that_names_plugins_has_its_group() -> None:
     def named(section: type[BaseModel]) -> Iterator[str]:
         for name, field in section.model_fields.items():
             if "PluginBlock" in str(field.annotation):
                 yield name
-            yield from (key for arm in _arms(field.annotation) if _is_model(arm) for key in named(arm))
+            yield from (key for inner in sections(field.annotation) for key in named(inner))
 
     assert set(named(Recipe)) == set(GROUPS)
     assert set(GROUPS.values()) <= set(PLUGIN_GROUPS)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from imbik.core.errors import ImbikError, UsageError
-from imbik.core.plugins import PluginBlock, available, closest
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginBlock, available
 from imbik.pipeline.reach import kept_from_candidates, keys_missing, served_teacher
 from imbik.pipeline.terms import unknown_terms
 from imbik.recipe import Recipe

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imbik.advise.runs import recipe_of
 from imbik.core.errors import UsageError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity, Task
 from imbik.privacy.audit import Audit

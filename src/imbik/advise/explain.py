@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from imbik.advise.models import about
 from imbik.core.errors import UsageError
-from imbik.core.plugins import GROUPS, PluginInfo, available, closest
+from imbik.core.misspelt import closest
+from imbik.core.plugins import GROUPS, PluginInfo, available
 from imbik.recipe import Recipe
 from imbik.recipe import explain as explain_key
 from imbik.recipe.meaning import described, settings_of

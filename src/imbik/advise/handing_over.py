@@ -12,7 +12,7 @@ from typing import cast, get_args
 
 from imbik.advise.summary import counted
 from imbik.core.errors import UsageError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.runfolder import RunFolder
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.core.types import Sensitivity

@@ -19,7 +19,8 @@ from imbik.advise.summary import clock, counted
 from imbik.advise.terminal import safe
 from imbik.core.errors import InputError, UsageError
 from imbik.core.files import write_text
-from imbik.core.plugins import available, closest
+from imbik.core.misspelt import closest
+from imbik.core.plugins import available
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.pipeline import run
 from imbik.pipeline.rules import parameters

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from imbik.core.errors import UsageError
-from imbik.core.plugins import PluginBlock, closest, load_plugin, presets, typed_settings
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginBlock, load_plugin, presets, typed_settings
 from imbik.teachers import ServedTeacher, TeacherContext
 from imbik.teachers.catalogue.models import KnownStudent, KnownTeacher, known_students, known_teachers
 from imbik.teachers.catalogue.prices import FREE, Price, list_price

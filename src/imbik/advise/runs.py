@@ -11,7 +11,7 @@ from pathlib import Path
 
 from imbik.ask.underway import under_way
 from imbik.core.errors import RunFolderError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.runfolder import Manifest, RunFolder, runs_folder
 from imbik.evaluate.scores import Scores, read_scores
 from imbik.recipe import Recipe, load_recipe

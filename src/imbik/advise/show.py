@@ -19,7 +19,7 @@ from imbik.advise.shown import Shown, shown
 from imbik.advise.unfinished import Unfinished
 from imbik.core.errors import RunFolderError, UsageError
 from imbik.core.files import read_lines
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Outcome, Sample, Task

@@ -18,7 +18,8 @@ from imbik.ask.local import LocalAsker
 from imbik.ask.retry import RetryPolicy
 from imbik.core.errors import RecipeError
 from imbik.core.executor import Executor
-from imbik.core.plugins import closest, load_plugin, typed_settings
+from imbik.core.misspelt import closest
+from imbik.core.plugins import load_plugin, typed_settings
 from imbik.core.progress import Progress
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Task

@@ -16,8 +16,15 @@ from typing import Any
 
 import msgspec
 
+from imbik.core.misspelt import misspelt
 from imbik.core.types import Completion, Outcome
 
+# Keywords that say something and check nothing: of JSON Schema 2020-12, of older drafts, and of OpenAPI.
+_SAYING = (
+    "$schema", "$id", "$anchor", "$dynamicAnchor", "$comment", "$defs", "$vocabulary", "$recursiveAnchor", "title",
+    "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly", "contentEncoding",
+    "contentMediaType", "contentSchema", "definitions", "then", "else", "minContains", "maxContains", "id", "nullable",
+)  # fmt: skip
 _FENCED = re.compile(r"\A\s*```[A-Za-z]*\s*\n(?P<inner>.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
@@ -63,6 +70,29 @@ def validator(schema: str) -> Any:
     kind.check_schema(wanted)
     _follow_references(wanted, str(kind.META_SCHEMA.get("$schema", "")))
     return kind(wanted, registry=Registry())
+
+
+def refuse_misspelt(schema: str) -> None:
+    """A key that no validator reads asks for nothing, in silence: one that is nearly a keyword was meant to be it.
+
+    Raises: ValueError naming both. Other unknown keys are allowed (JSON Schema 2020-12 core, 6.5).
+    """
+    from jsonschema.validators import Draft202012Validator, validator_for
+    from referencing import Resource
+    from referencing.jsonschema import specification_with
+
+    wanted = json.loads(schema)
+    if not isinstance(wanted, dict):
+        return
+    kind = validator_for(wanted, default=Draft202012Validator)
+    known = [*kind.VALIDATORS, *_SAYING]
+    parts = [Resource.from_contents(wanted, default_specification=specification_with(kind.META_SCHEMA["$schema"]))]
+    while parts:
+        part = parts.pop()
+        for key in part.contents if isinstance(part.contents, dict) else ():
+            if key not in known and (meant := misspelt(str(key), known)):
+                raise ValueError(f"unknown key '{key}'; did you mean '{meant}'?")
+        parts += part.subresources()
 
 
 def _follow_references(schema: Any, dialect: str) -> None:

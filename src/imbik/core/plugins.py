@@ -9,21 +9,21 @@ from elsewhere join through entry points of the group `imbik.GROUP` with dots (`
 from __future__ import annotations
 
 import ast
-import difflib
 import importlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import EntryPoint, distributions
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any, ClassVar, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from imbik.core.errors import PluginError
+from imbik.core.misspelt import UNNAMED, closest, explain_validation
 from imbik.core.presets import Preset, read_presets, with_defaults
 from imbik.core.secrets import KEY_NAMES, is_key_name
 
@@ -45,19 +45,21 @@ GROUPS = (
 
 
 class PluginSettings(BaseModel):
-    """Base of every plug-in's typed settings: frozen, and a misspelt key is an error."""
+    """Base of every plug-in's typed settings: frozen, and a misspelt key is an error.
+
+    `elsewhere` are keys that are looked for here and stand somewhere else in the recipe.
+    """
+
+    elsewhere: ClassVar[Mapping[str, str]] = {}
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-_UNNAMED = "unnamed_key"  # the one kind of error that never repeats what was written
 
 
 def _key_name(value: Any) -> Any:
     if value in (None, "") or is_key_name(value):
         return value
     raise PydanticCustomError(
-        _UNNAMED, "not the name of a key (what stands there is not repeated: it may be the key itself); " + KEY_NAMES
+        UNNAMED, "not the name of a key (what stands there is not repeated: it may be the key itself); " + KEY_NAMES
     )
 
 
@@ -155,12 +157,6 @@ def available(group: str) -> dict[str, PluginInfo]:
     return found
 
 
-def closest(name: str, known: list[str]) -> str:
-    """`did you mean X?` or the list of what exists."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known names: {', '.join(known) or 'none'}"
-
-
 @cache
 def load_plugin(group: str, name: str) -> type[Any]:
     """Import the one public class of a plug-in file; of a preset, that class with the preset's defaults.
@@ -205,46 +201,6 @@ def typed_settings(group: str, block: PluginBlock) -> PluginSettings:
             where=block.where or block.use,
             next=f"imbik explain {block.use} says what it can be told",
         ) from None
-
-
-def explain_validation(error: ValidationError, model: type[BaseModel]) -> str:
-    """Pydantic's findings as one paragraph in words; a misspelt key names the key that was meant."""
-    lines = []
-    for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
-            known = _keys_at(model, item["loc"][:-1])
-            lines.append(f"unknown key '{key}'; {closest(str(item['loc'][-1]), known)}")
-        elif item["type"] == "missing":
-            lines.append(f"key '{key}' is missing")
-        elif not key:  # several keys that do not go together: the message names them, the input is all of it
-            lines.append(item["msg"].removeprefix("Value error, "))
-        elif item["type"] == _UNNAMED:
-            lines.append(f"'{key}': {item['msg']}")
-        else:
-            lines.append(f"'{key}': {item['msg'].removeprefix('Value error, ')} (got {item['input']!r:.80})")
-    return "; ".join(lines)
-
-
-def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Field names of the nested model that a validation path points into."""
-    current: Any = model
-    for part in path:
-        field = current.model_fields.get(part) if _is_model(current) else None
-        if field is not None:
-            current = next((t for t in _arms(field.annotation) if _is_model(t)), None)
-    fields = (current if _is_model(current) else model).model_fields
-    return sorted(field.alias or name for name, field in fields.items() if not field.exclude)
-
-
-def _is_model(item: Any) -> bool:
-    return inspect.isclass(item) and issubclass(item, BaseModel)
-
-
-def _arms(annotation: Any) -> list[Any]:
-    """All types inside `A | None`, `list[A]`, `dict[str, A]`, flattened."""
-    inner = getattr(annotation, "__args__", None)
-    return [annotation] if not inner else [arm for part in inner for arm in _arms(part)]
 
 
 def identity(group: str, block: PluginBlock) -> dict[str, object]:

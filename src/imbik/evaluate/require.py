@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from imbik.core.errors import BarNotMetError, RecipeError
-from imbik.core.plugins import PluginBlock, closest, load_plugin, make
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginBlock, load_plugin, make
 from imbik.core.types import Record
 from imbik.evaluate.findings import Bar
 from imbik.evaluate.scores import Interval, MetricScore, Scores

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from imbik.core.errors import UsageError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Message, Record, Sample, Sensitivity, Task
 from imbik.privacy.sensitivity import inherited

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from imbik.core.errors import RecipeError
+from imbik.core.misspelt import closest
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.core.types import Record
 from imbik.tasks.normal import fold, squeeze
@@ -21,6 +22,7 @@ from imbik.tasks.normal import fold, squeeze
 MARKS = (1, 2, 3, 4, 5)
 LANGUAGES = ("tr", "en")
 _LONGEST_NAME = 60
+_KEYS = ("what", "anchors")
 _GENERAL = {
     "tr": {1: "hiç karşılamıyor", 2: "pek az karşılıyor", 3: "kısmen karşılıyor", 4: "büyük ölçüde karşılıyor",
            5: "bütünüyle karşılıyor"},
@@ -97,7 +99,13 @@ def _own(name: str, item: Any, where: str) -> dict[str, Criterion]:
     """A criterion in the user's words, the same in every language; a shipped name alone is that."""
     if item is None:
         return _named(squeeze(name))
-    known = isinstance(item, Mapping) and set(item) <= {"what", "anchors"} and str(item.get("what") or "").strip()
+    if isinstance(item, Mapping) and (unknown := [str(key) for key in item if key not in _KEYS]):
+        raise RecipeError(
+            f"criterion '{name:.60}': unknown key '{unknown[0]:.60}'; {closest(unknown[0], _KEYS)}",
+            where=where,
+            next="write it as {what: …, anchors: {1: …, 5: …}}",
+        )
+    known = isinstance(item, Mapping) and str(item.get("what") or "").strip()
     anchors = item.get("anchors", {}) if isinstance(item, Mapping) else {}
     try:
         marks = {int(mark): str(text) for mark, text in anchors.items()}

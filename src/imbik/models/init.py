@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from imbik.core.errors import ModelError
 from imbik.core.files import digest_value
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.types import Sensitivity
 from imbik.models.content import class_tokens_of
 from imbik.models.folder import read_about

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from imbik.core.errors import RecipeError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.pipeline.money import Cost, cost, forecast, price, together
 from imbik.pipeline.reach import blocked, knows_its_own, out_of_reach
 from imbik.pipeline.rows import Rows

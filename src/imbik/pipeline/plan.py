@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from imbik.core.errors import UsageError
 from imbik.core.lineage import stage_hash
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.runfolder import Manifest, RunFolder
 from imbik.recipe import Recipe
 from imbik.stage import Asker, ReadsOutside, Stage

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from imbik.core.errors import RecipeError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.recipe import Recipe
 from imbik.teachers.catalogue.terms import all_terms, terms_of_recipe, terms_of_teachers
 

@@ -23,7 +23,7 @@ import msgspec
 
 from imbik.core.errors import BlockedError, OperatorFileError, RunFolderError, UsageError
 from imbik.core.files import canonical_json, digest_value, disk_errors, read_lines
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.types import Record, Sensitivity, Task
 from imbik.privacy.audit import Audit, Entry
 from imbik.privacy.inspection import Hit, InspectionError, Inspector, level_of

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import re2
 
 from imbik.core.errors import ImbikError, OperatorFileError
-from imbik.core.plugins import PluginBlock, available, closest, load_plugin, make
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginBlock, available, load_plugin, make
 from imbik.core.types import Sensitivity
 from imbik.privacy.detectors import Detector, Reading
 from imbik.privacy.normalise import STRANGE, Normal, quick, without_surrogates

@@ -26,7 +26,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from imbik.core.errors import OperatorFileError, UsageError
-from imbik.core.plugins import KeyName, closest, explain_validation
+from imbik.core.misspelt import closest, explain_validation
+from imbik.core.plugins import KeyName
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.core.types import Sensitivity
 from imbik.privacy.addresses import Address, Endpoint, Network, endpoint, network

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from imbik.core.errors import RecipeError, UsageError
-from imbik.core.plugins import explain_validation
+from imbik.core.misspelt import explain_validation
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.recipe.blocks import WHERE, MisplacedError
 from imbik.recipe.meaning import explain

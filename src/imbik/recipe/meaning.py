@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from imbik.core.errors import UsageError
-from imbik.core.plugins import PluginBlock, PluginInfo, available, closest, load_plugin
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginBlock, PluginInfo, available, load_plugin
 from imbik.recipe.sections import Recipe
 from imbik.recipe.write import GROUPS, plain
 

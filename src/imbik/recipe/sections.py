@@ -14,7 +14,8 @@ from typing import Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from imbik.core.plugins import PluginBlock, closest
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginBlock
 from imbik.core.types import Sensitivity
 from imbik.recipe.asking import Budget, Generate, Privacy, Repair, each_of
 from imbik.recipe.blocks import Block, MisplacedError, Part, Section

@@ -17,7 +17,7 @@ from pathlib import Path
 from imbik.core import students
 from imbik.core.errors import RunFolderError, UsageError
 from imbik.core.files import digest, digest_value, read_json, read_lines
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Outcome, Record, Sensitivity, Task
 from imbik.privacy.sensitivity import inherited

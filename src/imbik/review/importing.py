@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from imbik.core.errors import InputError
+from imbik.core.misspelt import explain_decoding
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Sample, Verdict
 from imbik.review.content import content_key
@@ -120,7 +121,8 @@ def _line(line: bytes, place: str, names: Mapping[str, str]) -> Found:
     try:
         read = msgspec.json.decode(line, type=Line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"this line is no verdict ({error})", where=place, next=f"one line is {EXAMPLE}") from None
+        why = explain_decoding(error, Line)
+        raise InputError(f"this line is no verdict ({why})", where=place, next=f"one line is {EXAMPLE}") from None
     if not read.by.strip() or not (read.row or read.content):
         raise InputError("a verdict names its expert (`by`) and its row", where=place, next=f"one line is {EXAMPLE}")
     for name, score in read.scores.items():

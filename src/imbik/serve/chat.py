@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from imbik.core.errors import ImbikError, UsageError
 from imbik.core.executor import LocalExecutor
 from imbik.core.files import digest_value
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.progress import Progress, SilentReporter
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Message, Sensitivity, Task

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from imbik.core.errors import BlockedError, RunFolderError, UsageError
 from imbik.core.files import disk_errors, file_digest, make_private
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.results import Artifact
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity

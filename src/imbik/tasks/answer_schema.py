@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from imbik.ask.shape import validator
+from imbik.ask.shape import refuse_misspelt, validator
 from imbik.core.errors import InputError
 from imbik.recipe import Recipe
 
@@ -42,6 +42,7 @@ def schema_text(recipe: Recipe) -> str:
         try:
             text = json.dumps(json.loads(path.read_text(encoding="utf-8-sig")), ensure_ascii=False)
             validator(text)
+            refuse_misspelt(text)
         except Exception as error:  # not UTF-8, no JSON, no schema: all the same to a person
             why = str(error).splitlines()[0] if str(error) else type(error).__name__
             line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""

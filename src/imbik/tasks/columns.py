@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from imbik.core.errors import RecipeError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.tasks.normal import bare_words, words
 
 Shape = Mapping[str, str]

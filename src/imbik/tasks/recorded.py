@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from imbik.core.errors import RecipeError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.types import Recorded
 from imbik.recipe import Recipe
 from imbik.tasks.normal import same_text_key

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imbik.core.errors import InputError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.tasks.sources import located
 
 

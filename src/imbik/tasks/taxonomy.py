@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from imbik.core.errors import InputError
-from imbik.core.plugins import explain_validation
+from imbik.core.misspelt import explain_validation
 from imbik.core.strict_yaml import YamlError, lines_of, read_yaml
 from imbik.tasks.shipped import named_file
 

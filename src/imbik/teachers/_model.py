@@ -7,10 +7,10 @@ process that is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 from pydantic import Field
@@ -23,7 +23,7 @@ from imbik.models.gguf import is_gguf
 from imbik.models.load import fingerprint
 from imbik.models.opening import check_model
 from imbik.teachers._thinking import split_thinking
-from imbik.teachers._wire import with_schema_told
+from imbik.teachers._wire import OF_ANSWERS, with_schema_told
 
 if TYPE_CHECKING:
     from imbik.models.engines import Engine
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 class ModelSettings(PluginSettings):
     """What the recipe may say of any teacher that is a model here."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = OF_ANSWERS
 
     block_size: int = Field(512, ge=1, description="questions answered together")
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field("float32", description="precision of the weights")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from pydantic import BeforeValidator, Field, field_validator
@@ -22,6 +22,7 @@ from imbik.core.questions import Question
 from imbik.core.secrets import masked
 from imbik.core.types import Completion, Message, Outcome
 from imbik.privacy.addresses import Endpoint, endpoint
+from imbik.recipe.asking import Generate
 from imbik.teachers import WireResponse
 from imbik.teachers.catalogue.prices import FREE, Price, price_of
 
@@ -29,6 +30,7 @@ JSON_HEADERS = {"Content-Type": "application/json"}
 _KEY_LIKE = re.compile(r"(sk-|Bearer\s+)\S+")
 _REQUEST = re.compile(r"/(chat/completions|completions|messages|responses|embeddings)/*$")
 _MOST_TOKENS = 1 << 40
+OF_ANSWERS = {field.alias or name: f"generate.{field.alias or name}" for name, field in Generate.model_fields.items()}
 _GENERATE = {"temperature", "top_p", "max_tokens", "seed"}
 _TELLING = (b'"choices"', b'"message"', b'"content"', b'"text"', b'"finish_reason"', b'"stop_reason"', b'"refusal"')
 _SCHEMA_FIRST = {
@@ -43,6 +45,8 @@ Version = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(
 
 class WireSettings(PluginSettings):
     """What the recipe may say of any teacher behind HTTP."""
+
+    elsewhere: ClassVar[Mapping[str, str]] = OF_ANSWERS
 
     model: str = Field(min_length=1, description="the model's name at the endpoint")
     key: KeyName = Field("", description="name of the key in the environment or keyring (default: the provider's own)")

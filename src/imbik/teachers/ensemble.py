@@ -19,7 +19,8 @@ import msgspec
 from pydantic import Field, model_validator
 
 from imbik.core.files import digest, digest_value
-from imbik.core.plugins import PluginSettings, closest
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginSettings
 from imbik.core.questions import Question
 from imbik.core.types import Completion, Outcome, Usage, Vote
 from imbik.teachers import TeacherContext

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 
 from imbik.core.errors import UsageError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.judge.fence import unfenced
 from imbik.tasks.normal import words
 from imbik.testing.answers import Messages, solve

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from imbik.core.errors import UsageError
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.testing.faults import FAULTS
 
@@ -102,7 +102,7 @@ def parse_rule(text: str) -> Rule:
         name, sign, value = part.partition("=")
         if not sign or name not in known:
             raise UsageError(
-                f"'{part}' is not NAME=VALUE with a name of {', '.join(known)}", where=f"rule '{text}'", next=_QUOTED
+                f"'{part}' is not NAME=VALUE; {closest(name, list(known))}", where=f"rule '{text}'", next=_QUOTED
             )
         try:
             values[name] = {"int": int, "float": float}.get(str(known[name]), str)(value)
@@ -124,6 +124,8 @@ def read_script(path: Path) -> list[Rule]:
         ) from None
     except YamlError as error:
         raise UsageError(error.what, where=f"{path}:{error.line}", next=error.advice) from None
+    if isinstance(data, dict) and (unknown := [str(key) for key in data if key != "rules"]):
+        raise UsageError(f"unknown key '{unknown[0]:.60}'; {closest(unknown[0], ['rules'])}", where=str(path))
     items = data.get("rules") if isinstance(data, dict) else data
     if not isinstance(items, list):
         raise UsageError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imbik.core.errors import InputError
@@ -230,6 +230,7 @@ def test_slots_of_once_meet_every_combination_one_time(tmp_path: Path) -> None:
     assert alone.idea("", 90) is None
 
 
+@settings(deadline=None)  # how long it takes says nothing about the walk
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 10**6))
 def test_the_walk_through_combinations_meets_each_once(first: int, second: int, seed: int) -> None:
     slots = {"a": Slot.model_validate({"int": [1, first]}), "b": Slot.model_validate({"int": [1, second]})}

@@ -16,7 +16,7 @@ from imbik.ask.engine import AskEngine
 from imbik.core.errors import UsageError
 from imbik.core.executor import LocalExecutor
 from imbik.core.locks import writer_lock
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.progress import Progress, Reporter, SilentReporter
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline import judging

@@ -14,7 +14,7 @@ from pathlib import Path
 from imbik.advise.judging.asking import asking, bench_of
 from imbik.core.errors import ImbikError, UsageError
 from imbik.core.files import digest, write_json
-from imbik.core.plugins import closest
+from imbik.core.misspelt import closest
 from imbik.core.progress import Reporter
 from imbik.core.results import Score
 from imbik.core.runfolder import RunFolder

@@ -16,6 +16,7 @@ import msgspec
 
 from imbik.core.errors import InputError
 from imbik.core.files import digest_value, read_lines
+from imbik.core.misspelt import explain_decoding
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Completion, Message, Outcome, Record, Sample, Sensitivity, Task, TextReference
 from imbik.recipe import Recipe
@@ -147,7 +148,9 @@ def _lines(path: Path) -> Iterator[tuple[str, _Line]]:
         try:
             read = msgspec.json.decode(line, type=_Line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"this line is no label ({error})", where=where, next=f"one line is {_EXAMPLE}") from None
+            raise InputError(
+                f"this line is no label ({explain_decoding(error, _Line)})", where=where, next=f"one line is {_EXAMPLE}"
+            ) from None
         if not read.by.strip() or not (read.row or read.content or read.question):
             raise InputError("a label names its expert (`by`) and its row", where=where, next=f"one line is {_EXAMPLE}")
         yield where, read

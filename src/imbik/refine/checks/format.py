@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from pydantic import Field, field_validator
 
-from imbik.ask.shape import validator
+from imbik.ask.shape import refuse_misspelt, validator
 from imbik.core.errors import InputError
 from imbik.core.plugins import PluginSettings, RecipePath
 from imbik.core.types import Sample, Verdict
@@ -105,6 +105,7 @@ class Format:
             try:
                 text = path.read_text(encoding="utf-8-sig")
                 validator(text)
+                refuse_misspelt(text)
             except Exception as error:
                 raise InputError(
                     f"this is no JSON schema ({str(error).splitlines()[0]:.200})",

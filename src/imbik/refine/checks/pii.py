@@ -15,7 +15,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from imbik.core.plugins import PluginSettings, available, closest
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginSettings, available
 from imbik.core.types import Sample, Span, Verdict
 from imbik.privacy.detect import GROUP, Detection, detector_versions
 from imbik.privacy.operator import load_operator

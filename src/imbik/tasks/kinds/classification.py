@@ -14,7 +14,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from imbik.core.plugins import PluginSettings, closest
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginSettings
 from imbik.core.types import Completion, LabelReference, Message, Task
 from imbik.tasks.asking import with_instruction, worded
 from imbik.tasks.columns import LABEL_SHAPES

@@ -17,7 +17,8 @@ from random import Random
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from imbik.core.errors import InputError
-from imbik.core.plugins import RecipePath, explain_validation
+from imbik.core.misspelt import explain_validation
+from imbik.core.plugins import RecipePath
 from imbik.core.strict_yaml import YamlError, lines_of, read_yaml
 from imbik.core.types import Sensitivity, Source
 from imbik.tasks.growth.arithmetic import ArithmeticFaultError, Value, names_in, value_of
