@@ -93,6 +93,7 @@ def test_gc_of_all_runs_asks_first(
     ended = imbik("gc", *words)
     assert ended.code == code
     assert "one: 1 old output, 1.5 kB" in ended.out
+    assert ("imbik gc --yes, or one run: imbik gc runs/one" in ended.err) == (code is ExitCode.USAGE)
     assert (tmp_path / "runs" / "one" / "old").exists() != gone
     assert (tmp_path / "runs" / "two" / "old").exists() != (gone and words != ("one",))
     assert ("freed" in ended.out) == (gone or words == ("--dry-run",))
@@ -184,8 +185,8 @@ def test_ls_names_runs_without_a_finished_stage_apart(imbik: Imbik, tmp_path: Pa
     from imbik.core.runfolder import RunFolder
 
     (tmp_path / "runs").mkdir()
-    RunFolder(tmp_path / "runs" / "yarım").create()
+    RunFolder(tmp_path / "runs" / "yarım kalan").create()
     ended = imbik("ls")
     assert ended.code == ExitCode.DONE
-    assert ended.out.startswith("no stage has finished yet in: yarım")
+    assert ended.out.startswith("no stage has finished yet in yarım kalan: imbik run 'runs/yarım kalan' goes on")
     assert "last stage" not in ended.out

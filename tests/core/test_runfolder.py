@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from imbik.core.errors import RunFolderError
 from imbik.core.results import Books
-from imbik.core.runfolder import FORMAT_VERSION, PART_ROWS, Manifest, RunFolder, read_parts, write_parts
+from imbik.core.runfolder import FORMAT_VERSION, PART_ROWS, Manifest, RunFolder, read_parts, run_around, write_parts
 from imbik.core.types import Recorded, Sensitivity
 
 
@@ -99,3 +100,21 @@ def test_parts_hold_every_row_in_order(tmp_path: Path, count: int) -> None:
 def test_books_balance_only_when_nothing_vanished() -> None:
     assert Books(rows_in=5, rows_out=1, rejected=1, failed=2, pending=1).balanced
     assert not Books(rows_in=5, rows_out=4).balanced
+
+
+def test_a_run_is_typed_by_its_path_from_here_and_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spaced = RunFolder(tmp_path / "runs" / "müşteri desteği")
+    monkeypatch.chdir(tmp_path)
+    assert RunFolder(tmp_path / "runs" / "destek").typed == "runs/destek"
+    assert spaced.typed == "'runs/müşteri desteği'"
+    monkeypatch.chdir(tmp_path.parent.parent)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert shlex.split(spaced.typed) == [str(spaced.path)]
+
+
+def test_the_run_around_a_file_is_found(run: RunFolder, tmp_path: Path) -> None:
+    found = run_around(run.stage("6_student") / "student" / "seed-1" / "checkpoints")
+    assert found is not None
+    assert found.path == run.path
+    assert run_around(tmp_path / "x") is None

@@ -23,6 +23,7 @@ from imbik.core.plugins import available, load_plugin
 from imbik.core.questions import Question
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Completion, Outcome, Sample, Task
+from imbik.refine.books import Tally
 from imbik.refine.checks import CheckContext
 from imbik.refine.stage import RefineStage
 from imbik.stage import StageResult
@@ -172,6 +173,7 @@ import sys
 from pathlib import Path
 from imbik.core.runfolder import RunFolder
 from imbik.refine.checks import CheckContext
+from imbik.refine.books import Tally
 from imbik.refine.stage import RefineStage
 from stagekit import context_of, make_recipe
 
@@ -212,3 +214,10 @@ def test_a_killed_run_ends_as_one_that_was_never_interrupted(tmp_path: Path) -> 
     assert made[0] == made[1]
     assert made[0][0].startswith("20 16 4 ")
     assert not [name for name in made[0][1] if name.startswith(".")]
+
+
+def test_where_nothing_is_left_the_line_to_look_at_rows_names_the_run() -> None:
+    tally = Tally("3_refined", "'runs/müşteri desteği'", frozenset(), rows=2, rejected_by=Counter(shape=2))
+    with pytest.raises(ImbikError, match="no training sample is left: of 2 samples 2 rejected by shape") as raised:
+        tally.books(0)
+    assert "`imbik show 'runs/müşteri desteği' refine` shows rejected rows" in raised.value.next

@@ -151,7 +151,8 @@ def test_books_balance_with_rows_that_experts_are_split_over(run: RunFolder) -> 
     assert [sample.id for sample in read_lines(folder / REJECTED, Sample)] == [SAMPLES[0].id]
     (pending,) = read_lines(folder / PENDING, Sample)
     assert [(item.by, item.keep) for item in pending.verdicts] == [("ayse", True), ("mehmet", False)]
-    assert any("split over 1 row" in text for text in result.warnings)
+    (split,) = (text for text in result.warnings if "split over 1 row" in text)
+    assert f"imbik review {run.path} --close" in split
     add_verdicts(run, [said(keys[2], "can")])
     close(run)
     books = review(run).books

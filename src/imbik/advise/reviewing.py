@@ -32,7 +32,9 @@ def standing(run: RunFolder) -> str:
     shown = f"{counted(found.shown, 'row')} shown ({shown_path(run)})"
     words = f"{run.name}: {shown}, {given:,} of {found.wanted:,} verdicts there"
     if found.newer:
-        words += f"; {found.newer:,} are newer than the run has used: imbik run RECIPE --with-reviews includes them"
+        words += (
+            f"; {found.newer:,} are newer than the run has used: imbik run {run.typed} --with-reviews includes them"
+        )
     if found.split:
         words += f"\nexperts are split over {counted(found.split, 'row')}"
     if found.missing:

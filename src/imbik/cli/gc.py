@@ -10,6 +10,8 @@ import typer
 from imbik.cli.options import Runs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imbik.advise.gc import Cleared
 
 
@@ -37,7 +39,7 @@ def gc(
         print("nothing to remove")
     elif dry_run:
         print(f"{_total(found)} would be freed")
-    elif run or yes or _agreed(_total(found)):
+    elif run or yes or _agreed(_total(found), runs_folder(runs) / found[0].run):
         print(f"{_total(collect(chosen))} freed")
     else:
         print("nothing was removed")
@@ -49,17 +51,18 @@ def _total(found: list[Cleared]) -> str:
     return size(sum(item.bytes for item in found))
 
 
-def _agreed(total: str) -> bool:
-    """Whether the person at the terminal wants it.
+def _agreed(total: str, first: Path) -> bool:
+    """Whether the person at the terminal wants it; `first` is a run that has something to remove.
 
     Raises: UsageError where nobody can be asked.
     """
     from imbik.core.errors import UsageError
+    from imbik.core.runfolder import RunFolder
 
     if not sys.stdin.isatty():
         raise UsageError(
             f"{total} of all runs would be removed, and nobody is there to be asked",
-            next="imbik gc --yes, or one run: imbik gc RUN",
+            next=f"imbik gc --yes, or one run: imbik gc {RunFolder(first).typed}",
         )
     try:
         return input(f"remove {total}? [y/N] ").strip().lower() in {"y", "yes"}

@@ -10,7 +10,7 @@ def ls(runs: Runs = None) -> None:
     from imbik.advise.runs import listing
     from imbik.advise.terminal import safe
     from imbik.cli.console import table
-    from imbik.core.runfolder import runs_folder
+    from imbik.core.runfolder import RunFolder, runs_folder
 
     home = runs_folder(runs)
     found = listing(home)
@@ -21,6 +21,7 @@ def ls(runs: Runs = None) -> None:
     rows = [[safe(run.name), run.last_stage, run.finished, run.result or run.problem] for run in begun]
     if rows:
         table(["run", "last stage", "finished (UTC)", "result"], rows)
-    unfinished = ", ".join(safe(run.name) for run in found if run not in begun)
-    if unfinished:
-        print(f"no stage has finished yet in: {unfinished} (imbik run RUN goes on, or says what stops it)")
+    for run in found:
+        if run not in begun:
+            again = safe(f"imbik run {RunFolder(home / run.name).typed}")
+            print(f"no stage has finished yet in {safe(run.name)}: {again} goes on, or says what stops it")

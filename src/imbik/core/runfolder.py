@@ -7,6 +7,7 @@ overwritten), and a refusal to misread a folder of another version.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from imbik.core.types import Record, Sensitivity
 
 FORMAT_VERSION = 1
 PART_ROWS = 5_000
+_MARKER = ".imbik"
 R = TypeVar("R")
 
 
@@ -58,6 +60,11 @@ def runs_folder(given: Path | None = None) -> Path:
     return Path(given or os.environ.get("IMBIK_RUNS") or "runs").expanduser().resolve()
 
 
+def run_around(path: Path) -> RunFolder | None:
+    """The run that a file or folder lies in, if it lies in one."""
+    return next((RunFolder(folder) for folder in (path, *path.parents) if (folder / _MARKER).exists()), None)
+
+
 class RunFolder:
     """Paths and small files of one run. Never locks: the pipeline holds the writer lock, readers need none."""
 
@@ -68,6 +75,12 @@ class RunFolder:
     def name(self) -> str:
         """The run's name is its folder's name."""
         return self.path.name
+
+    @property
+    def typed(self) -> str:
+        """The run as a person types it in a command: its path, from here where it lies below, quoted for a shell."""
+        here = Path.cwd()
+        return shlex.quote(str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path))
 
     @property
     def store(self) -> Path:
@@ -84,7 +97,7 @@ class RunFolder:
         Raises: RunFolderError when the folder was written by a newer or unknown version.
         """
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        marker = self.path / ".imbik"
+        marker = self.path / _MARKER
         if not marker.exists():
             if any(child.name[:1].isdigit() for child in self.path.iterdir()):
                 raise RunFolderError(
@@ -97,7 +110,7 @@ class RunFolder:
 
     def check(self) -> None:
         """Refuse to read a folder of another format version or one that is no run at all."""
-        marker = self.path / ".imbik"
+        marker = self.path / _MARKER
         if not marker.exists():
             raise RunFolderError(
                 "this is not a run folder", where=str(self.path), next="imbik ls lists the runs that are here"

@@ -170,7 +170,7 @@ def _files(run: RunFolder, recipe: Recipe) -> tuple[list[Path], list[Path]]:
     """
     folder = run.stage(REVIEWED if recipe.review is not None else REFINED)
     if not folder.exists():
-        raise RunFolderError("this is not here yet", where=str(folder), next="imbik run RECIPE makes it")
+        raise RunFolderError("this is not here yet", where=str(folder), next=f"imbik run {run.typed} makes it")
     away = sorted(run.stage(REFINED).glob("rejected-*.jsonl"))
     if recipe.review is not None:
         away += sorted(folder.glob("rejected-*.jsonl"))

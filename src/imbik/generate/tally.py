@@ -17,9 +17,9 @@ from imbik.recipe import Recipe
 _MANY = 0.5
 _ADVICE = {
     Outcome.TRUNCATED: "raise generate.max_tokens or generate.longer (only the truncated rows are asked again)",
-    Outcome.REFUSED: "look at them with `imbik show RUN generate`; another instruction or teacher may do better",
+    Outcome.REFUSED: "look at them with `imbik show {run} generate`; another instruction or teacher may do better",
     Outcome.FILTERED: "the provider's filter stopped them; another teacher may do better",
-    Outcome.MALFORMED: "look at them with `imbik show RUN generate`",
+    Outcome.MALFORMED: "look at them with `imbik show {run} generate`",
     Outcome.FAILED: "run again with --from generate to ask those rows once more",
     Outcome.PENDING: "run the same command again",
 }
@@ -43,7 +43,7 @@ def _advice(outcome: Outcome, reason: str, run: str) -> str:
     """What helps: asking again where a second try may end otherwise, and else a change of what was refused."""
     if outcome is Outcome.FAILED and not reason.startswith("failed after"):
         return f"mend what that names (a setting of the teacher, the row itself); then {_ADVICE[outcome]}"
-    return _ADVICE[outcome].replace("RUN", run)
+    return _ADVICE[outcome].format(run=run)
 
 
 def held_back_advice(recipe: Recipe) -> str:

@@ -104,7 +104,8 @@ def read_statement(statement: bytes) -> SignedHead:
         found = None
     if found is None or found.text() != statement or found.signs != _SIGNS:
         raise InputError(
-            "this is not what `imbik privacy head` printed", next="imbik privacy head RUN > FILE, and sign that file"
+            "this is not what `imbik privacy head` printed",
+            next="print the head once more into a file, where the run lies, and sign that file as it is",
         )
     return found
 

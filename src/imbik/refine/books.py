@@ -54,9 +54,10 @@ class Counted(Record, frozen=True, kw_only=True):
 
 @dataclass
 class Tally:
-    """All counts of one refining; `validation` are the ids of held-out tasks."""
+    """All counts of one refining; `run` is the run as typed, `validation` are the ids of held-out tasks."""
 
     where: str
+    run: str
     validation: Set[str]
     crashes: Crashes = field(default_factory=Crashes)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -118,7 +119,8 @@ class Tally:
                 f"no training sample is left: of {self.rows} samples {_told(self.rejected_by, 'rejected by')}"
                 f"{', ' if self.rejected_by and outcomes else ''}{_told(outcomes, 'ended')}",
                 where=self.where,
-                next="`imbik show RUN refine` shows rejected rows with their reasons; loosen the check, or ask better",
+                next=f"`imbik show {self.run} refine` shows rejected rows with their reasons; loosen the check, or ask "
+                "better",
             )
         return Books(
             rows_in=self.rows,

@@ -49,7 +49,7 @@ class Work:
         self.checks = checks_of(context.recipe)
         self.segments = segments_of(self.checks)
         held_out = {task.id for tasks in self.surroundings().held_out.values() for task in tasks}
-        self.tally = Tally(str(context.folder), held_out)
+        self.tally = Tally(str(context.folder), context.run.typed, held_out)
         self.leaves = Leaves()
         self._rejected: list[Path] = []
         self._repairs: list[Path] = []

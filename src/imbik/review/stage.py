@@ -150,7 +150,7 @@ class _Applied:
         if split := self.fates[Fate.SPLIT]:
             found.append(
                 f"experts are split over {split:,} rows, which are not trained on; once they are decided: "
-                "imbik review RUN --close, and the same imbik run"
+                f"imbik review {self.context.run.typed} --close, and the same imbik run"
             )
         return found
 

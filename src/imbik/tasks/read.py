@@ -11,7 +11,7 @@ from pathlib import Path
 
 from imbik.core.errors import RunFolderError
 from imbik.core.files import read_lines
-from imbik.core.runfolder import RunFolder, read_parts
+from imbik.core.runfolder import RunFolder, read_parts, run_around
 from imbik.core.types import Sample, Task
 from imbik.models.kind import kind_with_labels
 from imbik.recipe import Recipe
@@ -85,7 +85,9 @@ def read_quarantine(run: RunFolder) -> Iterator[Quarantined]:
 
 def _there(path: Path) -> Path:
     if not path.exists():
-        raise RunFolderError("this is not here yet", where=str(path), next="imbik run RECIPE makes it")
+        run = run_around(path)
+        again = f"imbik run {run.typed} makes it" if run else ""
+        raise RunFolderError("this is not here yet", where=str(path), next=again)
     return path
 
 

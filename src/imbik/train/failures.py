@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imbik.core.errors import TrainingError
+from imbik.core.runfolder import run_around
 from imbik.train.rows import Row
 
 NAMED_ROWS = 5
@@ -21,10 +22,12 @@ def diverged(what: str, step: int, rows: Sequence[Row], checkpoints: Path, learn
     more = f" and {len(rows) - NAMED_ROWS} more" if len(rows) > NAMED_ROWS else ""
     at = f" on rows {named}{more}" if rows else ""
     good = f"the weights of step {kept} are kept" if kept else "no checkpoint had been written yet"
+    run = run_around(checkpoints)
+    look = f", or look at those rows: imbik show {run.typed} refine" if run else ""
     return TrainingError(
         f"training diverged at step {step}{at}: {what}; {good}",
         where=str(checkpoints.parent),
-        next=f"--set train.learning_rate={learning_rate / 3:.1g}, or look at those rows: imbik show RUN refine",
+        next=f"--set train.learning_rate={learning_rate / 3:.1g}{look}",
     )
 
 
