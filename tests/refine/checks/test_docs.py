@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
 
-from imbik.core.plugins import PluginBlock, load_plugin, make
+from imbik.core.plugins import PluginBlock, available, load_plugin, make
 from imbik.core.types import Completion, Message, Sample, Task
 from imbik.refine.checks import CheckContext
 
@@ -35,7 +36,23 @@ def test_every_default_that_is_named_is_the_default(text: str) -> None:
             if setting in fields:
                 assert fields[setting].default == yaml.safe_load(value), f"{name}: {setting}"
                 compared += 1
-    assert compared > 20
+    assert compared > 70
+
+
+def test_every_check_has_a_section_that_names_all_its_settings(text: str) -> None:
+    told = sections(text)
+    assert set(told) == set(available("refine/checks"))
+    for name, section in told.items():
+        named = {word for marked in re.findall(r"`([^`]+)`", section) for word in spelled_out(marked)}
+        fields = load_plugin("refine/checks", name).Settings.model_fields.items()
+        missing = {field.alias or setting for setting, field in fields} - named
+        assert not missing, f"{name}: {missing}"
+
+
+def spelled_out(marked: str) -> set[str]:
+    """Names in `name: value`, or in `{min,max}_{a,b}: value`, which stands for four."""
+    choices = [part.split(",") for part in re.split(r"[{}]", marked.partition(":")[0])]
+    return {"".join(chosen) for chosen in product(*choices)}
 
 
 def test_every_check_of_the_table_is_one_and_its_scope_is_true(text: str) -> None:
@@ -45,12 +62,16 @@ def test_every_check_of_the_table_is_one_and_its_scope_is_true(text: str) -> Non
     assert {name for name, _ in rows} == set(sections(text))
 
 
+STEPS = {"step": r"(?:Adım|Step) (\d+)[:.]"}
+
+
 def reasons(base: Path, use: str, kind: str, answers: Sequence[str], known: str = "", **raw: object) -> list[str]:
     made = make("tasks/kinds", PluginBlock(use=kind))
     check = make("refine/checks", PluginBlock(use=use, raw=raw))
     task = Task(
         id="1", kind=kind, messages=(Message(role="user", content="Kuşatma kaç gün sürdü?"),), language="tr",
         reference=made.reference({"answer": known}) if known else None, passage=PASSAGE if use == "grounded" else "",
+        schema='{"properties": {"plaka": {"type": "integer"}}}' if "plaka" in answers[0] else "",
     )  # fmt: skip
     samples = [
         Sample(
@@ -82,6 +103,19 @@ def test_the_reasons_shown_are_those_that_are_given(text: str, tmp_path: Path) -
         *reasons(tmp_path, "grounded", "qa", [wrong, "Gezegenler teleskopla incelenir."]),
         *reasons(tmp_path, "facts", "qa", [wrong], references="kaynak"),
         *reasons(tmp_path, "facts", "qa", ["Kuşatmada 69 top vardı."], references="kaynak"),
+        *reasons(tmp_path, "shape", "qa", ["", "İki kelime"], min_reasoning_words=16),
+        *reasons(tmp_path, "shape", "qa", ["ha ha ha ha ha"]),
+        *reasons(tmp_path, "format", "qa", ['{"plaka": "35"}']),
+        *reasons(tmp_path, "format", "classification", ["fatura"], labels=["İade", "kargo sorunu"]),
+        *reasons(tmp_path, "format", "math", ["Adım 1: topla"], **STEPS, least_steps=2),
+        *reasons(tmp_path, "format", "math", ["Adım 1: topla\nAdım 4: böl"], **STEPS),
+        *reasons(tmp_path, "repetition", "qa", ["bir daha " * 6]),
+        *reasons(tmp_path, "repetition", "qa", ["ha" * 15]),
+        *reasons(tmp_path, "refusal", "qa", ["Üzgünüm, bu konuda size yardımcı olamam."], where="answer"),
+        *reasons(tmp_path, "refusal", "qa", ["As an AI language model, I do not have opinions."]),
+        *reasons(tmp_path, "pii", "qa", ["10000000146"]),
+        *reasons(tmp_path, "toxicity", "qa", ["kaltak"]),
+        *reasons(tmp_path, "extracted", "extraction", ["Ankara", '[{"text": "İzmir", "type": "yer"}]']),
         *reasons(tmp_path, "language", "qa", ["First we find the total number of apples. Ali had twelve of them."]),
     ]
     assert all(given)
