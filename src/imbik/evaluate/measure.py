@@ -27,6 +27,7 @@ from imbik.evaluate import curves, require, samples, trail
 from imbik.evaluate.answers import Answer, Held, Ran, keep, kept, read_answer, waiting
 from imbik.evaluate.bootstrap import Bootstrap
 from imbik.evaluate.compare import Comparison, compare
+from imbik.evaluate.dialogues import dialogues
 from imbik.evaluate.findings import Findings, SampleRow
 from imbik.evaluate.metrics import CorpusMetric, Metric
 from imbik.evaluate.require import AGREEMENT, metric_blocks
@@ -229,7 +230,7 @@ class Measured:
         )
 
     def _scores(self) -> Scores:
-        run, found = self.context.run, self.compared
+        recipe, run, found = self.context.recipe, self.context.run, self.compared
         return Scores(
             systems={
                 n: msgspec.structs.replace(ran.cost_to_run, metrics=found.metrics.get(n, {}))
@@ -237,8 +238,11 @@ class Measured:
             },
             retention=found.retention,
             paired=found.paired,
+            dialogues=dialogues(
+                self.held, self.answers, self.quoted, self.metric, Bootstrap(resamples=recipe.evaluate.resamples)
+            ),
             funnel=trail.funnel(run),
-            spend=trail.spend(self.context.recipe, run, self.answers.get("teacher", ()), self.context.asker),
+            spend=trail.spend(recipe, run, self.answers.get("teacher", ()), self.context.asker),
             lineage=trail.lineage(run),
         )
 

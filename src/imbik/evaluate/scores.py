@@ -44,6 +44,17 @@ class Interval(Figure, frozen=True, kw_only=True):
     n: int
 
 
+class Dialogues(Figure, frozen=True, kw_only=True):
+    """Conversations of the quoted set: `metric` by the turn's number (`1`, `2` … `6 and later`), and over dialogues, of
+    which each counts once; both by system."""
+
+    metric: str
+    dialogues: int
+    turns: int
+    by_dialogue: dict[str, MetricScore] = {}
+    by_turn: dict[str, dict[str, MetricScore]] = {}
+
+
 class Latency(Figure, frozen=True, kw_only=True):
     """Milliseconds of one request at a time, after warm-up."""
 
@@ -123,6 +134,7 @@ class Scores(Figure, frozen=True, kw_only=True):
     systems: dict[str, SystemScores] = {}
     retention: dict[str, Interval] = {}
     paired: dict[str, dict[str, Interval]] = {}
+    dialogues: Dialogues | None = None
     funnel: list[FunnelStage] = []
     spend: Spend = Spend()
     lineage: dict[str, str] = {}

@@ -35,6 +35,7 @@ from imbik.tasks.read import kind_of
 from imbik.tasks.recorded import RecordedAnswers
 from imbik.tasks.rows import BadRowError, Quarantined, Row
 from imbik.tasks.sources.auto import resolve
+from imbik.tasks.turns import parted
 
 ADDED = ("answer", "reasoning", "confidence", "problem")
 BLOCK = 1024
@@ -109,7 +110,7 @@ class _Rows:
     def __init__(self, recipe: Recipe, kind: Kind, source: Path, level: Sensitivity) -> None:
         settings = recipe.tasks.model_copy(update={"split": Split()})
         nobody = RecordedAnswers(recipe.model_copy(update={"teachers": {}}))
-        self._builder = Builder(settings, kind, nobody, level)
+        self._kind, self._builder = kind, Builder(settings, kind, nobody, level)
         self._reader = resolve(str(source.expanduser().resolve()), Path())
 
     @property
@@ -123,7 +124,8 @@ class _Rows:
             if isinstance(row, Quarantined):
                 yield {}, row
             else:
-                yield row.values, self._builder.build(self._asked_only(row))
+                task = self._builder.build(self._asked_only(row))
+                yield row.values, task if isinstance(task, Quarantined) else parted(self._kind, task)[-1]
 
     def _asked_only(self, row: Row) -> Row:
         """The row without known answers: an unknown label must not keep a row from being answered."""

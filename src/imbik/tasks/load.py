@@ -30,6 +30,8 @@ from imbik.tasks.rows import Quarantined, Row
 from imbik.tasks.selection import Selection, parse_selection
 from imbik.tasks.sources import RowSource
 from imbik.tasks.sources.auto import Auto, resolve
+from imbik.tasks.turns import parted
+from imbik.tasks.turns import told as told_turns
 
 _MOJIBAKE = re.compile("Ã[§¼¶‡–œ]|Ä[±°Ÿž]|Å[Ÿž]")
 _DERIVED = re.compile(r"^t[0-9a-f]{16}$")
@@ -38,18 +40,20 @@ _MOJIBAKE_ROWS = 3
 
 @dataclass
 class Loaded:
-    """All that came out of the sources; `rows` counts every row, also those in quarantine."""
+    """All that came out of the sources; `rows` counts every row, also those in quarantine, `parts` the tasks that are
+    a further turn of a row."""
 
     tasks: list[Task] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     cleaned: Counter[str] = field(default_factory=Counter)
     cleaned_rows: int = 0
+    parts: int = 0
 
     @property
     def rows(self) -> int:
         """Rows read."""
-        return len(self.tasks) + len(self.quarantine)
+        return len(self.tasks) + len(self.quarantine) - self.parts
 
 
 def source_blocks(recipe: Recipe) -> list[tuple[PluginBlock, str]]:
@@ -97,7 +101,9 @@ def load_tasks(
         rows = _cleaned(chosen.take(source.rows(recipe.base, "" if prescribed else chosen.split)), recipe, loaded)
         for item in _read(rows, builder, chosen, prescribed):
             if isinstance(item, Task):
-                loaded.tasks.append(item)
+                parts = parted(kind, item)
+                loaded.tasks.extend(parts)
+                loaded.parts += len(parts) - 1
             else:
                 loaded.quarantine.append(item)
             if advance is not None and loaded.rows % 1000 == 0:
@@ -118,7 +124,8 @@ def load_tasks(
         loaded.tasks = [msgspec.structs.replace(task, schema=schema) for task in loaded.tasks]
     if loaded.cleaned:
         loaded.notes.append(told(loaded.cleaned, loaded.cleaned_rows))
-    loaded.notes += notes + _warnings(loaded)
+    loaded.notes += notes + told_turns(recipe.tasks, len(loaded.tasks) - loaded.parts, len(loaded.tasks))
+    loaded.notes += _warnings(loaded)
     return loaded
 
 

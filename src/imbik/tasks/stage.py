@@ -164,7 +164,7 @@ def labels_of(tasks: Sequence[Task]) -> list[str]:
 def _books(loaded: Loaded) -> Books:
     reasons = Counter(bad.reason for bad in loaded.quarantine)
     return Books(
-        rows_in=loaded.rows,
+        rows_in=loaded.rows + loaded.parts,
         rows_out=len(loaded.tasks),
         rejected=len(loaded.quarantine),
         reasons=dict(reasons),

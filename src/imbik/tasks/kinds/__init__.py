@@ -8,7 +8,8 @@ LABEL_SHAPES most kinds share). `reference` is handed the texts of `answer` or `
 `tasks.rows.BadRowError` where they cannot be a reference, and the row goes to quarantine. `version` is raised when the
 same row would give another task. A kind with `json = True` answers in JSON: its normal form alone says what is equal,
 and its own words are put to a teacher beside a schema too. A kind of which two good answers are hardly ever one text
-has `open_text = True`: agreement with the teacher is then never shown in place of a metric.
+has `open_text = True`: agreement with the teacher is then never shown in place of a metric. A kind of which one row may
+give several tasks has `parts(task) -> Sequence[Task]` (see `tasks.turns`).
 """
 
 from __future__ import annotations
