@@ -32,6 +32,12 @@ def fake_teacher(
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a line for every reply that went out whole.")
     ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(metavar="RECIPE", help="Answer a recipe's questions from its own rows, of any kind.")
+    ] = None,
+    wrong: Annotated[
+        float, typer.Option(min=0, max=1, help="Of --recipe: share of rows that get another row's answer.")
+    ] = 0.0,
     batch: Annotated[
         str, typer.Option(metavar="PLAN", help="How batches go, e.g. 'seconds=60 expired=20 lost=2'.")
     ] = "",
@@ -41,12 +47,12 @@ def fake_teacher(
 
     It speaks OpenAI's format and Anthropic's. It answers with reasoning and a
     marked result (`Cevap: 7`): what --answers holds (a JSON document as it
-    stands), else a plain sum or difference in the question (`4 + 3`). Any other
+    stands), or as the kind of --recipe answers, else a plain sum or difference in the question (`4 + 3`). Any other
     question it only says again, which refine may well reject; questions of
     tasks.grow get made-up word problems. What it was asked and would have
     billed: http://127.0.0.1:PORT/books.
     """
-    from imbik.testing import GrowthTeacher, from_file, parse_rule, read_script, solve
+    from imbik.testing import GrowthTeacher, from_file, from_recipe, parse_rule, read_script, solve
     from imbik.testing import run as serve
     from imbik.testing.judges import judging
     from imbik.testing.told import faults_told, plan_of, price_of
@@ -55,7 +61,8 @@ def fake_teacher(
         print(faults_told())
         return
     rules = [*(parse_rule(text) for text in rule or ()), *(read_script(script) if script else ())]
-    answer = judging(judge, GrowthTeacher(from_file(answers) if answers else solve))
+    known = from_recipe(recipe, wrong) if recipe else from_file(answers) if answers else solve
+    answer = judging(judge, GrowthTeacher(known))
     paid, plan, place = price_of(price), plan_of(batch), f"http://127.0.0.1:{port}"
     print(f"teachers: {{fake: {{use: openai, base_url: '{place}/v1', model: sahte}}}}")
     print(f"or in the other format: {{use: anthropic, base_url: '{place}', key: '', model: sahte}}", flush=True)

@@ -35,6 +35,7 @@ from imbik.tasks.template import Template
 
 LONGEST = 1_000_000
 _LANGUAGE = re.compile(r"^[a-z]{2,3}(?:-[a-z0-9]{2,8})*$", re.IGNORECASE)
+_KNOWN = ("answer", "label", "tests")
 _SET = re.compile(r"^\w[\w.-]{0,39}$")
 _WORDS = {
     "tr": ("Öncül", "Hipotez", "Şu metni özetle:"),
@@ -76,7 +77,7 @@ class Builder:
     def _task(self, row: Row) -> Task:
         values = row.values
         plan = self.columns.plan(values)
-        language = self._language(values)
+        language = self._language(values, plan)
         asked = self._asked(row, plan, language)
         size = sum(len(message.content) for message in asked.messages) + len(asked.known.get("answer", ""))
         if size > LONGEST:
@@ -109,7 +110,8 @@ class Builder:
             known |= {"answer": answer} if answer.strip() else {}
             return _Asked((Message(role="user", content=question),), known, fields=fields)
         for role in ("answer", "label", "reasoning"):
-            if text := _text(row.values, plan, role):
+            written = _json_text if role == "answer" and getattr(self.kind, "json", False) else _text
+            if text := written(row.values, plan, role):
                 known[role] = text
         if tests := _json_text(row.values, plan, "tests"):
             known["tests"] = tests
@@ -132,7 +134,7 @@ class Builder:
                 "no question found",
                 f"columns: {have}; '{self.settings.kind.use}' reads {describe(self.shapes)}",
             )
-        texts = {part: _text(values, plan, part) for part in plan if part != "tests"}
+        texts = {part: _text(values, plan, part) for part in plan if part not in _KNOWN}
         if not (texts[role].strip() or texts.get("instruction", "").strip()):
             raise BadRowError("the question is empty", f"column '{plan[role]}'")
         if role == "document":
@@ -170,10 +172,12 @@ class Builder:
             return self.level
         return marked(values, self.settings.sensitivity)
 
-    def _language(self, values: Mapping[str, object]) -> str:
-        """The recipe's language, or the row's own when the recipe names a column."""
+    def _language(self, values: Mapping[str, object], plan: Plan) -> str:
+        """The recipe's language, or the row's own when the recipe names a column; columns `tr` and `en` of a
+        translation hold texts, and name no language of theirs."""
         setting = self.settings.language
-        if setting in values or setting.split(".")[0] in values:
+        texts = {plan.get("prompt"), plan.get("answer")}
+        if setting not in texts and (setting in values or setting.split(".")[0] in values):
             code = as_text(value_at(values, setting), f"column '{setting}'").strip()
         else:
             code = setting

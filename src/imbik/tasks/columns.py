@@ -35,6 +35,7 @@ QUESTION_SHAPES: tuple[Shape, ...] = (
     {"prompt": "question", "answer": "output"},
     {"prompt": "text", "answer": "answer"},
     {"prompt": "text", "answer": "label"},
+    {"instruction": "instruction", "answer": "answer"},
 )
 CODE_SHAPES: tuple[Shape, ...] = (
     {"prompt": "question", "answer": "code"},

@@ -10,6 +10,7 @@ from imbik.testing.fake_teacher import FakeTeacher, run
 from imbik.testing.faults import FAULTS, Fault
 from imbik.testing.growing import GrowthTeacher
 from imbik.testing.judges import gullible, honest
+from imbik.testing.knowing import from_recipe
 from imbik.testing.rules import Rule, parse_rule, read_script
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Rule",
     "checksum",
     "from_file",
+    "from_recipe",
     "gullible",
     "honest",
     "parse_rule",
