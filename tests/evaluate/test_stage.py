@@ -62,7 +62,7 @@ def test_every_system_answers_the_same_rows(finished: SmallRun) -> None:
 
 def test_the_file_has_exactly_the_documented_keys(finished: SmallRun) -> None:
     raw = msgspec.json.decode((finished.run.path / "8_report" / "scores.json").read_bytes())
-    assert list(raw) == ["schema_version", "systems", "retention", "paired", "funnel", "spend", "lineage"]
+    assert list(raw) == ["schema_version", "systems", "retention", "paired", "dialogues", "funnel", "spend", "lineage"]
     assert set(raw["systems"]["student"]) == {
         "metrics", "latency_ms", "time_to_first_token_ms", "tokens_per_second", "parameters", "weights_bytes",
         "cache_bytes", "process_bytes", "disk_bytes", "cost_per_1000",
