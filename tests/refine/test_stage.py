@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,33 @@ def crashing(monkeypatch: pytest.MonkeyPatch) -> type[_Crashing]:
         plugins, "load_plugin", lambda group, name: _Crashing if name == "crashing" else original(group, name)
     )
     return _Crashing
+
+
+def test_a_set_check_is_given_its_sketches_as_they_come_and_a_lost_worker_is_no_fault_of_it(
+    tmp_path: Path, crashing: type[_Crashing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    class _Failing:
+        def map(self, process: Any, blocks: Any) -> Any:
+            for number, block in enumerate(blocks):
+                if number == 2:
+                    raise BrokenPipeError("a worker is gone")
+                seen.append("judged")
+                yield process(block)
+
+    def merge(self: _Crashing, sketches: Any) -> list[str]:
+        return [name for part in sketches for name in (seen.append("merged") or part)]
+
+    monkeypatch.setattr(crashing, "scope", "all")
+    monkeypatch.setattr(crashing, "merge", merge)
+    tasks = [make_task(name) for name in "abc"]
+    run = make_run(tmp_path, [(task, "train") for task in tasks], [make_sample(task) for task in tasks])
+    stage = RefineStage(block_rows=1)
+    context = replace(context_of(stage, make_recipe(refine=["crashing"]), run), executor=_Failing())
+    with pytest.raises(BrokenPipeError, match="a worker is gone"):
+        stage.run(context)
+    assert seen == ["judged", "merged", "judged", "merged"]
 
 
 @pytest.mark.parametrize("scope", ["row", "group", "all"])

@@ -1,41 +1,45 @@
 """Texts that are near one another: found by MinHash bands, proved by exact Jaccard, as fast as few of them are alike.
 
-Enters: the runs of words of distinct texts, and items (a text in a class; items of two classes are never compared), in
-the order in which they are to be looked at. Leaves: for an item those kept before it that are as near as the threshold.
-Only a text that shares a band with another one is ever looked at again, and only what was kept is compared with:
-a thousand copies of one text cost a thousand comparisons, not half a million.
+Enters: the band keys of items, a column at a time, and a way to their sets. Leaves: which items share a band with
+another one, and for such an item those kept before it that are as near as the threshold. The sets of items that share
+no band are never looked at, and only what was kept is compared with: a thousand copies of one text cost a thousand
+comparisons, not half a million.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
-
-from imbik.tasks.grams import Runs, mixed
-from imbik.tasks.minhash import ODD, bands, sharing
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_SETS_KEPT = 10_000
+_SETS_KEPT = 1_000
 
 
 class Twins:
-    """An index that grows with what is kept. Item `i` is text `texts_of[i]`, in class `classes[i]`."""
+    """An index that grows with what is kept. `columns` holds for each band the keys of all items; items that are never
+    to be compared have other keys, and `items` are those that may have a twin at all."""
 
-    def __init__(self, texts: Runs, texts_of: Sequence[int], classes: Sequence[int], threshold: float) -> None:
+    def __init__(
+        self,
+        columns: Iterable[NDArray[np.uint64]],
+        items: NDArray[np.int64],
+        set_of: Callable[[int], NDArray[np.unsignedinteger]],
+        threshold: float,
+    ) -> None:
         import numpy as np
 
-        self._texts, self._texts_of, self._threshold = texts, texts_of, threshold
+        self._set_of, self._threshold = set_of, threshold
         self._sets: dict[int, set[int]] = {}
-        self._rows: dict[int, int] = {}
-        self._groups = self._grouped(np.asarray(texts_of, np.int64), np.asarray(classes, np.uint64))
+        self.items, self._groups = _grouped(columns, items)
         # Kept members of a group lie one behind the other in `_members`, from `_begin` on, so many as `_count` says.
         sizes = np.bincount(self._groups[self._groups >= 0])
         self._begin = np.cumsum(sizes) - sizes
         self._count = np.zeros(len(sizes), np.int32)
         self._members = np.empty(int(sizes.sum()), np.int32)
+        self._rows = dict(zip(self.items.tolist(), range(len(self.items)), strict=True))
 
     def near(self, item: int) -> list[tuple[float, int]]:
         """(Jaccard, item) of the kept ones that reach the threshold, the nearest first, of equals the earliest."""
@@ -51,10 +55,10 @@ class Twins:
         if counts.max() > 1:
             for first, count in zip(begin.tolist(), self._count[groups].tolist(), strict=True):
                 found.update(self._members[first + 1 : first + count].tolist())
-        own = self._set(self._texts_of[item])
+        own = self._set(item)
         reached = []
         for other in found:
-            theirs = self._set(self._texts_of[other])
+            theirs = self._set(other)
             least = self._threshold * max(len(own), len(theirs))
             if min(len(own), len(theirs)) >= least and (common := len(own & theirs)) >= least:
                 share = common / (len(own) + len(theirs) - common)
@@ -70,7 +74,7 @@ class Twins:
             self._count[groups] += 1
 
     def _of(self, item: int) -> NDArray[np.int32] | None:
-        """The groups that an item is in: one for each band that it shares with another item of its class."""
+        """The groups that an item is in: one for each band that it shares with another item."""
         row = self._rows.get(item)
         if row is None:
             return None
@@ -78,34 +82,45 @@ class Twins:
         found: NDArray[np.int32] = groups[groups >= 0]
         return found
 
-    def _set(self, text: int) -> set[int]:
-        """The set of a text; kept for a while, for what has one neighbour often has several."""
-        if (found := self._sets.get(text)) is None:
+    def _set(self, item: int) -> set[int]:
+        """The set of an item; kept for a while, for what has one neighbour often has several."""
+        if (found := self._sets.get(item)) is None:
             if len(self._sets) >= _SETS_KEPT:
                 self._sets.clear()
-            found = self._sets[text] = set(self._texts.raw(text).tolist())
+            found = self._sets[item] = set(self._set_of(item).tolist())
         return found
 
-    def _grouped(self, texts: NDArray[np.int64], classes: NDArray[np.uint64]) -> NDArray[np.int32]:
-        """(items, bands) groups of the items that share a band, -1 where they do not; `_rows` says where an item is."""
-        import numpy as np
 
-        nothing = np.zeros((0, 0), np.int32)
-        if self._threshold >= 1 or len(self._texts.starts) < 2:
-            return nothing
-        flags = sharing(self._texts, self._threshold)
-        looked_at = np.flatnonzero(flags[texts])
-        if not len(looked_at):
-            return nothing
-        keys = bands(self._texts.some(np.flatnonzero(flags)), self._threshold)
-        place, of_class = (np.cumsum(flags) - 1)[texts[looked_at]], classes[looked_at]
-        groups, begun = np.empty((len(looked_at), keys.shape[1]), np.int32), 0
-        for band in range(keys.shape[1]):
-            mine = mixed(keys[place, band] + of_class * np.uint64(ODD))
-            _, group, count = np.unique(mine, return_inverse=True, return_counts=True)
-            several = np.where(count > 1, np.cumsum(count > 1) - 1 + begun, -1)
-            groups[:, band] = several[group]
-            begun = max(begun, int(several.max()) + 1)
-        shared = np.flatnonzero((groups >= 0).any(1))
-        self._rows = {item: row for row, item in enumerate(looked_at[shared].tolist())}
-        return groups[shared]
+def shared(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of keys that stand there more than once, and a number for each such key, from 0 on."""
+    import numpy as np
+
+    ordered = np.sort(keys)
+    several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(several):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    numbers = np.searchsorted(several, keys)
+    places = np.flatnonzero(several.take(numbers, mode="clip") == keys)
+    return places, numbers[places]
+
+
+def _grouped(
+    columns: Iterable[NDArray[np.uint64]], items: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The items that share a band, in order, and their groups (items, bands), -1 where a band is shared with none."""
+    import numpy as np
+
+    found: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
+    begun = 0
+    for column in columns:
+        places, numbers = shared(column[items])
+        found.append((places.astype(np.int32), (numbers + begun).astype(np.int32)))
+        begun += int(numbers.max(initial=-1)) + 1
+    some = np.zeros(len(items), bool)
+    for at, _ in found:
+        some[at] = True
+    groups = np.full((int(some.sum()), len(found)), -1, np.int32)
+    row = np.cumsum(some) - 1
+    for band, (at, group) in enumerate(found):
+        groups[row[at], band] = group
+    return items[some], groups

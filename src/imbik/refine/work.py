@@ -6,10 +6,11 @@ order; leaves and counts. Memory holds a block and the sketches, never all sampl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,6 +38,26 @@ class _Decided:
 
     named: NamedCheck
     verdicts: Callable[[], Verdicts]
+
+
+class _Stream:
+    """Sketches on their way to a check; `failed` is what went wrong in making them, which is no fault of that check."""
+
+    def __init__(self, sketches: Iterator[Any]) -> None:
+        self._sketches = sketches
+        self.failed: Exception | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._sketches)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.failed = error
+            raise
 
 
 class Work:
@@ -142,24 +163,29 @@ class Work:
     ) -> tuple[Iterable[Sample], _Decided | None]:
         """One way through: what is kept lies in a hidden file, and the segment's last check has looked at it."""
         scratch = self.folder / f".pass-{len(self._rejected):05d}.jsonl"
-        sketches = list[Any]()
+
+        def again() -> Iterator[Sample]:
+            return read_lines(scratch, Sample)
+
+        sketches = self._sketches(segment, rows, counted_from, scratch)
+        if segment.sketched is not None:
+            return again(), self._of_the_set(segment.sketched, sketches, again)
+        for _ in sketches:
+            pass
+        self.tally.crashes.refuse_total()
+        return again(), self._asked(segment.last, again, counted_from) if segment.last is not None else None
+
+    def _sketches(
+        self, segment: Segment, rows: Iterable[Sample], counted_from: int, scratch: Path
+    ) -> Generator[Any, None, None]:
+        """Sketches as blocks are judged; what is kept and rejected is written beside."""
         with ExitStack() as files:
             rejected = files.enter_context(atomic_writer(self._next_rejected()))
             kept = files.enter_context(atomic_writer(scratch))
             judge = partial(judge_block, segment=segment, surroundings=self.surroundings, counted_from=counted_from)
             for judged in self.context.executor.map(judge, blocks_between_tasks(rows, self.block_rows)):
                 self._write(judged, kept, rejected)
-                sketches.extend(judged.sketches)
-        self.tally.crashes.refuse_total()
-
-        def again() -> Iterator[Sample]:
-            return read_lines(scratch, Sample)
-
-        if segment.last is None:
-            return again(), None
-        if segment.sketched is not None:
-            return again(), self._of_the_set(segment.sketched, sketches, again)
-        return again(), self._asked(segment.last, again, counted_from)
+                yield from judged.sketches
 
     def _settled(self, rows: Iterable[Sample], decided: _Decided | None) -> Iterator[Sample]:
         """Apply what a segment's last check decided."""
@@ -179,13 +205,19 @@ class Work:
                     self._reject(judged, rejected)
         self.tally.crashes.refuse_total()
 
-    def _of_the_set(self, named: NamedCheck, sketches: list[Any], rows: Callable[[], Iterator[Sample]]) -> _Decided:
+    def _of_the_set(self, named: NamedCheck, sketches: Iterator[Any], rows: Callable[[], Iterator[Sample]]) -> _Decided:
+        stream, check = _Stream(sketches), named.check
         try:
-            check = named.check
-            found = check.decide(check.merge(sketches), self.surroundings()) if sketches else {}
+            merged = [check.merge(chain([first], stream)) for first in islice(stream, 1)]
+            for _ in stream:  # a check that does not look at all of them
+                pass
+            self.tally.crashes.refuse_total()
+            found = check.decide(merged[0], self.surroundings()) if merged else {}
         except ImbikError:
             raise
         except Exception as error:
+            if stream.failed is not None:
+                raise stream.failed from None
             raise ImbikError(
                 f"check '{named.name}' crashed on the whole set ({raised_at(error)})",
                 where="refine",

@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from imbik.core.types import Task
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Grams = NDArray[np.uint64]
-    Words = array[int]
+
+Words = bytes
 
 _PLACES = (
     0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F,
@@ -87,15 +87,15 @@ def text_key(text: str) -> str:
 
 
 def word_hashes(text: str) -> Words:
-    """A hash for each of `tokens`, made once for each word; an array, which the garbage collector need not visit."""
+    """A hash for each of `tokens`, 8 bytes each, one behind the other; made once for each word."""
     if len(_PIECES) > _KEPT:
         _PIECES.clear()
-    return array("Q", chain.from_iterable(map(_PIECES.__getitem__, fold(text).split())))
+    return b"".join(map(_PIECES.__getitem__, fold(text).split()))
 
 
 def grams(words: Sequence[str], size: int) -> Grams:
     """Sorted, unique hashes of all runs of `size` tokens; a shorter text is one gram, an empty one none."""
-    return runs([array("Q", map(_hash, words))], size).of(0)
+    return runs([_hashes(words)], size).of(0)
 
 
 def runs(texts: Sequence[Words], size: int) -> Runs:
@@ -106,8 +106,8 @@ def runs(texts: Sequence[Words], size: int) -> Runs:
     """
     import numpy as np
 
-    padded = [words if len(words) >= size or not words else words + _NONE * (size - len(words)) for words in texts]
-    lengths = np.fromiter(map(len, padded), np.int64, len(padded))
+    padded = [words if len(words) >= 8 * size or not words else words.ljust(8 * size, b"\0") for words in texts]
+    lengths = np.fromiter(map(len, padded), np.int64, len(padded)) // 8
     hashes = np.frombuffer(b"".join(padded), np.uint64)
     found = np.zeros(max(len(hashes) - size + 1, 0), np.uint64)
     for place in range(size):
@@ -121,6 +121,20 @@ def runs(texts: Sequence[Words], size: int) -> Runs:
         found = found[whole]
     starts = np.concatenate([[0], np.cumsum(np.where(lengths, lengths - size + 1, 0))])
     return Runs(mixed(found), starts)
+
+
+def word_keys(texts: Sequence[Words]) -> Grams:
+    """A hash for each text: equal where the words are, in their order; that of a text without words is 0."""
+    import numpy as np
+
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts)) // 8
+    hashes, ends = np.frombuffer(b"".join(texts), np.uint64), np.cumsum(lengths)
+    places = np.arange(len(hashes)) - np.repeat(ends - lengths, lengths)
+    found, some = np.zeros(len(texts), np.uint64), lengths > 0
+    if len(hashes):
+        placed = mixed(hashes + places.astype(np.uint64) * np.uint64(_PLACES[0]))
+        found[some] = np.add.reduceat(placed, (ends - lengths)[some])
+    return found
 
 
 def jaccard(left: Grams, right: Grams) -> float:
@@ -143,14 +157,17 @@ def _hash(word: str) -> int:
     return int.from_bytes(blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
 
 
-class _Pieces(dict[str, tuple[int, ...]]):
+def _hashes(words: Sequence[str]) -> Words:
+    return array("Q", map(_hash, words)).tobytes()
+
+
+class _Pieces(dict[str, Words]):
     """What stands between spaces, and the hashes of its tokens: nearly always one."""
 
-    def __missing__(self, piece: str) -> tuple[int, ...]:
-        found = tuple(map(_hash, [piece] if piece.isalnum() else _TOKEN.findall(piece)))
+    def __missing__(self, piece: str) -> Words:
+        found = _hashes([piece] if piece.isalnum() else _TOKEN.findall(piece))
         self[piece] = found
         return found
 
 
 _PIECES, _KEPT = _Pieces(), 1 << 17
-_NONE = array("Q", [0])

@@ -6,7 +6,10 @@ threshold share at least one with probability 0.99 or more. Candidates only: cal
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from imbik.tasks.grams import Runs, mixed
@@ -32,6 +35,14 @@ def rows_per_band(threshold: float) -> int:
     return 1
 
 
+def shape(threshold: float) -> tuple[int, int]:
+    """(bands, rows in a band): as few bands as still find pairs at the threshold with probability RECALL."""
+    rows = rows_per_band(threshold)
+    missed = 1 - threshold**rows
+    few = math.ceil(math.log(1 - RECALL) / math.log(missed)) if missed else 1
+    return min(few, PERMUTATIONS // rows), rows
+
+
 def band_keys(sets: Sequence[Grams], threshold: float) -> list[tuple[bytes, ...]]:
     """Band keys of every set, in order; an empty set has none."""
     import numpy as np
@@ -50,32 +61,17 @@ def bands(sets: Runs, threshold: float) -> NDArray[np.uint64]:
     """(sets, bands) keys of many sets at once; those of empty sets mean nothing."""
     import numpy as np
 
-    rows = rows_per_band(threshold)
-    count = PERMUTATIONS // rows
+    count, rows = shape(threshold)
     keys = np.empty((len(sets.starts) - 1, count), np.uint64)
     for first in range(0, len(keys), _AT_ONCE):  # rensa gives signatures as lists, which are ten times as large
         some = sets.some(np.arange(first, min(first + _AT_ONCE, len(keys))))
-        signatures = np.array(_digest(some, rows * count).to_rows(), np.uint64).reshape(-1, count, rows)
-        found = np.broadcast_to(np.arange(1, count + 1, dtype=np.uint64), signatures.shape[:2])
+        rows_of = array("I", chain.from_iterable(_digest(some, rows * count).to_rows()))
+        signatures = np.frombuffer(rows_of, np.uint32).reshape(-1, rows, count)
+        found = np.broadcast_to(np.arange(1, count + 1, dtype=np.uint64), (len(signatures), count))
         for row in range(rows):
-            found = mixed(found * np.uint64(ODD) + signatures[:, :, row])
+            found = mixed(found * np.uint64(ODD) + signatures[:, row])
         keys[first : first + _AT_ONCE] = found
     return keys
-
-
-def sharing(sets: Runs, threshold: float) -> NDArray[np.bool_]:
-    """Which of the sets share a band with another one: no other is a near-duplicate, as far as bands can tell.
-
-    All of it happens in rensa, so that signatures of texts that are like no other are never copied.
-    """
-    import numpy as np
-    from rensa import RMinHashLSH
-
-    rows = rows_per_band(threshold)
-    count = PERMUTATIONS // rows
-    index = RMinHashLSH(threshold, rows * count, count)
-    flags = index.query_duplicate_flags_matrix_one_shot(_digest(sets, rows * count))
-    return np.array(flags, bool) & (np.diff(sets.starts) > 0)
 
 
 def _digest(sets: Runs, permutations: int) -> Any:

@@ -19,7 +19,7 @@ Beside its scope a check may say:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
@@ -29,6 +29,7 @@ from imbik.core.types import Completion, Sample, Task, Verdict
 from imbik.tasks.kinds import Kind
 
 S = TypeVar("S")
+W = TypeVar("W")
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,18 @@ class GroupCheck(Protocol):
     def judge(self, samples: Sequence[Sample], context: CheckContext) -> Sequence[Verdict]: ...
 
 
-class SetCheck(Protocol[S]):
-    """`scope = "all"`: sketch blocks, merge sketches, decide once; verdicts by sample id, kept ones may be left out."""
+class SetCheck(Protocol[S, W]):
+    """`scope = "all"`: sketch blocks, merge sketches, decide once; verdicts by sample id, kept ones may be left out.
+
+    `merge` is given the sketches one by one, as blocks are judged, so that a check may put them by (`refine.shelves`)
+    and memory need not hold them all.
+    """
 
     scope: str
 
     def sketch(self, samples: Sequence[Sample], context: CheckContext) -> S: ...
-    def merge(self, sketches: Sequence[S]) -> S: ...
-    def decide(self, sketch: S, context: CheckContext) -> dict[str, Verdict]: ...
+    def merge(self, sketches: Iterable[S]) -> W: ...
+    def decide(self, sketch: W, context: CheckContext) -> dict[str, Verdict]: ...
 
 
 class EditCheck(Protocol):

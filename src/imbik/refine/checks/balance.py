@@ -8,7 +8,7 @@ held-out sets are never left out, nor are rows without a class. Put it last: wha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Literal
 
@@ -57,7 +57,7 @@ class Balance:
         return found
 
     def merge(
-        self, sketches: Sequence[dict[str, list[tuple[int, bytes, str]]]]
+        self, sketches: Iterable[dict[str, list[tuple[int, bytes, str]]]]
     ) -> dict[str, list[tuple[int, bytes, str]]]:
         """All classes of all blocks."""
         whole: dict[str, list[tuple[int, bytes, str]]] = {}

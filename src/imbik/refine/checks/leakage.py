@@ -9,7 +9,7 @@ nothing. A row is compared with held-out tasks alone, so a sketch is what was fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import Field
@@ -50,7 +50,7 @@ class Leakage:
         reasons = dict(zip(tasks, index.find(list(tasks.values()), context.kind), strict=True))
         return {sample.id: reason for sample in samples if (reason := reasons.get(sample.task.id, ""))}
 
-    def merge(self, sketches: Sequence[dict[str, str]]) -> dict[str, str]:
+    def merge(self, sketches: Iterable[dict[str, str]]) -> dict[str, str]:
         """What was found in all blocks."""
         return {name: reason for part in sketches for name, reason in part.items()}
 
