@@ -3,6 +3,7 @@
 # make nightly tests that take minutes, and a small tmpfs where it may be mounted
 # make gpu     tests that need a graphics card
 # make lint    what .ci/run checks before the tests
+# make screenshots  the pictures of the experts' pages in docs/images, as the tests take them (needs chromium)
 #
 # TORCH_INDEX names where torch is taken from. Empty: wherever pip finds it, which on Linux x86-64 outside a prepared
 # machine is a wheel with CUDA. For processors only:  make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -16,10 +17,10 @@ JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly gpu lint format install wheel clean doctor bench
+.PHONY: help demo test nightly gpu lint format install wheel clean doctor bench screenshots
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -9
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -10
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -65,6 +66,9 @@ lint: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+screenshots: install
+	PYTHONPATH=tests $(BIN)/python tests/review_screenshots.py docs/images
 
 wheel: install
 	$(BIN)/python -m build --no-isolation --wheel

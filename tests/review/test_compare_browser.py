@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Task
 from imbik.review.preferences import Preference, preferences_of
-from review.test_browser import CONTRAST, HOSTILE, press, told
+from pagekit import HOSTILE, press, told
 from reviewkit import Served, Watched, compare_run, served_comparison
 from stagekit import make_task
 
@@ -119,32 +119,14 @@ def test_hostile_answers_are_inert_and_seen(chromium: Browser, tmp_path: Path) -
             text = page.inner_text(place)
             assert "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'>" in text, place
             assert "U+202Egnirts" in text, place
-        inside = page.locator("#row :is(script, img, svg, a, iframe, style, i, b, [onclick], [onerror], [style])")
+        inside = page.locator(
+            "#row :is(script, img, svg, a:not(.jump), iframe, style, i, b, [onclick], [onerror], [style])"
+        )
         assert inside.count() == 0
         page.wait_for_timeout(100)
         assert page.evaluate("window.hacked") is None
         assert desk.said == []
         desk.context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast_and_names_of_everything(desk: Watched, scheme: Any) -> None:
-    page = desk.page
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    looked = 0
-    for key in ("n", "Escape", "?", "Escape"):
-        press(page, key)
-        found = page.evaluate(CONTRAST)
-        looked += len(found)
-        assert [item for item in found if item[0] < 4.5] == []
-    assert looked > 60
-    nameless = page.evaluate(
-        "() => [...document.querySelectorAll('button, input, select, section, dialog')]"
-        ".filter((item) => !(item.hidden || item.getAttribute('aria-label') || item.getAttribute('aria-labelledby')"
-        " || item.labels?.length || item.textContent.trim())).map((item) => item.outerHTML.slice(0, 80))"
-    )
-    assert nameless == []
-    assert page.locator("#left-answer math mfrac, #right-answer math mfrac").count() == 1
 
 
 def test_a_phone_shows_both_answers_below_each_other(chromium: Browser, where: Served, run: RunFolder) -> None:

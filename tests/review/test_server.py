@@ -183,7 +183,9 @@ def test_spans_mark_the_answer_and_what_supports_it(tmp_path: Path) -> None:
     sample = make_sample(task, answer="Borçlu $x$", verdicts=(Verdict(by="groundedness", keep=True, spans=(span,)),))
     with served(review_run(tmp_path, [sample])) as where:
         row = Caller(where, where.link("ayse")).ask("/api/next")[1]["row"]
-    assert row["answer"]["nodes"][0] == ["mark", {"data-mark": "1", "title": "groundedness: kaynak"}, "Borçlu"]
+    assert row["answer"]["nodes"][0] == [
+        "mark", {"data-mark": "1", "class": "noted", "title": "groundedness: kaynak"}, "Borçlu"
+    ]  # fmt: skip
     assert row["answer"]["nodes"][2][0] == "math"
 
 

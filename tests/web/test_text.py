@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imbik.web.code import codes
 from imbik.web.formulas import formulas
 from imbik.web.mathematics import mathml
 from imbik.web.text import Mark, Node, marked, one_line, pieces, plain, unseen
@@ -92,6 +94,8 @@ def test_one_line_of_what_may_be_anything() -> None:
         (r"\boxed{42", []),
         ("$a\n\nb$", []),
         ("$$ $$", []),
+        (r"son: \begin{align*}a&=b\end{align*}.", [r"\begin{align*}a&=b\end{align*}"]),
+        (r"\begin{align}a&=b\end{gather}", []),
     ],
 )
 def test_formulas_and_money(text: str, found: list[str]) -> None:
@@ -106,6 +110,13 @@ def test_formulas_and_money(text: str, found: list[str]) -> None:
         (r"\frac12", "12"), (r"x^23", "x23"), (r"3{,}14", "3,14"), (r"\text{elma sayısı}", "elma sayısı"),
         (r"50\%", "50%"), (r"a-b", "a−b"), (r"\sqrt[3]{27}", "273"), (r"\left(\frac{a}{b}\right)^2", "(ab)2"),
         (r"\begin{cases} x & x>0 \\ -x & x<0 \end{cases}", "{xx>0−xx<0"), (r"\sum_{i=1}^{n} i", "∑i=1ni"),
+        (r"\mathbb{NZQRC}1", "ℕℤℚℝℂ1"), (r"\mathcal{L}", "ℒ"), (r"\mathfrak{g}", "𝔤"), (r"\mathbb{k}", "𝕜"),
+        (r"\underbrace{a+b}_{2\text{ şey}}", "a+b⏟2\u00a0şey"), (r"\overbrace{x}^{y}", "x⏞y"),
+        (r"\int_0^1 x", "∫01x"), (r"\int\limits_0^1 x", "∫01x"), (r"a \not= b", "a≠b"), (r"7 \pmod{3}", "7(mod3)"),
+        (r"\text{İki sayı, ığüşöç }x", "İki sayı, ığüşöç\u00a0x"), (r"\xrightarrow{ısı}", "→ısı"),
+        (r"\begin{align*} a &= b \\ &= c \\ \end{align*}", "a=b=c"), (r"\begin{Bmatrix}1\end{Bmatrix}", "{1}"),
+        (r"\begin{array}{lr} 1 & 2 \\[4pt] \hline 3 & 4 \end{array}", "1234"),
+        (r"\sum_{\substack{i<n\\j<m}} x", "∑i<nj<mx"),
         (r"\alpha \le \beta", "α≤β"), (r"f'(x)", "f′(x)"), (r"\binom{n}{k}", "(nk)"), (r"\overline{AB}", "AB‾"),
     ],
 )  # fmt: skip
@@ -113,6 +124,46 @@ def test_mathematics_says_what_the_latex_says(latex: str, words: str) -> None:
     node = mathml(latex)
     assert node is not None
     assert text_of(node) == words
+
+
+@pytest.mark.parametrize(
+    ("latex", "tag"),
+    [
+        (r"\int_0^1", "msubsup"), (r"\int\limits_0^1", "munderover"), (r"\sum_0^1", "munderover"),
+        (r"\lim_0", "munder"),
+        (r"\sum\nolimits_0^1", "msubsup"), (r"\underbrace{a}_b", "munder"), (r"x_0^1", "msubsup"),
+        (r"\bar{x}_0", "msub"),
+    ],
+)  # fmt: skip
+def test_what_stands_below_and_what_beside(latex: str, tag: str) -> None:
+    node: Any = mathml(latex)
+    assert [part[0] for part in node[2:]] == [tag]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a `b` c", [("`b`", False)]),
+        ("``a`b``", [("``a`b``", False)]),
+        ("1:\n```py\nx = 1\n\ny = 2\n```\nson", [("```py\nx = 1\n\ny = 2\n```", True)]),
+        ("```\nhiç kapanmaz", [("```\nhiç kapanmaz", True)]),
+        ("~~~~\n~~~\n~~~~", [("~~~~\n~~~\n~~~~", True)]),
+        ("tablo\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\nson", [("| a | b |\n|---|--:|\n| 1 | 2 |", True)]),
+        ("``Merhaba'' dedi", []),
+        ("`satır\nsonu`", []),
+        ("a | b\n---", []),
+        ("P(A|B)\nP(B|A)", []),
+    ],
+)
+def test_code_and_tables_are_found_as_they_stand(text: str, found: list[tuple[str, bool]]) -> None:
+    assert [(text[code.start : code.end], code.alone) for code in codes(text)] == found
+
+
+@pytest.mark.parametrize("text", ["`" * 100_000, "`a``" * 25_000, "~~~\n" * 25_000, "|-\n" * 25_000, "|" * 100_000])
+def test_what_was_written_to_be_slow_is_not(text: str) -> None:
+    began = time.process_time()
+    assert all(code.start < code.end for code in codes(text))
+    assert time.process_time() - began < 2
 
 
 def test_the_first_digit_alone_is_an_argument() -> None:
@@ -126,7 +177,8 @@ def test_the_first_digit_alone_is_an_argument() -> None:
 @pytest.mark.parametrize(
     "latex",
     [r"\foo{3}", r"\href{javascript:alert(1)}{x}", "}", "{", r"\left(", r"\begin{cases}", "{" * 100, "x^1^2", "a & b",
-     r"\frac{1}", "x\u202ey", r"\begin{tikzpicture}\end{tikzpicture}", "", r"\text{a\foo}", r"\input{/etc/passwd}"],
+     r"\frac{1}", "x\u202ey", r"\begin{tikzpicture}\end{tikzpicture}", "", r"\text{a\foo}", r"\input{/etc/passwd}",
+     r"\begin{align}a", r"\begin{align}a\end{gather}", r"\not x", r"\substack{a", r"\text", r"\begin{array"],
 )  # fmt: skip
 def test_what_is_not_known_is_not_drawn(latex: str) -> None:
     assert mathml(latex) is None

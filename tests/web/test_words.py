@@ -35,7 +35,7 @@ def test_every_word_that_a_page_uses_is_there_and_every_word_is_used(package: st
                 used |= set(re.findall(r'action\("(\w+)"', text))
     there = set(words_of("tr", package))
     assert used <= there
-    by_name = {key for key in there if key.startswith(("reason_", "role_", "theme_", "chose_"))} | {
+    by_name = {key for key in there if key.startswith(("reason_", "role_", "theme_", "chose_", "check_", "mark_"))} | {
         "check",
         "category",
         "teacher",

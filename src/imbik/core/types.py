@@ -221,6 +221,7 @@ class Span(Record, frozen=True, kw_only=True):
     """Characters [start, end) of the answer or of the reasoning, with what supports or contradicts them.
 
     `source` are the characters [start, end) of the task's passage that support them, where there is one that does.
+    `doubted`: whoever marked them found nothing that supports them, or something that is wrong with them.
     """
 
     start: int
@@ -228,6 +229,7 @@ class Span(Record, frozen=True, kw_only=True):
     note: str = ""
     part: Literal["answer", "reasoning"] = "answer"
     source: tuple[int, int] | None = None
+    doubted: bool = False
 
 
 class Verdict(Record, frozen=True, kw_only=True):

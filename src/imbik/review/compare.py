@@ -19,7 +19,7 @@ from imbik.recipe import Recipe
 from imbik.recipe.sections import Review as ReviewSection
 from imbik.review.api import LONGEST_REASON, About, Answers, Wanted
 from imbik.review.desk import Desk
-from imbik.review.document import body
+from imbik.review.document import body, is_code
 from imbik.review.doors import RefusedError, doors, route
 from imbik.review.duels import Duel, DuelRows, duels
 from imbik.review.levels import Levels
@@ -137,7 +137,7 @@ class Choices(Answers):
 
 def _answer(duel: Duel, system: str) -> dict[str, Any]:
     reasoning, answer = duel.answers[system]
-    return {"reasoning": body(reasoning), "answer": body(answer)}
+    return {"reasoning": body(reasoning), "answer": body(answer, code=is_code(duel.task))}
 
 
 def ring_of(run: RunFolder, recipe: Recipe, place: Place, systems: Sequence[str], rows: int) -> Ring:

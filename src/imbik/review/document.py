@@ -6,14 +6,15 @@ verdict's spans mark the answer (or the reasoning), and the characters of the pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imbik.core.results import Score
-from imbik.core.types import Sample, Verdict
+from imbik.core.types import Sample, Task, Verdict
 from imbik.review.shown import Shown
 from imbik.review.store import ExpertVerdict
-from imbik.web.formulas import formulas
+from imbik.web.code import Code, codes
+from imbik.web.formulas import Formula, formulas
 from imbik.web.mathematics import mathml
 from imbik.web.text import LONGEST, Mark, Node, marked, one_line, pieces, plain
 
@@ -36,7 +37,7 @@ def document(sample: Sample, shown: Shown, said: ExpertVerdict | None, *, blind:
         "turns": [{"role": message.role, "text": body(message.content)} for message in sample.task.messages],
         "passage": body(sample.task.passage, marks["passage"]),
         "reasoning": body(sample.reasoning, marks["reasoning"]),
-        "answer": body(sample.answer, marks["answer"]),
+        "answer": body(sample.answer, marks["answer"], code=is_code(sample.task)),
         "edit": {"reasoning": sample.reasoning, "answer": sample.answer},
         "category": one_line(shown.category, 60),
         "teacher": "" if blind else one_line(shown.teacher, 60),
@@ -81,34 +82,71 @@ def _figure(score: Score | None) -> dict[str, Any] | None:
     return None if score is None else {"value": score.value, "low": score.low, "high": score.high, "n": score.n}
 
 
-def body(text: str, marks: Sequence[Mark] = ()) -> dict[str, Any]:
+def is_code(task: Task) -> bool:
+    """Whether answers to a task are programs or data, which are read in columns."""
+    return task.kind == "code" or bool(task.schema)
+
+
+def body(text: str, marks: Sequence[Mark] = (), *, code: bool = False) -> dict[str, Any]:
     """A text as nodes: what is shown at once, with every mark where that is possible, and the rest as it is, which the
-    page labels when it is asked for."""
+    page labels when it is asked for. `code`: all of it is."""
     end = min(max(LONGEST, *(mark.end for mark in marks), 0), LONGEST_MARKED)
-    return {"nodes": list(_nodes(text[:end], marks)), "rest": text[end:], "length": len(text)}
+    nodes = _words(text, 0, min(end, len(text)), marks) if code else _nodes(text[:end], marks)
+    return {"nodes": list(nodes), "rest": text[end:], "length": len(text), "code": code}
 
 
 def _nodes(text: str, marks: Sequence[Mark]) -> Iterator[Node]:
-    """Words and formulas, inside the marks over them."""
+    """Words, formulas and code, inside the marks over them."""
+    yield from _formulas(text, _parts(text), marks)
+
+
+def _formulas(text: str, parts: Iterable[Code | Formula], marks: Sequence[Mark]) -> Iterator[Node]:
+    """Words and these parts; a formula that cannot be drawn is code, as it was written."""
     at = 0
-    for formula in formulas(text):
-        drawn = mathml(formula.latex, alone=formula.alone)
-        if drawn is None:
-            continue
-        lines = formula.alone and text[formula.start - 1 : formula.start] == "\n"  # it stands on a line of its own
-        yield from _words(text, at, formula.start - lines, marks)
-        over = [mark for mark in marks if mark.start < formula.end and formula.start < mark.end]
-        yield from marked([drawn], over)
-        at = formula.end + (formula.alone and text[formula.end : formula.end + 1] == "\n")
+    for part in parts:
+        drawn = mathml(part.latex, alone=part.alone) if isinstance(part, Formula) else None
+        alone = part.alone and (drawn is not None or isinstance(part, Code))
+        lines = alone and text[part.start - 1 : part.start] == "\n"  # it stands on a line of its own
+        yield from _words(text, at, max(at, part.start - lines), marks)
+        if drawn is not None:
+            yield from marked([drawn], [mark for mark in marks if mark.start < part.end and part.start < mark.end])
+        else:
+            yield _code(text, part, marks)
+        at = part.end + (alone and text[part.end : part.end + 1] == "\n")
     yield from _words(text, at, len(text), marks)
 
 
+def _code(text: str, part: Code | Formula, marks: Sequence[Mark]) -> Node:
+    """As it was written; the formulas of a table are drawn."""
+    if isinstance(part, Code) and part.table:
+        inside = _formulas(
+            text[part.start : part.end], formulas(text[part.start : part.end]), _after(marks, part.start)
+        )
+        return ["code", {"class": "block"}, *inside]
+    looks = "latex" if isinstance(part, Formula) else "block" if part.alone else "short"
+    return ["code", {"class": looks}, *_words(text, part.start, part.end, marks)]
+
+
+def _parts(text: str) -> Iterator[Code | Formula]:
+    """Code, and the formulas of what is none."""
+    at = 0
+    for code in (*codes(text), None):
+        end = len(text) if code is None else code.start
+        for formula in formulas(text[at:end]):
+            yield formula._replace(start=formula.start + at, end=formula.end + at)
+        if code is not None:
+            yield code
+            at = code.end
+
+
 def _words(text: str, start: int, end: int, marks: Sequence[Mark]) -> Iterator[Node]:
-    inside = [
-        Mark(max(mark.start - start, 0), mark.end - start, mark.name, mark.note) for mark in marks if mark.end > start
-    ]
-    for first, last, over in pieces(end - start, inside):
+    for first, last, over in pieces(end - start, _after(marks, start)):
         yield from marked(plain(text[start + first : start + last]), over)
+
+
+def _after(marks: Sequence[Mark], start: int) -> list[Mark]:
+    """Marks counted from there on."""
+    return [mark._replace(start=max(mark.start - start, 0), end=mark.end - start) for mark in marks if mark.end > start]
 
 
 def _marks(verdicts: Sequence[Verdict]) -> dict[str, list[Mark]]:
@@ -119,7 +157,8 @@ def _marks(verdicts: Sequence[Verdict]) -> dict[str, list[Mark]]:
         for span in verdict.spans:
             number += 1
             note = one_line(f"{verdict.by}: {span.note}" if span.note else verdict.by, 200)
-            found[span.part].append(Mark(span.start, span.end, str(number), note))
+            kind = "doubted" if span.doubted else "noted" if span.source is None else "backed"
+            found[span.part].append(Mark(span.start, span.end, str(number), note, kind))
             if span.source is not None:
-                found["passage"].append(Mark(*span.source, str(number), note))
+                found["passage"].append(Mark(*span.source, str(number), note, kind))
     return found

@@ -1,8 +1,9 @@
-"""Finding the formulas in a text: `$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]`, and a bare `\\boxed{…}` or `\\frac{…}{…}`.
+"""Finding the formulas in a text: `$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]`, and such as stand without any of these.
 
-Enters: a text. Leaves: the stretches that are formulas, with what to draw of each. A dollar sign is an amount of money
-where a formula would begin or end with a space, or where a digit follows the closing one (the rule of pandoc's
-`tex_math_dollars`); a formula never runs over an empty line.
+Those are `\\boxed{…}`, `\\frac{…}{…}` and `\\begin{align} … \\end{align}`. Enters: a text. Leaves: the stretches that
+are formulas, with what to draw of each. A dollar sign is an amount of money where a formula would begin or end with a
+space, or where a digit follows the closing one (the rule of pandoc's `tex_math_dollars`); a formula never runs over an
+empty line.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _FORMULA = re.compile(
     r"|\\\[(?P<bracket>.{1,2000}?)\\\]"
     r"|\\\((?P<round>.{1,2000}?)\\\)"
     r"|(?<![\\$])\$(?P<dollar>(?![\s$])[^$\n]{1,500}?(?<![\s\\]))\$(?![\d$])"
+    r"|(?P<lines>\\begin\{(?P<name>[a-zA-Z]{3,12}\*?)\}.{1,2000}?\\end\{(?P=name)\})"
     r"|(?P<bare>\\(?:boxed|d?frac|sqrt)\s*\{)",
     re.DOTALL,
 )
@@ -44,10 +46,11 @@ def formulas(text: str) -> Iterator[Formula]:
 
 
 def _fenced(found: re.Match[str]) -> Formula | None:
-    latex = found["block"] or found["bracket"] or found["round"] or found["dollar"] or ""
+    latex = found["block"] or found["bracket"] or found["round"] or found["dollar"] or found["lines"] or ""
     if not latex.strip() or "\n\n" in latex:
         return None
-    return Formula(found.start(), found.end(), latex, found["block"] is not None or found["bracket"] is not None)
+    alone = any(found[name] is not None for name in ("block", "bracket", "lines"))
+    return Formula(found.start(), found.end(), latex, alone)
 
 
 def _bare(text: str, found: re.Match[str]) -> Formula | None:

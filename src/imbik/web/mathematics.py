@@ -9,9 +9,12 @@ not known here: then its source is shown, which is better than a wrong drawing. 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 
-from imbik.web.mathematics_symbols import ACCENTS, DELIMITERS, FUNCTIONS, SPACES, STYLES, SYMBOLS, WIDE
+from imbik.web.mathematics_nodes import fence, row, styled, with_scripts
+from imbik.web.mathematics_symbols import ACCENTS, BRACES, DELIMITERS, FUNCTIONS, SPACES, STYLES, SYMBOLS, WIDE
+from imbik.web.mathematics_tables import UnknownError, table
 from imbik.web.text import Node, unseen
 
 DEEPEST = 40
@@ -19,15 +22,7 @@ _TOKEN = re.compile(
     r"\\(?P<command>[A-Za-z]+\*?|.)|(?P<number>\d+(?:(?:\.|,|\{,\}|\{\.\})\d+)*)|(?P<space>\s+)|(?P<character>.)",
     re.DOTALL,
 )
-_ENVIRONMENTS = {
-    "matrix": ("", ""), "pmatrix": ("(", ")"), "bmatrix": ("[", "]"), "vmatrix": ("|", "|"), "cases": ("{", ""),
-    "aligned": ("", ""), "align": ("", ""), "align*": ("", ""), "array": ("", ""), "gathered": ("", ""),
-}  # fmt: skip
 _OPERATORS = frozenset("+-*/=<>()[]|!:;,.'?&@\"")
-
-
-class _UnknownError(Exception):
-    """Something that this does not draw."""
 
 
 def mathml(latex: str, *, alone: bool = False) -> Node | None:
@@ -37,7 +32,7 @@ def mathml(latex: str, *, alone: bool = False) -> Node | None:
     try:
         reader = _Reader(latex)
         content = reader.until()
-    except (_UnknownError, RecursionError):
+    except (UnknownError, RecursionError):
         return None
     return ["math", {"display": "block" if alone else "inline", "class": "formula"}, *content] if content else None
 
@@ -64,19 +59,19 @@ class _Reader:
         """Atoms up to one of these tokens (or the end of the formula), which is taken."""
         self.depth += 1
         if self.depth > DEEPEST:
-            raise _UnknownError
+            raise UnknownError
         nodes = list[Node]()
         while True:
             kind, text = self.peek()
             if kind == "end":
                 if ends:
-                    raise _UnknownError
+                    raise UnknownError
                 break
             if text in ends:
                 self.take()
                 break
             if text in {"}", "&", "\\\\"} or text in {r"\right", r"\end"}:
-                raise _UnknownError
+                raise UnknownError
             nodes.append(self.scripted(self.atom()))
         self.depth -= 1
         return nodes
@@ -85,7 +80,7 @@ class _Reader:
         """An atom with what stands above and below it."""
         under: Node | None = None
         over: Node | None = None
-        primes = ""
+        primes, limits = "", None
         while True:
             _, text = self.peek()
             if text == "_" and under is None:
@@ -97,11 +92,14 @@ class _Reader:
             elif text == "'":
                 self.take()
                 primes += "′"
+            elif text in {r"\limits", r"\nolimits"}:
+                self.take()
+                limits = text == r"\limits"
             else:
                 break
         if primes:
             over = ["mrow", {}, ["mo", {}, primes], *([over] if over is not None else [])]
-        return _with_scripts(base, under, over)
+        return with_scripts(base, under, over, limits=limits)
 
     def atom(self) -> Node:
         """The next thing that can carry scripts."""
@@ -109,13 +107,14 @@ class _Reader:
         if kind == "number":
             return ["mn", {}, text.replace("{", "").replace("}", "")]
         if text == "{":
-            return _row(self.until("}"))
+            return row(self.until("}"))
         if kind == "command":
             return self.command(text[1:])
         if kind == "end" or text in "}^_#$":
-            raise _UnknownError
+            raise UnknownError
         if text in _OPERATORS:
-            return ["mo", {"stretchy": "false"}, {"-": "−", "*": "∗", "'": "′"}.get(text, text)]
+            close = {"lspace": "0", "rspace": "0"} if text == "|" else {}  # `|x|`, and nobody says where one opens
+            return ["mo", {"stretchy": "false", **close}, {"-": "−", "*": "∗", "'": "′"}.get(text, text)]
         if text == "~":
             return ["mspace", {"width": "0.33em"}]
         if text == "%":  # a comment in LaTeX; models mean per cent, and leave the backslash away
@@ -129,7 +128,7 @@ class _Reader:
             return self.atom()
         self.tokens[self.at] = ("number", text[1:])
         if text[1] in ",.{":
-            raise _UnknownError
+            raise UnknownError
         return ["mn", {}, text[0]]
 
     def command(self, name: str) -> Node:
@@ -137,24 +136,31 @@ class _Reader:
         if name in SYMBOLS:
             tag, symbol = SYMBOLS[name]
             return [tag, {"movablelimits": "true", "largeop": "true"} if name in WIDE else {}, symbol]
+        if name in BRACES:
+            tag, symbol = BRACES[name]
+            return [tag, {"class": "brace"}, self.argument(), ["mo", {"stretchy": "true"}, symbol]]
         if name in FUNCTIONS:
-            return ["mi", {"class": "function"}, FUNCTIONS[name]]
+            return ["mi", {"class": "function name"}, FUNCTIONS[name]]
         if name in SPACES:
             return ["mspace", {"width": SPACES[name]}]
         if name in STYLES:
             return self.words(STYLES[name])
         if name in ACCENTS:
             tag, symbol, stretchy = ACCENTS[name]
-            return [tag, {"accent": "true"}, self.atom(), ["mo", {"stretchy": stretchy}, symbol]]
+            held = {"accentunder" if tag == "munder" else "accent": "true"}
+            return [tag, held, self.argument(), ["mo", {"stretchy": stretchy}, symbol]]
         made = _COMMANDS.get(name)
         if made is None:
-            raise _UnknownError
+            raise UnknownError
         return made(self)
 
     def words(self, style: str) -> Node:
         """A group taken as written: `\\text{elma sayısı}`."""
         if self.peek()[1] != "{":
-            return [*_styled(style), self.take()[1]]
+            kind, text = self.take()
+            if kind not in {"character", "number"}:
+                raise UnknownError
+            return styled(style, text)
         self.take()
         depth, said = 1, list[str]()
         while self.at < len(self.tokens):
@@ -162,115 +168,100 @@ class _Reader:
             self.at += 1
             depth += (text == "{") - (text == "}")
             if not depth:
-                return [*_styled(style), "".join(said)]
+                return styled(style, "".join(said))
             if kind == "command" and text[1:] not in {"%", "$", "&", "#", "_", "{", "}", " ", ","}:
-                raise _UnknownError
+                raise UnknownError
             said.append(text[1:] if kind == "command" else text)
-        raise _UnknownError
+        raise UnknownError
 
     def delimiter(self) -> str:
         kind, text = self.take()
         name = text[1:] if kind == "command" else text
         if kind == "end" or name not in DELIMITERS:
-            raise _UnknownError
+            raise UnknownError
         return DELIMITERS[name]
 
     def fenced(self) -> Node:
         """`\\left( … \\right)`."""
         opening = self.delimiter()
         inside = self.until(r"\right")
-        return _row([_fence(opening), *inside, _fence(self.delimiter())])
+        return row([fence(opening), *inside, fence(self.delimiter())])
 
     def fraction(self) -> Node:
         return ["mfrac", {}, self.argument(), self.argument()]
 
     def binomial(self) -> Node:
-        return _row([_fence("("), ["mfrac", {"linethickness": "0"}, self.argument(), self.argument()], _fence(")")])
+        return row([fence("("), ["mfrac", {"linethickness": "0"}, self.argument(), self.argument()], fence(")")])
 
     def root(self) -> Node:
         if self.peek()[1] != "[":
             return ["msqrt", {}, self.argument()]
         self.take()
-        index = _row(self.until("]"))
+        index = row(self.until("]"))
         return ["mroot", {}, self.argument(), index]
 
     def boxed(self) -> Node:
         return ["mrow", {"class": "boxed"}, self.atom()]
 
-    def stacked(self) -> Node:
-        """`\\overset{a}{b}`."""
-        over = self.atom()
-        return ["mover", {}, self.atom(), over]
+    def stacked(self, tag: str = "mover") -> Node:
+        """`\\overset{a}{b}`, `\\underset{a}{b}`."""
+        beside = self.argument()
+        return [tag, {}, self.argument(), beside]
 
-    def environment(self) -> Node:
-        """`\\begin{pmatrix} … \\end{pmatrix}`."""
-        name = self.name()
-        if name not in _ENVIRONMENTS:
-            raise _UnknownError
-        if name == "array":
-            self.name()
-        rows, cells, nodes = list[Node](), list[Node](), list[Node]()
-        while True:
-            text = self.peek()[1]
-            if text not in {"&", r"\\", r"\end"}:
+    def arrow(self, symbol: str) -> Node:
+        """`\\xrightarrow{a}`."""
+        return ["mover", {}, ["mo", {"stretchy": "true"}, symbol], ["mpadded", {}, self.argument()]]
+
+    def modulus(self) -> Node:
+        """`\\pmod{7}`."""
+        word: Node = ["mi", {"class": "function"}, "mod"]
+        gaps: list[Node] = [["mspace", {"width": width}] for width in ("0.5em", "0.33em")]
+        return row([gaps[0], fence("("), word, gaps[1], self.argument(), fence(")")])
+
+    def negated(self) -> Node:
+        """`\\not=`: the sign with a stroke."""
+        base = self.atom()
+        if not (isinstance(base, list) and base[0] == "mo" and isinstance(base[-1], str) and len(base[-1]) == 1):
+            raise UnknownError
+        return ["mo", {}, unicodedata.normalize("NFC", base[-1] + "\u0338")]
+
+    def lines(self) -> Node:
+        """`\\substack{i<n \\\\ j<m}`."""
+        if self.take()[1] != "{":
+            raise UnknownError
+        rows, nodes = list[Node](), list[Node]()
+        while (text := self.peek()[1]) != "}":
+            if text == r"\\":
+                self.take()
+                rows.append(["mtr", {}, ["mtd", {}, *nodes]])
+                nodes = []
+            else:
                 nodes.append(self.scripted(self.atom()))
-                continue
-            self.take()
-            cells.append(["mtd", {}, *nodes])
-            nodes = []
-            if text != "&":
-                rows.append(["mtr", {}, *cells])
-                cells = []
-            if text == r"\end":
-                break
-        if self.name() != name:
-            raise _UnknownError
-        opening, closing = _ENVIRONMENTS[name]
-        aside = {"class": "left"} if name in {"cases", "aligned", "align", "align*"} else {}
-        table: Node = ["mtable", aside, *rows]
-        return _row([*([_fence(opening)] if opening else []), table, *([_fence(closing)] if closing else [])])
+        self.take()
+        return ["mtable", {}, *rows, ["mtr", {}, ["mtd", {}, *nodes]]]
 
     def name(self) -> str:
         """`{pmatrix}`."""
         if self.take()[1] != "{":
-            raise _UnknownError
+            raise UnknownError
         said = ""
-        while (text := self.take()[1]) != "}":
-            if not text:
-                raise _UnknownError
+        while self.at < len(self.tokens):
+            text = self.tokens[self.at][1]
+            self.at += 1
+            if text == "}":
+                return said
             said += text
-        return said
+        raise UnknownError
 
 
 _COMMANDS: dict[str, Callable[[_Reader], Node]] = {
     "frac": _Reader.fraction, "dfrac": _Reader.fraction, "tfrac": _Reader.fraction, "cfrac": _Reader.fraction,
     "binom": _Reader.binomial, "sqrt": _Reader.root, "left": _Reader.fenced, "boxed": _Reader.boxed,
-    "begin": _Reader.environment, "overset": _Reader.stacked, "stackrel": _Reader.stacked,
-    "displaystyle": lambda _: ["mrow", {}], "limits": lambda _: ["mrow", {}],
-    "big": lambda r: _fence(r.delimiter()), "Big": lambda r: _fence(r.delimiter()),
-    "bigl": lambda r: _fence(r.delimiter()), "bigr": lambda r: _fence(r.delimiter()),
-    "Bigl": lambda r: _fence(r.delimiter()), "Bigr": lambda r: _fence(r.delimiter()),
+    "begin": table, "overset": _Reader.stacked, "stackrel": _Reader.stacked,
+    "underset": lambda r: r.stacked("munder"), "xrightarrow": lambda r: r.arrow("→"),
+    "xleftarrow": lambda r: r.arrow("←"), "pmod": _Reader.modulus, "not": _Reader.negated, "substack": _Reader.lines,
+    "middle": lambda r: fence(r.delimiter()),
 }  # fmt: skip
-
-
-def _row(nodes: list[Node]) -> Node:
-    return nodes[0] if len(nodes) == 1 else ["mrow", {}, *nodes]
-
-
-def _fence(symbol: str) -> Node:
-    return ["mo", {"fence": "true", "stretchy": "true"}, symbol]
-
-
-def _styled(style: str) -> list[object]:
-    """`mtext` for words, `mi` for letters of a style."""
-    return ["mtext", {}] if style == "text" else ["mi", {"class": style}]
-
-
-def _with_scripts(base: Node, under: Node | None, over: Node | None) -> Node:
-    """Sums and limits carry theirs below and above, all else beside."""
-    wide = isinstance(base, list) and base[0] in {"mo", "mi"} and base[-1] in {"∑", "∏", "lim", "max", "min", "⋃", "⋂"}
-    if under is not None and over is not None:
-        return ["munderover" if wide else "msubsup", {}, base, under, over]
-    if under is not None:
-        return ["munder" if wide else "msub", {}, base, under]
-    return ["mover" if wide else "msup", {}, base, over] if over is not None else base
+_COMMANDS |= {style: lambda _: ["mrow", {}] for style in ("displaystyle", "textstyle", "nonumber", "notag")}
+_SIZES = [f"{size}{side}" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")]
+_COMMANDS |= {size: lambda reader: fence(reader.delimiter()) for size in _SIZES}

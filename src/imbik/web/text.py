@@ -27,12 +27,14 @@ _SHORT = {"\x1b": "ESC", "\x00": "NUL", "\x07": "BEL", "\x08": "BS", "\r": "CR",
 
 
 class Mark(NamedTuple):
-    """Characters [start, end) that something is said of: `name` is shared by marks that belong together."""
+    """Characters [start, end) that something is said of: `name` is shared by marks that belong together, `kind` is how
+    they look (`backed`, `doubted`, `noted`)."""
 
     start: int
     end: int
     name: str
     note: str = ""
+    kind: str = ""
 
 
 def unseen(text: str) -> bool:
@@ -75,7 +77,9 @@ def marked(nodes: Sequence[Node], marks: Sequence[Mark]) -> list[Node]:
     if not marks:
         return list(nodes)
     names, notes = " ".join(mark.name for mark in marks), "; ".join(filter(None, (mark.note for mark in marks)))
-    return [["mark", {"data-mark": names, **({"title": notes} if notes else {})}, *nodes]]
+    kinds = " ".join(sorted({mark.kind for mark in marks if mark.kind}))
+    more = {name: said for name, said in (("class", kinds), ("title", notes)) if said}
+    return [["mark", {"data-mark": names, **more}, *nodes]]
 
 
 def _as_people_write(text: str, at: int) -> bool:

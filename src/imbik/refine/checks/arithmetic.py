@@ -36,7 +36,7 @@ class Arithmetic:
         at_least: int = Field(0, ge=0, description="equations that must be readable, or the sample is rejected")
         also_answer: bool = Field(False, description="look at the answer too, not at the reasoning alone")
 
-    version = 1
+    version = 2
     scope = "row"
 
     def __init__(self, settings: Settings) -> None:
@@ -79,7 +79,8 @@ class Arithmetic:
             read += 1
             if not finding.right:
                 reasons.append(told(text, equation, finding))
-                spans.append(Span(start=equation.start, end=equation.end, note=shown(finding.expected), part=part))
+                note = shown(finding.expected)
+                spans.append(Span(start=equation.start, end=equation.end, note=note, part=part, doubted=True))
         return read, reasons, spans
 
 

@@ -71,7 +71,7 @@ class Facts:
             0.5, gt=0, le=1, description="share of the other samples that must say one other thing to reject"
         )
 
-    version = 1
+    version = 2
     scope = "group"
 
     def __init__(self, settings: Settings) -> None:
@@ -112,7 +112,7 @@ class Facts:
             supported += fault is None
             faults += [fault] if fault else []
             start, end = one.text.back(claim.start, claim.end)
-            spans.append(Span(start=start, end=end, note=fault.why if fault else note))
+            spans.append(Span(start=start, end=end, note=fault.why if fault else note, doubted=fault is not None))
         decided = [fault for fault in faults if fault.decided]
         told = decided or faults
         more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""

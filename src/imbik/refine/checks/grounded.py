@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
+import msgspec
 from pydantic import Field
 
 from imbik.core.plugins import PluginSettings
@@ -45,7 +46,7 @@ class Grounded:
         question: bool = Field(True, description="what the question says counts as given")
         without_passage: Literal["keep", "reject"] = Field("keep", description="tasks that have no passage")
 
-    version = 1
+    version = 2
     scope = "row"
 
     def __init__(self, settings: Settings) -> None:
@@ -93,7 +94,7 @@ class Grounded:
         spans, weak = list[Span](), list[str]()
         for start, end in sentences(answer):
             inside = [claim for claim in claims if start <= claim.start < end]
-            held = sum(not claim.note.endswith(_UNSUPPORTED) for claim in inside)
+            held = sum(not claim.doubted for claim in inside)
             rest = _without(answer, start, end, inside)
             words = len(roots(rest))
             share, place = passage.covers(rest, given.beginnings if given else frozenset())
@@ -102,7 +103,7 @@ class Grounded:
                 if place:
                     spans.append(Span(start=start, end=end, note="sentence", source=place))
                 continue
-            spans.append(Span(start=start, end=end, note=f"sentence {_UNSUPPORTED}"))
+            spans.append(Span(start=start, end=end, note=f"sentence {_UNSUPPORTED}", doubted=True))
             shown = " ".join(answer[start:end].split())
             weak.append(f"nothing in the passage supports '{shown:.{_SHOWN}}' ({share:.0%} of its words stand there)")
         return spans, weak
@@ -121,7 +122,7 @@ def _as_written(span: Span, answer: Composed, passage: Composed) -> Span:
         return span
     start, end = answer.back(span.start, span.end)
     source = passage.back(*span.source) if span.source else None
-    return Span(start=start, end=end, note=span.note, part=span.part, source=source)
+    return msgspec.structs.replace(span, start=start, end=end, source=source)
 
 
 @lru_cache(maxsize=64)
@@ -132,6 +133,6 @@ def _evidence(text: str, language: str) -> Evidence:
 
 def _span(claim: Claim, found: tuple[int, Place] | None) -> Span:
     if found is None:
-        return Span(start=claim.start, end=claim.end, note=f"{_NAMED[claim.kind]} {_UNSUPPORTED}")
+        return Span(start=claim.start, end=claim.end, note=f"{_NAMED[claim.kind]} {_UNSUPPORTED}", doubted=True)
     where, place = found
     return Span(start=claim.start, end=claim.end, note=_NAMED[claim.kind], source=place if where == 0 else None)

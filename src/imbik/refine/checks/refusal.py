@@ -29,7 +29,7 @@ class Refusal:
         machine: bool = Field(True, description="sentences in which the writer says that it is a machine")
         where: Literal["both", "answer", "reasoning"] = Field("both", description="parts that are looked at")
 
-    version = 1
+    version = 2
     scope = "row"
 
     def __init__(self, settings: Settings) -> None:
@@ -47,7 +47,7 @@ class Refusal:
                 continue
             if found := find(text, refuses=settings.refuses, machine=settings.machine):
                 shown = " ".join(text[found.start : found.end].split())
-                span = Span(start=found.start, end=found.end, note=found.why, part=part)
+                span = Span(start=found.start, end=found.end, note=found.why, part=part, doubted=True)
                 reason = f"the {part} {found.why}: '{shown:.{_SHOWN}}'"
                 return Verdict(by="refusal", keep=False, reason=reason, spans=(span,))
         return Verdict(by="refusal", keep=True)

@@ -41,7 +41,7 @@ class Repetition:
         fewest_words: int = Field(60, ge=8, description="shorter texts may say much twice: `copied` is not looked at")
         characters: int = Field(12, ge=0, description="the same few characters this often without a space between")
 
-    version = 1
+    version = 2
     scope = "row"
 
     def __init__(self, settings: Settings) -> None:
@@ -55,7 +55,7 @@ class Repetition:
         for part, text in parts:
             if fault := self.fault(text):
                 reason, start, end = fault
-                spans = (Span(start=start, end=end, note="repeated", part=part),)
+                spans = (Span(start=start, end=end, note="repeated", part=part, doubted=True),)
                 return Verdict(by="repetition", keep=False, reason=f"the {part} {reason}", spans=spans)
         return Verdict(by="repetition", keep=True)
 

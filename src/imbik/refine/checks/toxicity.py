@@ -33,7 +33,7 @@ class Toxicity:
         allow: list[str] = Field([], description="words of the lists that are let pass")
         most: int = Field(0, ge=0, description="such words that a sample may hold")
 
-    version = 1
+    version = 2
     scope = "row"
 
     def __init__(self, settings: Settings) -> None:
@@ -58,7 +58,7 @@ class Toxicity:
             ("answer", sample.answer),
         )
         spans = [
-            Span(start=found.start, end=found.end, note=found.word, part=part)
+            Span(start=found.start, end=found.end, note=found.word, part=part, doubted=True)
             for part, text in parts
             for found in wanted.find(text)
         ]

@@ -44,7 +44,7 @@ function show(row) {
     text(byId(`${side}-reasoning`), row[side].reasoning);
     byId(`${side}-reasoning`).hidden = !row[side].reasoning.length;
   }
-  for (const place of document.querySelectorAll(".text")) place.lang = row.language;
+  for (const place of document.querySelectorAll(".text, #category")) place.lang = row.language;
   byId("category").textContent = row.category;
   byId("category").hidden = !row.category;
   byId("before").hidden = !row.said;

@@ -2,7 +2,8 @@
 import { byId, readersChoices, remember, remembered, say, words } from "./base.js";
 import { busy, once as oneAtATime, patient, progress, stay, tell } from "./desk.js";
 import { element } from "./nodes.js";
-import { changes, score, scores, setScores, show } from "./sheet.js";
+import { nextMark } from "./marks.js";
+import { changes, checkName, score, scores, setScores, show } from "./sheet.js";
 import { seen, unseen } from "./unseen.js";
 
 // `drafts`: edits that were begun, by content.
@@ -190,6 +191,7 @@ const KEYS = {
   r: () => open("reject"),
   s: () => state.row && skip(),
   u: undo,
+  m: nextMark,
   c: toggleChecks,
   f: toggleFilters,
   "?": () => byId("help").showModal(),
@@ -249,7 +251,7 @@ async function loadFilters() {
   }
   for (const select of document.querySelectorAll("[data-filter]")) {
     const name = select.dataset.filter;
-    select.append(...choices[name].map(([value, shown]) => element("option", { value }, name === "check" && value === "samples" ? words.samples : shown)));
+    select.append(...choices[name].map(([value, shown]) => element("option", { value }, name === "check" ? checkName(shown) : shown)));
     if (choices[name].some(([value]) => value === kept[name])) select.value = kept[name];
     state.filters[name] = select.value;
     byId(`by-${name}`).hidden = !choices[name].length;

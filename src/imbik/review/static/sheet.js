@@ -2,6 +2,7 @@
 import { byId, say, words } from "./base.js";
 import { build, element, fill } from "./nodes.js";
 import { diff } from "./diff.js";
+import { marks } from "./marks.js";
 import { plain } from "./unseen.js";
 
 const STEP = 100_000; // characters of a long text that are added at once
@@ -11,6 +12,8 @@ const AROUND = 160; // of what an edit leaves as it is, shown on either side of 
 export function text(place, body) {
   place.replaceChildren();
   for (const node of body.nodes) place.append(build(node));
+  for (const fault of place.querySelectorAll("code.latex")) fault.title = words.latex_source;
+  place.classList.toggle("code", Boolean(body.code && body.length));
   if (!body.length) place.append(element("span", { class: "quiet" }, words.empty));
   if (body.rest) rest(place, body.rest);
 }
@@ -40,7 +43,7 @@ export function show(row) {
   byId("passage-part").hidden = !row.passage.length;
   byId("reasoning-part").hidden = !row.reasoning.length;
   byId("sheet").classList.toggle("with-passage", row.passage.length > 0);
-  for (const place of document.querySelectorAll(".text")) place.lang = row.language;
+  for (const place of document.querySelectorAll(".text, .editor textarea, #category")) place.lang = row.language;
   byId("category").textContent = row.category;
   byId("category").hidden = !row.category;
   checks(row);
@@ -51,19 +54,32 @@ export function show(row) {
   byId("sheet").hidden = false;
 }
 
+// Checks that ship are named in the reader's language, with the name that the recipe has for them.
+export function checkName(by) {
+  if (by === "samples") return words.samples;
+  const name = words[`check_${by}`];
+  return !name || name === by ? by : `${name} (${by})`;
+}
+
+// Their reasons are in English, whatever the page speaks; those of judges and of others' own checks are as they are.
+function inEnglish(by) {
+  return !["judge", "custom"].includes(by);
+}
+
 function checks(row) {
   byId("checks-part").hidden = !row.checks.length;
-  const doubted = row.doubted.map((name) => (name === "samples" ? words.samples : name)).join(", ");
+  const doubted = row.doubted.map(checkName).join(", ");
   byId("about").textContent = [
     row.teacher && `${words.teacher}: ${row.teacher}`,
     doubted && `${words.doubted_by}: ${doubted}`,
   ].filter(Boolean).join(" · ");
   byId("checks").replaceChildren(
     ...row.checks.map((check) => {
-      const line = element("li", {}, element("span", { class: check.keep ? "yes" : "no" }, check.keep ? "✓" : "✗"), ` ${check.by}`);
+      const word = check.keep ? words.check_passed : words.check_objects;
+      const line = element("li", {}, element("span", { class: check.keep ? "yes" : "no" }, `${check.keep ? "✓" : "✗"} ${word}`), ` ${checkName(check.by)}`);
       if (check.score !== undefined && check.score !== null) line.append(` · ${words.score} ${Number(check.score.toFixed(3))}`);
       if (check.reason.length) {
-        const why = element("span", { class: "why" });
+        const why = element("span", { class: "why", lang: inEnglish(check.by) ? "en" : "" });
         fill(why, check.reason.nodes);
         line.append(": ", why);
       }
@@ -84,31 +100,6 @@ function before(row) {
     if (row.said.reasoning !== null) changes(changed, row.edit.reasoning, row.said.reasoning);
     if (row.said.answer !== null) changes(changed, row.edit.answer, row.said.answer);
     place.append(changed);
-  }
-}
-
-// Marks of one number light up together, and the passage moves to where its part can be seen.
-function marks() {
-  const all = [...document.querySelectorAll("#sheet mark")];
-  const inPassage = (mark) => byId("passage").contains(mark);
-  const partners = (mark) => {
-    const names = mark.dataset.mark.split(" ");
-    return all.filter((other) => other.dataset.mark.split(" ").some((name) => names.includes(name)));
-  };
-  for (const mark of all) {
-    const light = (on) => partners(mark).forEach((other) => other.classList.toggle("lit", on));
-    mark.addEventListener("mouseenter", () => light(true));
-    mark.addEventListener("mouseleave", () => light(false));
-    mark.addEventListener("blur", () => light(false));
-    const there = partners(mark).find((other) => inPassage(other) !== inPassage(mark));
-    if (!there) continue;
-    const go = () => {
-      light(true);
-      there.scrollIntoView({ block: "nearest" });
-    };
-    mark.tabIndex = 0;
-    mark.addEventListener("focus", go);
-    mark.addEventListener("click", go);
   }
 }
 

@@ -2,11 +2,11 @@
 // attributes only those below are made, so no node can be a script, a link, a picture, a style or a handler.
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 const MATH = new Set(
-  ("math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd").split(" "),
+  ("math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd mpadded").split(" "),
 );
-const HTML = new Set(["span", "mark"]);
+const HTML = new Set(["span", "mark", "code"]);
 const ATTRIBUTES = new Set(
-  "class title data-mark display width stretchy fence accent linethickness movablelimits largeop".split(" "),
+  "class title data-mark display width stretchy fence accent accentunder linethickness movablelimits largeop lspace rspace".split(" "),
 );
 
 export function build(node) {
