@@ -22,7 +22,7 @@ from reviewkit import Served, Watched, browser, compare_run, review_run, served,
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-COLOURS = 32
+COLOURS = 64
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 1.5}
 
 
@@ -52,6 +52,14 @@ class Camera:
         self.taken.append(self.folder / f"{name}.png")
 
 
+def leave(page: Page) -> None:
+    """Close a page once the server knows that its row is free, so that the next one opens on it."""
+    script = page.locator("script[type=module]").first.get_attribute("src") or ""
+    base = f"{script.rpartition('/')[0]}/base.js"
+    page.evaluate("async (base) => { const { ask } = await import(base); await ask('/api/leave'); }", base)
+    page.context.close()
+
+
 def review(camera: Camera, where: Served) -> None:
     """The page on which rows are judged."""
     page = camera.open(where.link("ayşe"))
@@ -66,26 +74,26 @@ def review(camera: Camera, where: Served) -> None:
     answer.fill(answer.input_value().replace("ayrıca ihtar gerekmez", "ihtara gerek yoktur (TBK m. 117/2)"))
     page.locator("#changes").scroll_into_view_if_needed()
     camera.take(page, "review-edit")
-    page.context.close()
+    leave(page)
     page = camera.open(where.link("ayşe"), color_scheme="dark")
     page.keyboard.press("c")
     page.keyboard.press("m")
     camera.take(page, "review-dark")
-    page.context.close()
+    leave(page)
     page = camera.open(where.link("ayşe"), **PHONE)
     camera.take(page, "review-phone")
-    page.context.close()
+    leave(page)
     page = camera.open(where.link("ayşe"), "en")
     page.keyboard.press("?")
     camera.take(page, "review-english")
-    page.context.close()
+    leave(page)
 
 
 def formulas(camera: Camera, where: Served) -> None:
     """A row of formulas and code."""
-    page = camera.open(where.link("ayşe"), viewport={"width": 1000, "height": 1060})
+    page = camera.open(where.link("ayşe"), viewport={"width": 1000, "height": 1130})
     camera.take(page, "review-formulas")
-    page.context.close()
+    leave(page)
 
 
 def compare(camera: Camera, where: Served) -> None:
@@ -93,7 +101,7 @@ def compare(camera: Camera, where: Served) -> None:
     for name, settings in (("light", {}), ("dark", {"color_scheme": "dark"}), ("phone", PHONE)):
         page = camera.open(where.link("ayşe"), **settings)
         camera.take(page, f"compare-{name}")
-        page.context.close()
+        leave(page)
 
 
 def main(folder: Path) -> Sequence[Path]:
