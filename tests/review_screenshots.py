@@ -74,8 +74,8 @@ def review(camera: Camera, where: Served) -> None:
     answer.fill(answer.input_value().replace("ayrıca ihtar gerekmez", "ihtara gerek yoktur (TBK m. 117/2)"))
     page.locator("#changes").scroll_into_view_if_needed()
     camera.take(page, "review-edit")
-    leave(page)
-    page = camera.open(where.link("ayşe"), color_scheme="dark")
+    page.keyboard.press("Escape")
+    page.emulate_media(color_scheme="dark")
     page.keyboard.press("c")
     page.keyboard.press("m")
     camera.take(page, "review-dark")
@@ -98,10 +98,14 @@ def formulas(camera: Camera, where: Served) -> None:
 
 def compare(camera: Camera, where: Served) -> None:
     """The page on which systems are compared."""
-    for name, settings in (("light", {}), ("dark", {"color_scheme": "dark"}), ("phone", PHONE)):
-        page = camera.open(where.link("ayşe"), **settings)
-        camera.take(page, f"compare-{name}")
-        leave(page)
+    page = camera.open(where.link("ayşe"))
+    camera.take(page, "compare-light")
+    page.emulate_media(color_scheme="dark")
+    camera.take(page, "compare-dark")
+    leave(page)
+    page = camera.open(where.link("ayşe"), **PHONE)
+    camera.take(page, "compare-phone")
+    leave(page)
 
 
 def main(folder: Path) -> Sequence[Path]:

@@ -189,6 +189,36 @@ def test_nothing_moves_for_those_who_ask_for_that(desk: Watched) -> None:
     page.wait_for_selector("#told span", state="hidden")  # what is said still goes away
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_without_an_invitation_is_for_everybody_too(chromium: Browser, where: Served, scheme: Any) -> None:
+    desk = Watched(chromium, color_scheme=scheme, viewport={"width": 320, "height": 640})
+    page = desk.page
+    page.goto(f"{where.address}/join")
+    page.wait_for_selector("#told:has-text('davetlilere')")
+    assert low(page.evaluate(CONTRAST), 4.5) == []
+    assert page.evaluate(WIDE) == []
+    assert [level for level, _ in page.evaluate(HEADINGS)] == [1]
+    assert page.evaluate("document.documentElement.lang") == "tr"
+    desk.context.close()
+
+
+def test_marks_and_scores_are_seen_where_the_reader_brings_the_colours(chromium: Browser, where: Served) -> None:
+    """In the high contrast of an operating system no background is drawn: lines say it."""
+    desk = Watched(chromium, forced_colors="active")
+    page = desk.join(where.link("ayşe"))
+    press(page, "4")
+    styles = page.locator("#answer mark").evaluate_all(
+        "(all) => all.map((item) => getComputedStyle(item).borderBottomStyle)"
+    )
+    assert {"solid", "dotted"} <= set(styles)
+    widths = page.locator(".rubric label span").evaluate_all(
+        "(all) => all.map((item) => getComputedStyle(item).borderTopWidth)"
+    )
+    assert (widths.count("3px"), widths[3]) == (1, "3px")
+    assert low(page.evaluate(CONTRAST), 4.5) == []
+    desk.context.close()
+
+
 def test_a_low_window_is_not_covered_by_bars(chromium: Browser, where: Served) -> None:
     """At four times the size, which leaves 320 by 256 pixels, bars that stay would hide what is read."""
     desk = Watched(chromium, viewport={"width": 320, "height": 256})

@@ -1,16 +1,17 @@
 // The reviewer's desk: one row at a time, a key for each decision, the next row only once the server has saved.
-import { byId, readersChoices, remember, remembered, say, words } from "./base.js";
+import { byId, readersChoices, say, words } from "./base.js";
 import { busy, once as oneAtATime, patient, progress, stay, tell } from "./desk.js";
 import { element } from "./nodes.js";
+import { anyFilter, clearFilters, filters, loadFilters, toggleFilters } from "./filters.js";
 import { nextMark } from "./marks.js";
-import { changes, checkName, score, scores, setScores, show } from "./sheet.js";
+import { changes, score, scores, setScores, show } from "./sheet.js";
 import { seen, unseen } from "./unseen.js";
 
 // `drafts`: edits that were begun, by content.
-const state = { row: null, since: 0, filters: {}, past: [], mode: "", drafts: new Map() };
+const state = { row: null, since: 0, past: [], mode: "", drafts: new Map() };
 const PARTS = ["reasoning", "answer"];
 
-const wanted = (more = {}) => ({ ...state.filters, ...more });
+const wanted = (more = {}) => ({ ...filters(), ...more });
 
 const another = async (told) => turn(await patient("/api/next", wanted({ another: true })), told);
 const once = (work) => oneAtATime(work, another);
@@ -34,7 +35,7 @@ function nothingLeft(found) {
   byId("sheet").hidden = true;
   byId("loading").hidden = true;
   byId("done").hidden = false;
-  const filtered = Object.values(state.filters).some(Boolean);
+  const filtered = anyFilter();
   const none = !found.progress.visible && !found.hidden;
   const aside = found.progress.aside && !found.progress.open;
   byId("done-text").textContent = none ? words.done_none : filtered ? words.done_filtered : aside ? words.done_put : words.done_text;
@@ -173,13 +174,6 @@ function toggleChecks() {
   if (part.open) part.scrollIntoView({ block: "nearest" });
 }
 
-function toggleFilters() {
-  const part = byId("filters");
-  part.hidden = !part.hidden;
-  byId("open-filter").setAttribute("aria-expanded", String(!part.hidden));
-  if (!part.hidden) part.querySelector("label:not([hidden]) select")?.focus();
-}
-
 // Not while the last decision is being saved: the next row would close it again, and words typed would be keys.
 function open(mode) {
   if (state.row && !busy()) setMode(mode);
@@ -234,32 +228,6 @@ function rejectKey(event) {
   } else if (event.key.length === 1 && event.key !== " " && event.target !== input) input.focus();
 }
 
-function filterChanged() {
-  for (const select of document.querySelectorAll("[data-filter]")) state.filters[select.dataset.filter] = select.value;
-  remember("imbik-filters", JSON.stringify(state.filters));
-  byId("filtered").hidden = !Object.values(state.filters).some(Boolean);
-  return once(async () => turn(await patient("/api/next", wanted({ another: true }))));
-}
-
-async function loadFilters() {
-  const choices = await patient("/api/choices", {});
-  let kept = {};
-  try {
-    kept = JSON.parse(remembered("imbik-filters") ?? "{}");
-  } catch {
-    // another version's
-  }
-  for (const select of document.querySelectorAll("[data-filter]")) {
-    const name = select.dataset.filter;
-    select.append(...choices[name].map(([value, shown]) => element("option", { value }, name === "check" ? checkName(shown) : shown)));
-    if (choices[name].some(([value]) => value === kept[name])) select.value = kept[name];
-    state.filters[name] = select.value;
-    byId(`by-${name}`).hidden = !choices[name].length;
-    select.addEventListener("change", filterChanged);
-  }
-  byId("filtered").hidden = !Object.values(state.filters).some(Boolean);
-}
-
 function listen() {
   document.addEventListener("keydown", onKey);
   byId("do-keep").addEventListener("click", keep);
@@ -272,10 +240,7 @@ function listen() {
   byId("open-help").addEventListener("click", KEYS["?"]);
   byId("open-filter").addEventListener("click", toggleFilters);
   byId("look-aside").addEventListener("click", () => once(async () => turn(await patient("/api/again", { wanted: wanted() }))));
-  byId("clear-filter").addEventListener("click", () => {
-    for (const select of document.querySelectorAll("[data-filter]")) select.value = "";
-    filterChanged();
-  });
+  byId("clear-filter").addEventListener("click", clearFilters);
   byId("editor").addEventListener("submit", (event) => {
     event.preventDefault();
     saveEdit();
@@ -299,6 +264,6 @@ function listen() {
 readersChoices();
 listen();
 await once(async () => {
-  await loadFilters();
+  await loadFilters(() => once(async () => turn(await patient("/api/next", wanted({ another: true })))));
   turn(await patient("/api/next", wanted()));
 });
