@@ -26,18 +26,22 @@ _ONCE = {
     "hu": "Legfeljebb {sentences} mondat legyen. Ne írj semmit, ami nincs a szövegben. Csak az összefoglalót írd le.",
 }
 _DENSER = {
-    "tr": "{rounds} özet yaz, her biri en çok {sentences} cümle. Her yeni özet, bir öncekini uzatmadan, metinden onda "
-    "eksik olan 1-3 bilgi (kişi, yer, tarih, sayı) daha içersin; metinde olmayan hiçbir şey ekleme. Şöyle yaz:\n"
-    "Özet 1: …\n…\nÖzet {rounds}: …",
-    "en": "Write {rounds} summaries, each of at most {sentences} sentences. Each new one holds, without being longer, "
-    "1-3 facts of the text (people, places, dates, numbers) that the one before lacks; add nothing that the text does "
-    "not say. Write like this:\nSummary 1: …\n…\nSummary {rounds}: …",
-    "sl": "Napiši {rounds} povzetkov, vsak ima največ {sentences} povedi. Vsak naslednji naj brez podaljšanja vsebuje "
-    "še 1-3 podatke iz besedila (osebe, kraje, datume, števila), ki jih prejšnji nima; ne dodaj ničesar, česar v "
+    "tr": "Aynı uzunlukta {rounds} özet yaz, her biri en çok {sentences} cümle. İlki genel kalsın. Her yeni özet, "
+    "öncekinin söylediği hiçbir bilgiyi atmadan ve uzamadan, metinden onda eksik olan 1-3 bilgi (kişi, yer, tarih, "
+    "sayı) daha içersin: yer açmak için cümleleri birleştir, dolgu sözleri at. Metinde olmayan hiçbir şey ekleme. "
+    "Şöyle yaz:\nÖzet 1: …\n…\nÖzet {rounds}: …",
+    "en": "Write {rounds} summaries of the same length, each of at most {sentences} sentences. The first is general. "
+    "Each new one drops nothing that the one before says and holds, without being longer, 1-3 facts of the text "
+    "(people, places, dates, numbers) that it lacks: make room by fusing sentences and leaving filler out. Add nothing "
+    "that the text does not say. Write like this:\nSummary 1: …\n…\nSummary {rounds}: …",
+    "sl": "Napiši {rounds} enako dolgih povzetkov, vsak ima največ {sentences} povedi. Prvi naj bo splošen. Vsak "
+    "naslednji naj ohrani vse podatke prejšnjega in brez podaljšanja vsebuje še 1-3 podatke iz besedila (osebe, "
+    "kraje, datume, števila), ki jih prejšnji nima: združi povedi in izpusti mašila. Ne dodaj ničesar, česar v "
     "besedilu ni. Piši takole:\nPovzetek 1: …\n…\nPovzetek {rounds}: …",
-    "hu": "Írj {rounds} összefoglalót, mindegyik legfeljebb {sentences} mondat. Minden új, hosszabbodás nélkül, "
-    "további 1-3 adatot (személy, hely, dátum, szám) tartalmazzon a szövegből, ami az előzőből hiányzik; "
-    "ne írj semmit, ami nincs a szövegben. Így írd:\nÖsszefoglaló 1: …\n…\nÖsszefoglaló {rounds}: …",
+    "hu": "Írj {rounds} egyforma hosszú összefoglalót, mindegyik legfeljebb {sentences} mondat. Az első maradjon "
+    "általános. Minden új őrizze meg az előző minden adatát, és hosszabbodás nélkül további 1-3 adatot (személy, hely, "
+    "dátum, szám) tartalmazzon a szövegből, ami az előzőből hiányzik: vonj össze mondatokat, hagyd el a "
+    "töltelékszavakat. Ne írj semmit, ami nincs a szövegben. Így írd:\nÖsszefoglaló 1: …\n…\nÖsszefoglaló {rounds}: …",
 }
 _WORDS = r"(?:(?:O\u0308|Ö|ö|o\u0308)zet|summary|povzetek|(?:Ö|ö|O\u0308|o\u0308)sszefoglal(?:ó|o\u0301))"
 _DRAFT = re.compile(
