@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from imbik.core.types import Message
-from imbik.tasks.conversation import conversation_key, cut_last, parse_messages
+from imbik.tasks.conversation import conversation_key, cut_last, earlier_turns, parse_messages
 from imbik.tasks.rows import BadRowError
 
 TALK = (
@@ -64,3 +66,24 @@ def test_cuts_of_one_conversation_share_a_key() -> None:
     assert conversation_key(longer, "Yolda") == conversation_key(TALK[:2], "Buyurun") != ""
     assert conversation_key(TALK[:2], "Nasıl yardımcı olabilirim?") != conversation_key(TALK[:2], "Buyurun")
     assert conversation_key(TALK[:2], "") == ""
+
+
+PAIRS = [["İade süresi?", "14 gün."], ["Işık için?", "Evet."]]
+
+
+@pytest.mark.parametrize("written", [PAIRS, json.dumps(PAIRS), [tuple(pair) for pair in PAIRS]])
+def test_pairs_of_a_history_are_earlier_turns(written: object) -> None:
+    found = [(turn.role, turn.content) for turn in earlier_turns(written)]
+    assert found == [
+        ("user", "İade süresi?"), ("assistant", "14 gün."), ("user", "Işık için?"), ("assistant", "Evet.")
+    ]  # fmt: skip
+
+
+def test_turns_of_a_history_are_read_too_and_what_is_none_is_said() -> None:
+    assert [turn.role for turn in earlier_turns([{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}])] == [
+        "user", "assistant"
+    ]  # fmt: skip
+    assert earlier_turns("Osmanlı tarihi") == earlier_turns([]) == earlier_turns(None) == ()
+    for wrong in (["a"], [["a"]], [["a", "b", "c"]], [["a", ["b"]]]):
+        with pytest.raises(BadRowError):
+            earlier_turns(wrong)

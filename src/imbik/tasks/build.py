@@ -26,7 +26,7 @@ from imbik.core.types import (
 )
 from imbik.recipe.tasks import Tasks
 from imbik.tasks.columns import CONVERSATION_SHAPES, Columns, Plan, Shape, describe
-from imbik.tasks.conversation import conversation_key, cut_last, parse_messages
+from imbik.tasks.conversation import conversation_key, cut_last, earlier_turns, parse_messages
 from imbik.tasks.kinds import Kind
 from imbik.tasks.recorded import RecordedAnswers
 from imbik.tasks.rows import BadRowError, Quarantined, Row, as_text, value_at
@@ -122,6 +122,7 @@ class Builder:
         question, passage = self._question(row.values, plan, language)
         system = _text(row.values, plan, "system")
         before = (Message(role="system", content=system),) if system.strip() else ()
+        before += earlier_turns(value_at(row.values, plan["history"])) if "history" in plan else ()
         return _Asked((*before, Message(role="user", content=question)), known, passage)
 
     def _question(self, values: Mapping[str, object], plan: Plan, language: str) -> tuple[str, str]:
@@ -134,7 +135,7 @@ class Builder:
                 "no question found",
                 f"columns: {have}; '{self.settings.kind.use}' reads {describe(self.shapes)}",
             )
-        texts = {part: _text(values, plan, part) for part in plan if part not in _KNOWN}
+        texts = {part: _text(values, plan, part) for part in plan if part not in (*_KNOWN, "history")}
         if not (texts[role].strip() or texts.get("instruction", "").strip()):
             raise BadRowError("the question is empty", f"column '{plan[role]}'")
         if role == "document":
@@ -161,7 +162,7 @@ class Builder:
         if by and by not in values and by.split(".")[0] not in values:
             raise BadRowError("no column to split by", f"split.by: '{by}'; columns: {', '.join(map(str, values))}")
         named = as_text(value_at(values, by), f"column '{by}'") if by else _text(values, plan, "group")
-        if named.strip() or "messages" not in plan:
+        if named.strip() or not ("messages" in plan or any(turn.role == "assistant" for turn in asked.messages)):
             return named.strip()
         reply = asked.known.get("answer", "") or (recorded[0].text if recorded else "")
         return conversation_key(asked.messages, reply)

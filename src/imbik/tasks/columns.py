@@ -3,7 +3,8 @@
 Enters: a row's column names, the recipe's `columns:`, the shapes a kind understands. Leaves: role -> column. A
 *shape* is a mapping role -> column such as {"prompt": "question", "answer": "answer"}; every column has other
 spellings, among them Turkish ones. Roles that make the question: `messages`, `system`, `instruction`, `passage`,
-`prompt`, `document`, `premise` with `hypothesis`; roles of the reference: `answer`, `label`, `reasoning`, `tests`.
+`prompt`, `document`, `premise` with `hypothesis`, earlier turns in `history`; roles of the reference: `answer`,
+`label`, `reasoning`, `tests`.
 
 Names are *loosely* understood where a file is looked at before there is a recipe: `Müşteri Mesajı` is a message by its
 last word without the possessive, `Sikayet Metni` without its marks too. A run never reads loosely: `imbik init` writes
@@ -66,6 +67,7 @@ EXTRAS: Shape = {
     "group": "group",
     "set": "set",
     "tests": "tests",
+    "history": "history",
 }
 """Roles that any row may fill beside its shape."""
 
@@ -97,6 +99,7 @@ SPELLINGS: Mapping[str, str] = {
     "category": "category, kategori, topic, konu, subject, family",
     "group": "group, conversation id, dialogue id, dialog id, thread id, session id, konuşma id",
     "set": "set, split",
+    "history": "history, geçmiş",
     "tests": "tests, test list, test cases, testler, input output",
     "code": "code, kod, program, canonical solution",
 }

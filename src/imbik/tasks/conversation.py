@@ -58,6 +58,28 @@ def cut_last(messages: Sequence[Message]) -> tuple[tuple[Message, ...], str]:
     return tuple(messages[:-1]), messages[-1].content
 
 
+def earlier_turns(value: object) -> tuple[Message, ...]:
+    """A column `history`: pairs of question and answer (Alpaca as LLaMA-Factory writes it), or turns. Plain text in a
+    column of that name is something else, and no turn.
+
+    Raises: BadRowError for a list of anything else.
+    """
+    if isinstance(value, str) and value.lstrip().startswith("[["):
+        value = _decoded(value)
+    if not isinstance(value, list | tuple) or not value:
+        return ()
+    if all(isinstance(turn, Mapping) for turn in value):
+        return parse_messages(value)
+    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
+        raise BadRowError("no history", "earlier turns are pairs such as [[question, answer]]")
+    sides: tuple[Role, Role] = ("user", "assistant")
+    return tuple(
+        Message(role=role, content=as_text(text, "history"))
+        for pair in value
+        for role, text in zip(sides, pair, strict=True)
+    )
+
+
 def conversation_key(history: Sequence[Message], answer: str) -> str:
     """What cuts of one conversation share: its first user turn and the first reply; "" while there is none."""
     first = next((message.content for message in history if message.role == "user"), "")

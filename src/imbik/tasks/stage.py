@@ -49,7 +49,7 @@ class TasksStage:
 
     name = "tasks"
     folder = "1_tasks"
-    version = 1
+    version = 2
 
     def needed(self, recipe: Recipe) -> bool:  # noqa: ARG002
         """Always."""
