@@ -121,7 +121,7 @@ class Builder:
             return _Asked(history, known)
         question, passage = self._question(row.values, plan, language)
         system = _text(row.values, plan, "system")
-        before = (Message(role="system", content=system),) if system.strip() else ()
+        before: tuple[Message, ...] = (Message(role="system", content=system),) if system.strip() else ()
         before += earlier_turns(value_at(row.values, plan["history"])) if "history" in plan else ()
         return _Asked((*before, Message(role="user", content=question)), known, passage)
 
