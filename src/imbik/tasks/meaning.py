@@ -20,14 +20,16 @@ from imbik.tasks.kinds import Kind
 from imbik.tasks.normal import fold, words
 from imbik.tasks.number_words import read_number_words
 from imbik.tasks.numbers import canonical_number, write_number
-from imbik.tasks.quantities import Quantity, read_quantity
+from imbik.tasks.quantities import Quantity, Unit, read_quantity, unit_of
 
 Units = Literal["convert", "strict", "ignore"]
 _CLOCK = re.compile(
     r"(?:saat\s+)?(?:at\s+)?([01]?\d|2[0-4])[:.]([0-5]\d)(?:[:.]([0-5]\d))?\s*([ap]\.?m\.?)?(?:'[^\W\d_]+)?\.?"
 )
 _CHOICE = re.compile(r"\(?([A-Ea-e])(?:[).:]\s*.*)?", re.DOTALL)
-_FIGURES = re.compile(r"\s*[-$\d.,]+\s*")
+_FIGURES = re.compile(r"\s*[-\d.,]+\s*")
+_FENCED = re.compile(r"\s*```[a-z]*\s*\n(.*?)\n?\s*```\s*", re.DOTALL)
+_CODE = re.compile(r"\s*0\d+\s*")
 _LONGEST_JSON = 200_000
 _LONGEST = 80
 _NUMBER = re.compile(r"-?\d+(?:\.\d+|/\d+)?")
@@ -40,12 +42,14 @@ def difference(given: str, known: str, kind: Kind, task: Task, units: Units = "c
         return "" if mine == theirs else "another class"
     if getattr(kind, "json", False):
         return "" if mine == theirs else "other JSON"
-    if known.lstrip()[:1] in {"{", "["} and (data := _json(known)) is not None:
-        return "" if _json(given) == data else "other JSON"
-    if mine == theirs:
-        return "" if given == known or units == "ignore" else _units_differ(given, known, task.language, units)
+    if known.lstrip()[:1] in {"{", "[", "`"} and (data := _json(_unfenced(known))) is not None:
+        return "" if _json(_unfenced(given)) == data else "other JSON"
+    if given == known:
+        return ""
     if _FIGURES.fullmatch(given) and _FIGURES.fullmatch(known):
-        return "another answer"
+        return "" if _same_figures(given, known, mine == theirs, task.language) else "another answer"
+    if mine == theirs:
+        return "" if units == "ignore" else _units_differ(given, known, task.language, units)
     return "" if _same_otherwise(given, known, task.language, units) else "another answer"
 
 
@@ -71,6 +75,15 @@ def contains(given: str, known: str) -> bool:
     """Whether the words of the known answer stand in the given one, one after the other."""
     wanted = words(known)
     return bool(wanted) and f" {wanted} " in f" {words(given)} "
+
+
+def _same_figures(given: str, known: str, alike: bool, language: str) -> bool:
+    """Two texts of digits and marks alone: by value, whatever the kind makes of them (`9.933` is 9933, and `36,50` is
+    36.5). A leading zero (a code, a telephone) and what is no number, such as a date, go by the kind."""
+    if _CODE.fullmatch(given) or _CODE.fullmatch(known):
+        return alike
+    values = [canonical_number(text, language) for text in (given, known)]
+    return values[0] == values[1] if None not in values else alike or _same_otherwise(given, known, language, "convert")
 
 
 def _units_differ(given: str, known: str, language: str, units: Units) -> str:
@@ -105,7 +118,7 @@ def _same_otherwise(given: str, known: str, language: str, units: Units) -> bool
 
 def _value(text: str, language: str, *, clock: bool = False) -> Quantity | str | None:
     """A quantity, or what else the whole text can be read as; `clock`: `14.30` may be a time of day."""
-    text = text.strip()
+    text = _unfenced(text)
     if text[:1] in "{[" and text[-1:] in "}]" and len(text) <= _LONGEST_JSON:
         return _json(text)
     if not text or len(text) > _LONGEST:
@@ -117,9 +130,26 @@ def _value(text: str, language: str, *, clock: bool = False) -> Quantity | str |
         return f"date {date}"
     if (quantity := read_quantity(text, language)) is not None:
         return quantity
-    if (spelled := read_number_words(text, language)) is not None:
-        return Quantity(Fraction(spelled), "")
+    if (spelled := _spelled(text, language)) is not None:
+        return spelled
     return _formula(text, language) if any(sign in text for sign in "\\^√") else None
+
+
+def _spelled(text: str, language: str) -> Quantity | None:
+    """A number in words, alone or with one unit: `on iki`, `otuz gün`, `yüzde yetmiş beş`, `2,5 milyar TL`."""
+    head, _, tail = text.rpartition(" ")
+    first, _, rest = text.partition(" ")
+    for number, word in ((text, ""), (head, tail), (rest, first)):
+        unit = unit_of(word) if word else Unit("", Fraction(1))
+        if unit is None or (word == first and unit.dimension != "ratio"):
+            continue
+        value = read_number_words(number, language)
+        if value is None and word == first:
+            bare = canonical_number(rest, language) if rest[:1].isdigit() else None
+            value = None if bare is None else Fraction(bare)
+        if value is not None:
+            return Quantity(value * unit.size, unit.dimension)
+    return None
 
 
 def _formula(text: str, language: str) -> Quantity | str | None:
@@ -131,6 +161,12 @@ def _formula(text: str, language: str) -> Quantity | str | None:
     if form is None:
         return None
     return Quantity(Fraction(form), "") if _NUMBER.fullmatch(form) else f"formula {form}"
+
+
+def _unfenced(text: str) -> str:
+    """Without the Markdown fence around all of it, which says nothing."""
+    fenced = _FENCED.fullmatch(text)
+    return fenced[1] if fenced else text.strip()
 
 
 def _json(text: str) -> str | None:

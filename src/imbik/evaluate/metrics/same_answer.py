@@ -19,7 +19,7 @@ class SameAnswer:
     class Settings(PluginSettings):
         """Same answer has no settings."""
 
-    version = 1
+    version = 2
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -27,7 +27,7 @@ class Agreement:
         at_least: float = Field(0.5, ge=0, le=1, description="share of the samples that must agree")
         min_answers: int = Field(1, ge=1, description="fewer samples than this agree on nothing")
 
-    version = 2
+    version = 3
     scope = "group"
 
     def __init__(self, settings: Settings) -> None:

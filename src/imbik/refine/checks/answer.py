@@ -34,7 +34,7 @@ class Answer:
             "whole", description="contains: an answer in which the known one's words stand is right too"
         )
 
-    version = 2
+    version = 3
     scope = "row"
 
     def __init__(self, settings: Settings) -> None:

@@ -32,7 +32,7 @@ class Teachers:
             "reject", description="a task that one teacher alone answered: there is nothing to compare"
         )
 
-    version = 1
+    version = 2
     scope = "group"
 
     def __init__(self, settings: Settings) -> None:
