@@ -165,7 +165,7 @@ def test_waiting_says_who_still_has_what(run: RunFolder) -> None:
     with pytest.raises(WaitingError) as raised:
         review(run, wait=True)
     assert raised.value.what == "24 of 24 verdicts are missing on 20 rows\n  nobody is invited yet"
-    assert f"imbik review {run.name} --expert NAME" in raised.value.next
+    assert f"imbik review {run.typed} --expert NAME" in raised.value.next
     members.invite("ayse")
     members.invite("mehmet")
     rows = read_shown(run)

@@ -260,14 +260,17 @@ def _manifest(plan: Plan, result: StageResult, seconds: float) -> Manifest:
 
 def _look_at_reviews(folder: RunFolder, recipe: Recipe, with_reviews: bool, progress: Progress) -> None:
     """`--with-reviews` takes a new snapshot of experts' verdicts, which makes the review stage run again; else say how
-    many are newer than the one in use."""
+    many are newer than the one in use. The first snapshot is the stage's to take: with `wait` not before all are there.
+    """
     if recipe.review is None:
         return
     from imbik.review.store import close, newer_than_snapshot, snapshot_number
 
+    if not snapshot_number(folder):
+        return
     if with_reviews:
         close(folder)
-    elif snapshot_number(folder) and (newer := newer_than_snapshot(folder)):
+    elif newer := newer_than_snapshot(folder):
         progress.say(f"{newer} newer verdicts of experts, include with --with-reviews")
 
 

@@ -74,14 +74,15 @@ class ReviewStage:
         rules, verdicts = Rules.of(review), verdicts_of(context.run)
         missing = missing_verdicts(shown, verdicts, rules)
         if review.wait and missing:
-            name = context.run.name
+            typed = context.run.typed
             who = "".join(f"\n  {line}" for line in told_waiting(waiting(context.run, rules)))
             wanted = wanted_verdicts(shown, verdicts, rules)
             raise WaitingError(
                 f"{missing:,} of {wanted:,} verdicts are missing on {len(shown):,} rows{who}",
-                where=f"review of {name}",
-                next=f"imbik review {name} serves the page; a link for one more person, or for who lost it: "
-                f"imbik review {name} --expert NAME [--new-links]; to go on without them: imbik review {name} --close",
+                where=f"review of {context.run.name}",
+                next=f"imbik review {typed} serves the page; a link for one more person, or for who lost it: "
+                f"imbik review {typed} --expert NAME [--new-links]; once they are there the same imbik run goes on; "
+                f"to go on without them: imbik review {typed} --close, and the same imbik run",
             )
         return close(context.run)
 
