@@ -36,7 +36,7 @@ def lay(folder: Path, more: str = "") -> RunFolder:
 
 def write_rows(folder: Path, changed: dict[str, str]) -> None:
     """Thirty questions; `changed` are answers by question."""
-    rows = [{"question": f"{n}. soru nedir?", "answer": f"{n}. yanıt"} for n in range(30)]
+    rows = [{"id": f"s{n}", "question": f"{n}. soru nedir?", "answer": f"{n}. yanıt"} for n in range(30)]
     rows = [{**row, "answer": changed.get(row["question"], row["answer"])} for row in rows]
     write_text(folder / "rows.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
@@ -104,6 +104,9 @@ def test_a_run_waits_says_who_has_what_and_the_same_command_goes_on(imbik: Imbik
     kept = reviewed(run)
     assert (len(kept), rejected["row"] in kept) == (29, False)
     assert kept[edited["row"]].answer == "düzeltilmiş yanıt"
+    assert (kept[edited["row"]].verdicts[-1].by, kept[edited["row"]].verdicts[-1].reason) == (
+        "ayse", "edited the answer"
+    )  # fmt: skip
     assert manifest(run, "4_reviewed").books.reasons == {"review": 1}
     (out,) = read_lines(run.stage("4_reviewed") / "rejected-00000.jsonl", Sample)
     assert (out.verdicts[-1].by, out.verdicts[-1].reason) == ("ayse", "yanlış tarih")
@@ -140,5 +143,38 @@ def test_later_verdicts_retrain_nothing_until_they_are_taken(imbik: Imbik, tmp_p
         assert ayse.ask("/api/undo")[0] == 200  # one click
         assert (ran(imbik(*RUN)), weights(run)) == (set(), second)
         assert ran(imbik(*RUN, "--with-reviews")) == {"review", "train"}
-    assert last["row"] in reviewed(run)
-    assert (weights(run)[0], snapshot_number(run)) == (first[0], 4)
+        assert last["row"] in reviewed(run)
+        assert (weights(run)[0], snapshot_number(run)) == (first[0], 4)
+        decide(ayse, 1, answer="başka bir yanıt")
+        assert ran(imbik(*RUN, "--with-reviews")) == {"review", "train"}
+        assert weights(run)[0] not in {first[0], second[0]}  # the edited words were learned
+
+
+def test_verdicts_outlive_what_is_made_again_and_say_which_do_not_count(imbik: Imbik, tmp_path: Path) -> None:
+    """Answers of two judged rows and of an unjudged one change, and change back."""
+    run = lay(tmp_path)
+    until = (*RUN[:-1], "review")
+    assert ran(imbik(*until)) == {"tasks", "generate", "refine", "review"}
+    with served(run) as where:
+        ayse = Caller(where, where.link("ayse"))
+        (rejected,) = decide(ayse, 1, keep=False, reason="yanlış")
+        (edited,) = decide(ayse, 1, answer="düzeltildi")
+        changed = decide(ayse, 2, keep=False, reason="eksik")
+        assert ran(imbik(*until, "--with-reviews")) == {"review"}
+        before = reviewed(run)
+        assert (len(before), before[edited["row"]].answer) == (27, "düzeltildi")
+        asked = {sample.id: sample.task.messages[-1].content for sample in read_parts(run.stage("3_refined"), Sample)}
+        unjudged = next(row for row in before if row != edited["row"])
+        write_rows(tmp_path, {asked[row]: "yeni yanıt" for row in (changed[0]["row"], changed[1]["row"], unjudged)})
+        ended = imbik(*until)
+        assert ran(ended) == {"tasks", "generate", "refine", "review"}
+        told = "2 verdicts do not count: 2 on answers that have changed since; kept in reviews.sqlite"
+        assert told in ended.out + ended.err
+        assert told in imbik("review", "deneme", "--status").out
+        after = reviewed(run)
+        assert (rejected["row"] in after, after[edited["row"]].answer) == (False, "düzeltildi")
+        assert [after[row["row"]].answer for row in changed] == ["yeni yanıt"] * 2  # nobody has judged these
+        assert ayse.ask("/api/next")[1]["row"]["row"] not in {rejected["row"], edited["row"]}
+        write_rows(tmp_path, {})
+        assert "not count" not in imbik(*until).out
+    assert reviewed(run).keys() == before.keys()  # the old answers are back, and what was said of them counts

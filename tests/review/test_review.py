@@ -87,6 +87,9 @@ def test_reject_keep_and_edit(run: RunFolder) -> None:
     assert rejected.verdicts[-1] == Verdict(by="ayse", keep=False, reason="yanlış birim")
     assert kept[SAMPLES[1].id].verdicts[-1].by == "ayse"
     assert (kept[SAMPLES[2].id].answer, kept[SAMPLES[2].id].reasoning) == ("7", "5 + 2 = 7")
+    assert kept[SAMPLES[2].id].verdicts[-1] == Verdict(
+        by="ayse", keep=True, reason="edited the reasoning and the answer"
+    )
     assert result.books.reasons == {"review": 1}
     assert result.measured == {"snapshot": "1", "judged": "3", "edited": "1"}
     assert result.books.balanced
@@ -274,3 +277,18 @@ def test_waiting_is_no_part_of_the_hash() -> None:
     assert STAGE.settings(make_recipe(review={"sample": 0.5}), asker) != STAGE.settings(make_recipe(review={}), asker)
     assert not STAGE.needed(make_recipe())
     assert STAGE.needed(make_recipe(review={}))
+
+
+def test_what_does_not_count_is_told_and_counts_again_when_it_is_back(run: RunFolder) -> None:
+    add_verdicts(run, [said(sample, keep=False) for sample in SAMPLES[:3]])
+    assert not any("not count" in text for text in review(run).warnings)
+    run.retire("3_refined")
+    refined(run, [msgspec.structs.replace(SAMPLES[0], answer="yeni"), *SAMPLES[2:]])
+    told = again(run).warnings[-1]
+    assert told == (
+        "2 verdicts do not count: 1 on answers that have changed since, 1 on rows that are not kept any more; "
+        "kept in reviews.sqlite"
+    )
+    run.retire("3_refined")
+    refined(run, SAMPLES)
+    assert again(run).books.rejected == 3

@@ -14,12 +14,14 @@ from imbik.core.errors import UsageError
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity
 from imbik.recipe.sections import Review
+from imbik.review.content import content_key
 from imbik.review.importing import import_verdicts
 from imbik.review.rules import Rules
-from imbik.review.shown import shown_path
+from imbik.review.shown import Kept, shown_path
 from imbik.review.standing import standing as where_it_stands
 from imbik.review.standing import told_waiting, waiting
 from imbik.review.store import close, verdicts_of
+from imbik.review.unused import Unused
 
 
 def standing(run: RunFolder) -> str:
@@ -39,7 +41,15 @@ def standing(run: RunFolder) -> str:
         words += f"\nexperts are split over {counted(found.split, 'row')}"
     if found.missing:
         words += "".join(f"\n  {line}" for line in told_waiting(waiting(run, rules)))
-    return words
+    return f"{words}\n! {told}" if (told := unused(run)) else words
+
+
+def unused(run: RunFolder) -> str:
+    """Which verdicts do not count any more, or nothing."""
+    found = Unused(verdicts_of(run))
+    for sample in Kept(run):
+        found.see(sample, content_key(sample))
+    return found.told()
 
 
 def about_review(run: RunFolder) -> list[str]:

@@ -3,7 +3,8 @@
 Enters: `3_refined/` and a snapshot of `reviews.sqlite`. Leaves: `4_reviewed/part-*.jsonl`, `rejected-00000.jsonl`,
 `pending-00000.jsonl`, `shown.jsonl`. The majority of experts decides; a row on which they are split is pending, and
 neither learned nor thrown away, until one more expert has decided it (`imbik.review.rules`). An edit is that of the
-last expert who kept the row. Rows that nobody judged stay.
+last expert who kept the row, whose verdict says so. Rows that nobody judged stay. Verdicts on answers that have changed
+since are told, and do not count.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from imbik.core.files import atomic_writer, remove
 from imbik.core.lineage import sample_leaf
 from imbik.core.results import Books
 from imbik.core.runfolder import RunFolder, read_parts, write_parts
-from imbik.core.types import Sample, Sensitivity
+from imbik.core.types import Sample, Sensitivity, Verdict
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.recipe.sections import Review
@@ -27,6 +28,7 @@ from imbik.review.rules import Fate, Rules
 from imbik.review.shown import Shown, chosen, write_shown
 from imbik.review.standing import missing_verdicts, told_waiting, waiting, wanted_verdicts
 from imbik.review.store import ExpertVerdict, close, snapshot_number, verdicts_of
+from imbik.review.unused import Unused
 from imbik.stage import Asker, StageContext, StageResult
 
 REJECTED = "rejected-00000.jsonl"
@@ -38,7 +40,7 @@ class ReviewStage:
 
     name = "review"
     folder = "4_reviewed"
-    version = 2
+    version = 3
 
     def needed(self, recipe: Recipe) -> bool:
         """Where the recipe asks experts."""
@@ -93,6 +95,7 @@ class _Applied:
     def __init__(self, context: StageContext, snapshot: int, rules: Rules) -> None:
         self.context, self.snapshot, self.rules = context, snapshot, rules
         self.verdicts = verdicts_of(context.run, snapshot)
+        self.unused = Unused(self.verdicts)
         self.rows = self.edited = self.judged = 0
         self.fates = dict.fromkeys(Fate, 0)
         self.sensitivity = Sensitivity.PUBLIC
@@ -122,7 +125,8 @@ class _Applied:
     def _kept(self, aside: Mapping[Fate, BinaryIO]) -> Iterator[Sample]:
         for sample in read_parts(self.context.run.stage("3_refined"), Sample):
             self.rows += 1
-            given = self.verdicts.get(content_key(sample), ())
+            given = self.verdicts.get(content := content_key(sample), ())
+            self.unused.see(sample, content)
             self.judged += bool(given)
             judged, fate = apply(sample, given, self.rules)
             self.fates[fate] += 1
@@ -153,7 +157,7 @@ class _Applied:
                 f"experts are split over {split:,} rows, which are not trained on; once they are decided: "
                 f"imbik review {self.context.run.typed} --close, and the same imbik run"
             )
-        return found
+        return [*found, told] if (told := self.unused.told()) else found
 
 
 def apply(sample: Sample, given: Sequence[ExpertVerdict], rules: Rules) -> tuple[Sample, Fate]:
@@ -163,10 +167,11 @@ def apply(sample: Sample, given: Sequence[ExpertVerdict], rules: Rules) -> tuple
         return sample, fate
     keeping = [item for item in given if item.verdict.keep]
     rejecting = [item for item in given if not item.verdict.keep]
+    edits = [item for item in keeping if item.word == "edit"] if fate is Fate.KEPT else []
     order = [*rejecting, *keeping] if fate is Fate.KEPT else [*keeping, *rejecting]
-    judged = msgspec.structs.replace(sample, verdicts=(*sample.verdicts, *(item.verdict for item in order)))
-    edits = [item for item in keeping if item.answer is not None or item.reasoning is not None]
-    if fate is not Fate.KEPT or not edits:
+    said = (_edited(item) if edits and item is edits[-1] else item.verdict for item in order)
+    judged = msgspec.structs.replace(sample, verdicts=(*sample.verdicts, *said))
+    if not edits:
         return judged, fate
     answer, reasoning = edits[-1].answer, edits[-1].reasoning
     return msgspec.structs.replace(
@@ -174,3 +179,11 @@ def apply(sample: Sample, given: Sequence[ExpertVerdict], rules: Rules) -> tuple
         answer=sample.answer if answer is None else answer,
         reasoning=sample.reasoning if reasoning is None else reasoning,
     ), fate
+
+
+def _edited(item: ExpertVerdict) -> Verdict:
+    """The verdict of the person whose words are learned, which says what he changed."""
+    changed = [name for name in ("reasoning", "answer") if getattr(item, name) is not None]
+    said = f"edited the {' and the '.join(changed)}"
+    reason = f"{said}: {item.verdict.reason}" if item.verdict.reason else said
+    return msgspec.structs.replace(item.verdict, reason=reason)
