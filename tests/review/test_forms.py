@@ -14,8 +14,10 @@ import pytest
 
 from imbik.advise.reviewing import add, hand_out
 from imbik.core.errors import InputError, UsageError
+from imbik.core.files import write_text
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Message, Sample, Sensitivity, Verdict
+from imbik.privacy.trust import config_folder
 from imbik.review.content import content_key
 from imbik.review.importing import import_verdicts
 from imbik.review.store import ExpertVerdict, add_verdicts, verdicts_of
@@ -244,6 +246,7 @@ def test_verdicts_on_rows_that_are_gone_stay_in_json_lines(run: RunFolder, tmp_p
 def test_the_most_private_row_is_told(tmp_path: Path) -> None:
     hidden = msgspec.structs.replace(SAMPLES[0], sensitivity=Sensitivity.CONFIDENTIAL)
     run = make(tmp_path / "a", [hidden, *SAMPLES[1:]])
+    write_text(config_folder() / "operator.yaml", "reviewers: {argilla: confidential}\n")
     assert "rows up to confidential stand in it" in hand_out(run, tmp_path / "v.json", "argilla")
 
 

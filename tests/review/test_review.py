@@ -244,7 +244,10 @@ def test_import_by_sample_task_or_content(run: RunFolder, tmp_path: Path) -> Non
     ]
     path = tmp_path / "verdicts.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(msgspec.json.encode(line) for line in lines) + b"\r\n\r\n")
-    found = import_verdicts(run, path)
+    with pytest.raises(InputError, match="1 of 4 verdicts are on rows that this run does not keep; nothing was added"):
+        import_verdicts(run, path)
+    assert verdicts_of(run) == {}
+    found = import_verdicts(run, path, known_only=True)
     assert found.added == 3
     assert found.refused == (f"{path}:4: row 'nobody' is not among the kept samples of this run",)
     result = review(run)

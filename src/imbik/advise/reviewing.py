@@ -69,10 +69,10 @@ def agreement(run: RunFolder) -> list[str]:
     return list(told_agreed(agreed(verdicts_of(run))))
 
 
-def add(run: RunFolder, file: Path, people: Sequence[str] = ()) -> str:
-    """Verdicts from a file, of us or of another tool; what does not belong is named. `people`: `ID=NAME`.
+def add(run: RunFolder, file: Path, people: Sequence[str] = (), *, known_only: bool = False) -> str:
+    """Verdicts from a file, of us or of another tool; what was left out is named. `people`: `ID=NAME`.
 
-    Raises: InputError for a file that is none, UsageError for people that are not written so.
+    Raises: InputError for a file that is none or holds rows of another run, UsageError for people not written so.
     """
     rubric, names = _review(run).rubric, dict[str, str]()
     for entry in people:
@@ -80,25 +80,37 @@ def add(run: RunFolder, file: Path, people: Sequence[str] = ()) -> str:
         if not known.strip() or not name.strip():
             raise UsageError(f"'{entry}' names nobody", next="--person ID=NAME: his name there, his name here")
         names[known.strip()] = name.strip()
-    done = import_verdicts(run, file, rubric, names)
+    done = import_verdicts(run, file, rubric, names, known_only=known_only)
     there = f", {done.already:,} were there already" if done.already else ""
-    return "\n".join([f"{done.added:,} verdicts added from {file}{there}", *(f"! {line}" for line in done.refused)])
+    return "\n".join(
+        [f"{counted(done.added, 'verdict')} added from {file}{there}", *(f"! {line}" for line in done.refused)]
+    )
 
 
-def hand_out(run: RunFolder, file: Path, form: str, *, without_verdicts: bool = False) -> str:
+def hand_out(
+    run: RunFolder, file: Path, form: str, *, without_verdicts: bool = False, readers: Sequence[str] = ()
+) -> str:
     """Rows and verdicts into a file for another tool or another run.
 
-    Raises: UsageError for a form that there is not, or a file that is there already.
+    What a tool is given is what its users may see: rows up to what the operator's file allows all of `readers`, or the
+    tool itself by its name (`reviewers: {argilla: confidential}`); without a word of the operator's, public rows.
+
+    Raises: UsageError for a form that there is not, or a file that is there already; BlockedError where no row may be
+    seen, and for a folder on a server that is not open to all rows in the file.
     """
+    from imbik.advise.leaving import FileDoor
     from imbik.review.exporting import FORMS, export_verdicts
 
     form = form or ("jsonl" if file.suffix == ".jsonl" else "")
     if not form:
         raise UsageError("for which tool is the file?", next=f"--as {' | '.join(FORMS)}")
-    done = export_verdicts(run, _review(run), file, form, without_verdicts=without_verdicts)
+    with FileDoor(run, recipe_of(run), file) as door:
+        done = export_verdicts(run, _review(run), file, form, door, without_verdicts=without_verdicts, readers=readers)
     words = f"{counted(done.verdicts, 'verdict')} on {counted(done.rows, 'row')} written to {file}"
     if done.beside:
         words += f"\nthe labelling interface to import it with: {done.beside}"
+    if done.withheld:
+        words += f"\n! {counted(done.withheld, 'row')} left out: {done.why_withheld}"
     if done.elsewhere:
         words += f"\n! {counted(done.elsewhere, 'verdict')} on rows that are gone left out; --as jsonl has them"
     if done.sensitivity is not Sensitivity.PUBLIC:

@@ -39,8 +39,18 @@ def review(
         list[str] | None,
         typer.Option("--person", metavar="ID=NAME", rich_help_panel=_FILES, help="Who that user of another tool is."),
     ] = None,
+    known_only: Annotated[
+        bool,
+        typer.Option("--known-only", rich_help_panel=_FILES, help="Leave out rows that this run does not keep."),
+    ] = False,
     export: Annotated[
-        Path | None, typer.Option("--export", metavar="FILE", rich_help_panel=_FILES, help="Write rows and verdicts.")
+        Path | None,
+        typer.Option(
+            "--export",
+            metavar="FILE",
+            rich_help_panel=_FILES,
+            help="Write rows and verdicts, as far as the tool, or each --expert, may see them.",
+        ),
     ] = None,
     form: Annotated[
         str, typer.Option("--as", metavar="FORM", rich_help_panel=_FILES, help="jsonl, label-studio or argilla.")
@@ -95,9 +105,9 @@ def review(
         _compare(found, compare, rows, place, expert or (), renew, status=status, export=export, close=close)
         return
     if import_ is not None:
-        print(add(found, import_, person or ()))
+        print(add(found, import_, person or (), known_only=known_only))
     if export is not None:
-        print(hand_out(found, export, form, without_verdicts=bare))
+        print(hand_out(found, export, form, without_verdicts=bare, readers=expert or ()))
     if close:
         print(close_review(found))
     if status:

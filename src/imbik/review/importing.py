@@ -1,8 +1,8 @@
 """Verdicts given elsewhere: our JSON lines, or the JSON of Label Studio or Argilla, found out from the file itself.
 
 Enters: a file. A verdict names its row by `content` (the key itself), or by `row`: a sample's id, or its task's where
-that has one kept sample. Leaves: verdicts in the store, all or none; and what was left out: rows that are not here,
-edits without a text. Verdicts that are in the store already are not added again.
+that has one kept sample. Leaves: verdicts in the store, all or none; and what was left out: edits without a text, and
+where that is wanted rows that are not here. Verdicts that are in the store already are not added again.
 """
 
 from __future__ import annotations
@@ -36,29 +36,71 @@ class Imported:
 
 
 def import_verdicts(
-    run: RunFolder, path: Path, rubric: Sequence[str] = (), names: Mapping[str, str] | None = None
+    run: RunFolder,
+    path: Path,
+    rubric: Sequence[str] = (),
+    names: Mapping[str, str] | None = None,
+    *,
+    known_only: bool = False,
 ) -> Imported:
-    """Read a file of verdicts into the store. `names` are people by what the tool calls them.
+    """Read a file of verdicts into the store. `names` are people by what the tool calls them; `known_only` leaves out
+    verdicts on rows that this run does not keep.
 
-    Raises: InputError for a file that is missing, or a part that is no verdict; then none is added.
+    Raises: InputError for a file that is missing, a part that is no verdict, a person who says two things of one row,
+    and rows that this run does not keep; then none is added.
     """
     keys, there = _keys(run), verdicts_of(run)
     added, refused, already = list[ExpertVerdict](), list[str](), 0
+    unknown, read, places = list[str](), 0, dict[tuple[str, str], str]()
+    here = frozenset(keys.values())
     for found in _read(path, rubric, names or {}):
-        given = found.verdict
+        given, read = found.verdict, read + 1
         content = given.content or keys.get(given.row, "")
-        why = found.refused or ("" if content else f"row '{given.row}' is not among the kept samples of this run")
-        if why:
-            refused.append(f"{found.place}: {why}")
+        if found.refused:
+            refused.append(f"{found.place}: {found.refused}")
             continue
+        if content not in here:
+            called = given.row or f"{given.content[:12]}…"
+            unknown.append(f"{found.place}: row '{called}' is not among the kept samples of this run")
+            continue
+        _once(places, (content, given.verdict.by), found.place)
         given = msgspec.structs.replace(given, content=content)
         if any(_same(given, other) for other in there.get(content, ())):
             already += 1
         else:
             added.append(given)
+    if unknown and not known_only:
+        raise _stray(unknown, read, path)
     if added:
         add_verdicts(run, added)
-    return Imported(len(added), tuple(refused), already)
+    return Imported(len(added), (*unknown, *refused), already)
+
+
+def _once(places: dict[tuple[str, str], str], said: tuple[str, str], place: str) -> None:
+    """A person says one thing of a row.
+
+    Raises: InputError where he stands in the file twice.
+    """
+    if (first := places.setdefault(said, place)) != place:
+        raise InputError(
+            f"{said[1]:.60} judges one row twice, here and at {first}",
+            where=place,
+            next="leave one of them in the file",
+        )
+
+
+def _stray(unknown: Sequence[str], read: int, path: Path) -> InputError:
+    """Rows that are not here: some have changed, or the file is of another run."""
+    if len(unknown) == read:
+        what = "none of its rows is among the kept samples of this run: it is of another run, or all were made again"
+    else:
+        what = f"{len(unknown):,} of {read:,} verdicts are on rows that this run does not keep"
+    first = unknown[0].removeprefix(str(path))
+    return InputError(
+        f"{what}; nothing was added (the first: {first})",
+        where=str(path),
+        next="name the run it was exported from; or --known-only leaves these out",
+    )
 
 
 def _same(given: ExpertVerdict, other: ExpertVerdict) -> bool:
