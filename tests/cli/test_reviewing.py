@@ -98,6 +98,8 @@ def test_a_run_waits_says_who_has_what_and_the_same_command_goes_on(imbik: Imbik
             assert "the same imbik run goes on" in ended.err
             assert "imbik review runs/deneme --close" in ended.err
             assert not run.stage("6_student").exists()
+        status = imbik("review", "deneme", "--status").out
+        assert "2 of 6 verdicts there\n" in status  # nor does anything advise to go on without the rest
         decide(mehmet, 3)
         decide(ayse, 1)
     assert ran(imbik(*RUN)) == {"review", "train"}

@@ -120,6 +120,14 @@ def test_argilla_gets_records_with_users_and_their_names(run: RunFolder, tmp_pat
     assert first["fields"].keys() == {"question", "reasoning", "answer"}
 
 
+def test_argillas_id_of_a_record_names_the_row_where_metadata_was_not_kept(run: RunFolder, tmp_path: Path) -> None:
+    hand_out(run, tmp_path / "v.json", "argilla", without_verdicts=True)
+    records = json.loads((tmp_path / "v.json").read_text())
+    back = [{**item, "metadata": {}, "responses": {"verdict": [{"value": "keep", "user_id": "u"}]}} for item in records]
+    (tmp_path / "back.json").write_text(json.dumps(back))
+    assert add(make(tmp_path / "b"), tmp_path / "back.json", ["u=can"]).startswith("8 verdicts added")
+
+
 def test_rows_alone_hold_nobodys_verdict(run: RunFolder, tmp_path: Path) -> None:
     for form in ("label-studio", "argilla"):
         file = tmp_path / f"{form}.json"

@@ -33,7 +33,7 @@ def standing(run: RunFolder) -> str:
     given = found.wanted - found.missing
     shown = f"{counted(found.shown, 'row')} shown ({shown_path(run)})"
     words = f"{run.name}: {shown}, {given:,} of {found.wanted:,} verdicts there"
-    if found.newer:
+    if found.newer and found.snapshot:
         words += (
             f"; {found.newer:,} are newer than the run has used: imbik run {run.typed} --with-reviews includes them"
         )

@@ -8,6 +8,7 @@ ours are made of the name, and stand with it under `metadata.experts`. When some
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,6 +31,7 @@ from imbik.review.forms import (
     word_of,
 )
 
+_KEY = re.compile(r"[0-9a-f]{64}")
 _TEXTS = {"reason": "reason", "edited_answer": "answer", "edited_reasoning": "reasoning"}
 
 
@@ -72,8 +74,9 @@ def read(item: msgspec.Raw, place: str, rubric: Sequence[str], names: Mapping[st
     Raises: InputError that names the place of what is none.
     """
     record = decode(item, _Record, place)
+    known_as = record.id if record.id and _KEY.fullmatch(record.id) else ""  # a dataset may keep no metadata
     about = {
-        "content": record.metadata.content, "row": record.metadata.row, "answer": record.fields.answer,
+        "content": record.metadata.content or known_as, "row": record.metadata.row, "answer": record.fields.answer,
         "reasoning": record.fields.reasoning, "blind": record.metadata.blind,
     }  # fmt: skip
     known = {key: name for key, _, name in (entry.partition("=") for entry in record.metadata.experts)}
