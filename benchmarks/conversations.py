@@ -220,11 +220,10 @@ def measure(folder: Path, count: int, every: bool) -> list[str]:
     distinct, asked = len({question for _, question in samples}), requests()
     print(f"questions asked: {asked:,} of {distinct:,} distinct ones (bar: each once)")
     rejected, planted = Counter(refused_by(made)), faults(samples)
-    print(
-        f"rejected by check: {dict(sorted(rejected.items()))}; planted: {dict(sorted(planted.items()))} (bar: the same)"
-    )
-    bars |= {"histories": not wrong and cut > 0, "asked once": asked == distinct}
     looked = ("refusal", "language") if every else sorted({*rejected, *planted})
+    print(f"rejected by check: {dict(sorted(rejected.items()))}; planted: {dict(sorted(planted.items()))}")
+    print(f"bar: as many were rejected as were planted of {', '.join(looked)}")
+    bars |= {"histories": not wrong and cut > 0, "asked once": asked == distinct}
     bars["controls"] = all(rejected[name] == planted[name] > 0 for name in looked)
     return [name for name, met in bars.items() if not met]
 

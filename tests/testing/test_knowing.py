@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ import pytest
 from imbik.core.errors import InputError
 from imbik.core.types import Completion
 from imbik.recipe import load_recipe
+from imbik.refine.claims import find_claims
 from imbik.tasks.kinds.classification import Classification
-from imbik.tasks.kinds.summarization import Summarization
+from imbik.tasks.kinds.summarization import Summarization, drafts
 from imbik.tasks.load import load_tasks
 from imbik.tasks.questions import question_of
 from imbik.testing import from_recipe, solve
@@ -59,6 +62,27 @@ def test_a_chain_of_drafts_ends_in_the_known_summary() -> None:
     assert task.reference is not None
     assert kind.read(Completion(answer=said), task).answer == task.reference.text
     assert kind.read(Completion(answer=said.rpartition("\n\n")[0]), task).answer == ""  # a draft is no summary
+
+
+def test_drafts_keep_their_length_and_say_more_from_one_to_the_next(tmp_path: Path) -> None:
+    """Chain of density as it comes through the wire's words and the kind's reader: facts for each word rise."""
+    summary = "Iğdır'da Ayşe Demir 2024 yılında 300 ağaç dikti, Ankara ve Muş da 12 Mart 2025 günü 450 fidan aldı."
+    rows = json.dumps({"text": "Uzun bir haber.", "summary": summary}, ensure_ascii=False)
+    path = written(tmp_path, "{use: summarization, rounds: 4}", rows + "\n")
+    recipe = load_recipe(path)
+    kind = Summarization(Summarization.Settings(rounds=4))
+    asked = question_of(recipe, kind, "t", load_tasks(recipe, kind).tasks[0], 0).messages
+    said = from_recipe(path)([{"role": message.role, "content": message.content} for message in asked])
+    chain = drafts(said)
+    assert [number for number, _ in chain] == [1, 2, 3, 4]
+    lengths = [len(text.split()) for _, text in chain]
+    assert max(lengths) == min(lengths) == len(summary.split())
+    facts = [{text[claim.start : claim.end] for claim in find_claims(text, "tr")} for _, text in chain]
+    dense = [len(found) / length for found, length in zip(facts, lengths, strict=True)]
+    assert dense == sorted(set(dense)), "each draft is denser than the one before"
+    later = pairwise(zip(facts, (text for _, text in chain), strict=True))
+    assert all(fact in text for (found, _), (_, text) in later for fact in found), "and drops nothing"
+    assert kind.read(Completion(answer=said), load_tasks(recipe, kind).tasks[0]).answer == chain[-1][1] == summary
 
 
 def test_other_questions_are_left_to_plain_sums(tmp_path: Path) -> None:

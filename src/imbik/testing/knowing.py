@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
+from itertools import cycle, islice
 from pathlib import Path
 
 from imbik.core.errors import InputError
 from imbik.core.plugins import make
 from imbik.core.types import LabelReference, Message, Task
 from imbik.recipe import load_recipe
+from imbik.tasks.asking import worded
 from imbik.tasks.kinds import Kind
 from imbik.tasks.kinds.classification import Classification
 from imbik.tasks.kinds.summarization import Summarization
@@ -23,6 +25,12 @@ from imbik.tasks.questions import question_of
 from imbik.testing.answers import Messages, solve
 
 _DRAFT = {"tr": "Özet", "en": "Summary", "sl": "Povzetek", "hu": "Összefoglaló"}
+_FILLER = {
+    "tr": "metinde bu konu ile ilgili olarak başka bilgiler de ayrıca anlatılmaktadır",
+    "en": "the text also goes on to tell of some other things about this subject as well",
+    "sl": "besedilo poleg tega govori tudi o nekaterih drugih stvareh na to temo",
+    "hu": "a szöveg ezen kívül még néhány más dologról is szól ezzel a témával kapcsolatban",
+}
 
 
 def from_recipe(path: Path, wrong: float = 0.0) -> Callable[[Messages], str]:
@@ -74,15 +82,15 @@ def _said(kind: Kind, task: Task) -> str:
     """The row's answer as a teacher of the kind writes it."""
     assert task.reference is not None
     if isinstance(kind, Summarization) and kind.settings.rounds > 1:
-        return _drafts(task.reference.text, kind.settings.rounds, _DRAFT.get(task.language, _DRAFT["en"]))
+        return _drafts(task.reference.text, kind.settings.rounds, task.language)
     return kind.render(task.reference.reasoning, task.reference.text, task)
 
 
-def _drafts(text: str, rounds: int, word: str) -> str:
-    """Ever more of the words, all of them in the last draft."""
-    words = text.split()
+def _drafts(text: str, rounds: int, language: str) -> str:
+    """Ever more of the words, all of them in the last draft; filler keeps the earlier ones as long (in words)."""
+    words, word, filler = text.split(), worded(_DRAFT, language), cycle(worded(_FILLER, language).split())
     shares = [max(1, len(words) * number // rounds) for number in range(1, rounds)]
-    drafts = [*(" ".join(words[:share]) for share in shares), text]
+    drafts = [*(" ".join([*words[:share], *islice(filler, len(words) - share)]) for share in shares), text]
     return "\n\n".join(f"{word} {number}: {draft}" for number, draft in enumerate(drafts, start=1))
 
 

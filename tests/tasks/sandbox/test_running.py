@@ -187,10 +187,12 @@ def test_a_gigabyte_of_output_is_cut() -> None:
 def test_the_folder_of_a_program_does_not_grow_without_end() -> None:
     one = "open('a', 'w').write('x' * 1000); print(open('a').read().count('x'))"
     assert shut_in(one).output == "1000\n"
-    large = shut_in("open('a', 'w').write('x' * (20 << 20))")
-    assert not large.ended
-    many = shut_in("import time\nfor i in range(99): open(str(i), 'w').write('x' * (4 << 20)); time.sleep(0.01)")
-    assert "32 MB into its folder" in many.why
+    large = "open('a', 'w').write('x' * (20 << 20))"
+    assert shut_in(large, limits=Limits(seconds=10, file_mb=24)).ended
+    assert not shut_in(large).ended
+    many = "import time\nfor i in range(12): open(str(i), 'w').write('x' * (4 << 20)); time.sleep(0.06)"
+    assert shut_in(many, limits=Limits(seconds=10, folder_mb=64)).ended
+    assert "32 MB into its folder" in shut_in(many).why
 
 
 def test_the_environment_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,12 +104,8 @@ class Summarization:
         _, shown = split_thought(completion.answer)
         if self.settings.rounds == 1:
             return Reading("", _plain(shown))
-        drafts = list(_DRAFT.finditer(shown))
-        if not drafts:
-            return Reading("", "")
-        last = drafts[-1]
-        whole = int(last["after"] or last["before"]) >= self.settings.rounds
-        return Reading("", _plain(shown[last.end() :]) if whole else "")
+        written = drafts(shown)
+        return Reading("", written[-1][1] if written and written[-1][0] >= self.settings.rounds else "")
 
     def render(self, reasoning: str, answer: str, task: Task) -> str:  # noqa: ARG002
         """The summary alone."""
@@ -118,6 +114,16 @@ class Summarization:
     def canonical(self, answer: str, task: Task) -> str:  # noqa: ARG002
         """Words without case and punctuation."""
         return words(answer) or answer.strip()
+
+
+def drafts(text: str) -> list[tuple[int, str]]:
+    """The drafts of a chain with their numbers, as they stand in an answer; [] where none is marked."""
+    marks = list(_DRAFT.finditer(text))
+    starts = [*(mark.start() for mark in marks), len(text)]
+    return [
+        (int(mark["after"] or mark["before"]), _plain(text[mark.end() : end]))
+        for mark, end in zip(marks, starts[1:], strict=True)
+    ]
 
 
 def _plain(text: str) -> str:
