@@ -154,8 +154,8 @@ class _Applied:
             found.append(f"{missing:,} of {wanted:,} verdicts asked for are not in snapshot {self.snapshot}")
         if split := self.fates[Fate.SPLIT]:
             found.append(
-                f"experts are split over {split:,} rows, which are not trained on; once they are decided: "
-                f"imbik review {self.context.run.typed} --close, and the same imbik run"
+                f"experts are split over {split:,} row{'s' * (split != 1)}, which are not trained on; "
+                f"once they are decided: imbik review {self.context.run.typed} --close, and the same imbik run"
             )
         return [*found, told] if (told := self.unused.told()) else found
 
