@@ -18,7 +18,8 @@ from imbik.refine.phrases.small_words import OTHERS, SMALL_WORDS
 from imbik.refine.phrases.wordlist import lower
 
 PASSAGE_WORDS = 12
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Chinese and Japanese: no spaces between words
+_WORD = re.compile(rf"[{_UNSPACED}]{{1,2}}|[^\W\d_{_UNSPACED}]{{2,}}")  # most words of these take two characters
 _APART = re.compile(r"```.*?(?:```|\Z)|`[^`\n]+`|\$\$.*?\$\$|\\\[.*?\\\]|<[^<>\n]{1,200}>|https?://\S+", re.DOTALL)
 _SURE, _AS_LIKELY, _SIGNS = 0.4, 0.3, 2
 _KIN = {

@@ -75,6 +75,25 @@ def test_texts_in_another_language_are_named(wanted: str, given: str) -> None:
         assert judge(text, language=wanted, **{"is": given}).keep
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Chinese", "债务人在债权人发出通知后即构成违约,并且从那天起必须支付利息。首先我们计算本金,然后计算利息。"),
+        ("Japanese", "債務者は債権者からの通知によって遅滞に陥り、その日から利息を支払わなければなりません。"),
+    ],
+)
+def test_scripts_without_spaces_are_judged_too(name: str, text: str) -> None:
+    verdict = judge(text)
+    assert not verdict.keep
+    assert f"the reasoning is in {name}, not in Turkish: '" in verdict.reason
+    assert "the answer is in" in judge("", text).reason
+    mixed = judge(f"{TEXTS['tr'][0]} {text}")
+    assert not mixed.keep
+    assert f"in {name}" in mixed.reason
+    assert judge(text, **{"is": "zh" if name == "Chinese" else "ja"}).keep
+    assert judge(TEXTS["tr"][0] + " 利息").keep
+
+
 def test_a_text_that_changes_its_language_is_rejected_in_part() -> None:
     mixed = " ".join([*TEXTS["tr"], TEXTS["en"][0]])
     verdict = judge(mixed)

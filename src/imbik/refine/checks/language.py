@@ -16,7 +16,7 @@ from imbik.refine.tongue import Passages, knows, passages
 
 _NAMES = {"tr": "Turkish", "en": "English", "sl": "Slovenian", "hu": "Hungarian", "de": "German", "fr": "French",
           "es": "Spanish", "it": "Italian", "ru": "Russian", "ar": "Arabic", "az": "Azerbaijani", "ku": "Kurdish",
-          "fa": "Persian", "nl": "Dutch", "hr": "Croatian"}  # fmt: skip
+          "fa": "Persian", "nl": "Dutch", "hr": "Croatian", "zh": "Chinese", "ja": "Japanese"}  # fmt: skip
 _CODE = r"^([a-z]{2,3})?$"
 
 
@@ -36,7 +36,7 @@ class Language:
         at_least: float = Field(0.8, gt=0, le=1, description="share of passages that must be in the language")
         fewest_words: int = Field(8, ge=4, description="words that a text needs to be judged")
 
-    version = 1
+    version = 2
     scope = "row"
 
     def __init__(self, settings: Settings) -> None:
