@@ -163,10 +163,21 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, old: str, new: str, sai
         opened(tmp_path, SALE.replace(old, new, 1))
 
 
-def test_values_that_never_fulfil_what_is_required_bring_no_row(tmp_path: Path) -> None:
-    idea = opened(tmp_path, SALE.replace("indirim % 5 == 0", "indirim < 0")).idea("finans", 0)
-    assert idea is not None
-    assert idea.rows == []
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("indirim % 5 == 0", "indirim < 0", "'indirim < 0' is not true"),
+        ("answer: fiyat - indirim", "answer: fiyat / (oran - oran)", "'fiyat / (oran - oran)' divides by zero"),
+        ("answer: fiyat - indirim", "answer: 9 ** 9 ** fiyat", "a power is a whole number of at most 64"),
+    ],
+)
+def test_a_template_that_gives_no_task_is_refused_with_the_reason(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    assert old in SALE, old
+    told = f"k.yaml:4: template 'indirim' gives no task, whatever is drawn: {said}"
+    with pytest.raises(InputError, match=re.escape(told)):
+        opened(tmp_path, SALE.replace(old, new, 1))
 
 
 def test_slots_that_divide_by_zero_are_drawn_again(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from imbik.tasks.text import existing_file
 SHIPPED = Path(__file__).parent.parent / "templates"
 _SLOT = re.compile(r"\{(\w+)\}")
 _ROWS, _TRIES = 20, 40
+_LOOKED = 200  # rows of a template that are tried before it is said to give none
 
 
 class Template(BaseModel):
@@ -123,7 +124,7 @@ class Templates:
     def prepare(self, ground: Ground) -> Sequence[str]:
         """Read the templates; their categories.
 
-        Raises: InputError with line and key for what is no template.
+        Raises: InputError with line and key for what is no template, or one that gives no task.
         """
         self.ground = ground
         path = self.files(ground.base)[0]
@@ -132,6 +133,7 @@ class Templates:
         self.language = file.language or ground.language
         self.found: dict[str, list[Template]] = {}
         for template in file.templates:
+            self._refuse_barren(template, path)
             self.found.setdefault(template.category or file.category, []).append(template)
         self.walks = {category: _walk(templates) for category, templates in self.found.items()}
         self.walked = dict[str, list[tuple[Template, int]]]()
@@ -145,7 +147,7 @@ class Templates:
             return None
         template, start = walked[number]
         numbers = range(start, int(min(start + _ROWS, template.most)))
-        rows = [row for at in numbers if (row := self._row(template, at)) is not None]
+        rows = [row for at in numbers if not isinstance(row := self._row(template, at), str)]
         return Idea(
             category=category,
             family=f"template: {template.name}",
@@ -157,9 +159,23 @@ class Templates:
             wanted=_ROWS,
         )
 
-    def _row(self, template: Template, number: int) -> Mapping[str, str] | None:
-        """Values that fulfil what is required, written out; None where none are found in many tries."""
-        fixed = template.fixed(number, self.ground.draw("once", template.name))
+    def _refuse_barren(self, template: Template, path: Path) -> None:
+        """A template that nothing can be drawn for would bring no task in silence, beside others that do."""
+        why = ""
+        for number in range(int(min(_LOOKED, template.most))):
+            row = self._row(template, number)
+            if not isinstance(row, str):
+                return
+            why = row
+        raise InputError(
+            f"template '{template.name}' gives no task, whatever is drawn: {why}",
+            where=f"{path}:{self.lines.get(template.name, 1)}",
+            next="look at its slots, `let`, `require` and `answer`",
+        )
+
+    def _row(self, template: Template, number: int) -> Mapping[str, str] | str:
+        """Values that fulfil what is required, written out; where none are found in many tries, why not."""
+        fixed, why, fault = template.fixed(number, self.ground.draw("once", template.name)), "", ""
         for attempt in range(_TRIES):
             random = self.ground.draw("templates", template.name, number, attempt)
             values, words = dict[str, Value](), dict[str, str]()
@@ -170,20 +186,22 @@ class Templates:
                 values, words = values | drawn, words | said
             text = random.choice(list(template.texts))
             try:
-                if self._fits(template, values, words):
+                why = self._hindrance(template, values, words)
+                if not why:
                     return self._written(template, text, values, words)
-            except ArithmeticFaultError:
-                continue  # a division by zero: other values are drawn
-        return None
+            except ArithmeticFaultError as error:
+                fault = str(error)  # such as a division by zero: other values are drawn
+        return fault or why
 
-    def _fits(self, template: Template, values: dict[str, Value], words: dict[str, str]) -> bool:
+    def _hindrance(self, template: Template, values: dict[str, Value], words: dict[str, str]) -> str:
+        """What these values do not fulfil, or ''. Works `let` out."""
         for name, slot in template.slots.items():
-            if any(values[name] == values[other] for other in slot.unlike):
-                return False
+            if like := next((other for other in slot.unlike if values[name] == values[other]), ""):
+                return f"'{name}' is like '{like}'"
         for name, expression in template.let.items():
             values[name] = value_of(expression, values)
             words[name] = written(values[name], self.language)
-        return all(value_of(expression, values) for expression in template.require)
+        return next((f"'{one:.60}' is not true" for one in template.require if not value_of(one, values)), "")
 
     def _written(
         self, template: Template, text: str, values: Mapping[str, Value], words: dict[str, str]
