@@ -85,6 +85,22 @@ def test_drafts_keep_their_length_and_say_more_from_one_to_the_next(tmp_path: Pa
     assert kind.read(Completion(answer=said), load_tasks(recipe, kind).tasks[0]).answer == chain[-1][1] == summary
 
 
+def test_the_recipes_drafts_grow_denser_as_the_page_says(root: Path) -> None:
+    path = KINDS / "summarization-density.yaml"
+    recipe = load_recipe(path)
+    kind, answer = Summarization(Summarization.Settings(sentences=1, rounds=3)), from_recipe(path, 0.1)
+    length, facts = [0, 0, 0], [0, 0, 0]
+    for task in load_tasks(recipe, kind).tasks:
+        asked = question_of(recipe, kind, "usta", task, 0).messages
+        for number, text in drafts(answer([{"role": message.role, "content": message.content} for message in asked])):
+            length[number - 1] += len(text.split())
+            facts[number - 1] += len(find_claims(text, "tr"))
+    assert len(set(length)) == 1
+    first, second, third = (f"{100 * found / length[0]:.1f}" for found in facts)
+    page = " ".join((root / "docs" / "kinds.md").read_text(encoding="utf-8").split())
+    assert f"{length[0]} words in each round, and {first}, {second} and {third} facts" in page
+
+
 def test_other_questions_are_left_to_plain_sums(tmp_path: Path) -> None:
     answer = from_recipe(written(tmp_path, "qa", '{"question": "Iğdır nerede?", "answer": "Doğuda"}\n'))
     assert answer([{"role": "user", "content": "4 + 3"}]) == solve([{"role": "user", "content": "4 + 3"}])
