@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from imbik.tasks.grams import Runs, mixed
@@ -65,8 +64,9 @@ def bands(sets: Runs, threshold: float) -> NDArray[np.uint64]:
     keys = np.empty((len(sets.starts) - 1, count), np.uint64)
     for first in range(0, len(keys), _AT_ONCE):  # rensa gives signatures as lists, which are ten times as large
         some = sets.some(np.arange(first, min(first + _AT_ONCE, len(keys))))
-        rows_of = array("I", chain.from_iterable(_digest(some, rows * count).to_rows()))
-        signatures = np.frombuffer(rows_of, np.uint32).reshape(-1, rows, count)
+        lists = _digest(some, rows * count).to_rows()
+        flat = b"".join([array("I", values) for values in lists])
+        signatures = np.frombuffer(flat, np.uint32).reshape(-1, rows, count)
         found = np.broadcast_to(np.arange(1, count + 1, dtype=np.uint64), (len(signatures), count))
         for row in range(rows):
             found = mixed(found * np.uint64(ODD) + signatures[:, row])
