@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,35 @@ def test_what_the_operator_does_not_allow_is_not_shown(tmp_path: Path) -> None:
         assert ayse.ask("/api/next")[1]["progress"]["visible"] == 4
         operator("reviewers: {ayse: special}\n")
         assert ayse.ask("/api/next")[1]["progress"]["visible"] == 8
+
+
+@pytest.mark.parametrize(("double", "times"), [("0%", 1), ("100%", 2)])
+def test_two_people_in_three_browsers_at_once_see_a_row_twice_only_where_that_is_asked(
+    tmp_path: Path, double: str, times: int
+) -> None:
+    seen: dict[str, list[str]] = {}
+
+    def work(caller: Caller, name: str) -> None:
+        row = caller.ask("/api/next")[1]["row"]
+        while row is not None:
+            seen.setdefault(row["content"], []).append(name)
+            row = caller.ask("/api/decide", decision(row))[1]["row"]
+
+    with served(review_run(tmp_path, SAMPLES, f"{{sample: 1, doubtful: 0, double: {double}}}")) as where:
+        ayse = where.link("ayse")  # opened in two browsers
+        callers = [
+            (Caller(where, ayse), "ayse"),
+            (Caller(where, ayse), "ayse"),
+            (Caller(where, where.link("can")), "can"),
+        ]
+        threads = [threading.Thread(target=work, args=caller) for caller in callers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(seen) == len(SAMPLES)
+        assert {len(people) for people in seen.values()} == {times}
+        assert all(len(set(people)) == len(people) for people in seen.values())
 
 
 def test_every_row_that_a_person_sees_is_a_line_of_the_audit_chain(where: Served, run: RunFolder) -> None:
