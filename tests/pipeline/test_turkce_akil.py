@@ -7,86 +7,32 @@ trained and compared.
 from __future__ import annotations
 
 import json
+import struct
 from collections import Counter
-from hashlib import blake2b
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-import imbik
+from akilkit import RECIPE, Scripted, run_small
 from imbik.core.files import read_json
 from imbik.core.runfolder import RunFolder, read_parts
 from imbik.core.types import Sample, Sensitivity
 from imbik.recipe import load_recipe
 from imbik.tasks.growth.report import GrowthReport
 from imbik.tasks.read import read_tasks
-from imbik.tasks.strategies import Ground
-from imbik.tasks.strategies.templates import Templates
-from imbik.tasks.taxonomy import read_taxonomy
-from imbik.testing import FakeTeacher, GrowthTeacher
-from imbik.testing.answers import Messages
-from imbik.testing.judges import judging
+from imbik.testing import FakeTeacher
+from refinery_screenshots import take
+from reviewkit import browser
 
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "turkce-akil.yaml"
 TASKS = 260
-SMALL = [
-    f"tasks.grow.to={TASKS}",
-    "generate.samples=2",
-    "student={architecture: llama, hidden_size: 16, layers: 1, heads: 2, context: 256, vocabulary: 300}",
-    "train={steps: 4, batch_size: 4, learning_rate: 1.0e-2, precision: fp32, threads: 1, controls: [answers_only]}",
-    "evaluate={against: [teacher, baseline, answers_only], metrics: [same_answer], latency_rows: 1, resamples: 100, "
-    "max_tokens: 16, rows: 12}",
-]
-
-
-def known() -> dict[str, tuple[str, str]]:
-    """Reasoning and answer of what the templates make first, and of the hand-written tasks that have one."""
-    made = Templates(Templates.Settings(file="turkce"))
-    categories = made.prepare(
-        Ground(seeds=(), fields=("question",), base=Path(), language="tr", level=Sensitivity.PUBLIC)
-    )
-    found: dict[str, tuple[str, str]] = {}
-    for category in categories:
-        for number in range(3):
-            idea = made.idea(category, number)
-            for row in idea.rows if idea else ():
-                found[row["question"]] = row["reasoning"], row["answer"]
-    for branch in read_taxonomy("turkce", Path()).branches:
-        for task in branch.tasks:
-            if "answer" in task.values:
-                found[str(task.values["question"])] = "", str(task.values["answer"])
-    return found
-
-
-class Scripted:
-    """Right where the answer is known, but for one in eight; otherwise some sentences. `planted` are the wrong ones."""
-
-    def __init__(self) -> None:
-        self.known, self.number, self.planted = known(), count(), set[str]()
-
-    def __call__(self, messages: Messages) -> str:
-        text = messages[-1]["content"]
-        question = text.partition("\n\nÖnce adım adım")[0]
-        place = blake2b(question.encode(), digest_size=4).digest()[0]
-        start = f"Önce verilenleri sırayla yazalım, sonra istenen şeyi bulalım ({next(self.number)}. kez)."
-        if question not in self.known:
-            return f"{start} Soru şunu anlatıyor: {question}\nCevap: {('uygundur', 'başvurulmalıdır')[place % 2]}"
-        reasoning, answer = self.known[question]
-        if place % 8 == 0:
-            self.planted.add(question)
-            return f"{start}\nCevap: {answer} değil, 1"
-        return f"{start} {reasoning}\nCevap: {answer}"
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunFolder, Scripted, FakeTeacher]:
     folder = tmp_path_factory.mktemp("akil")
-    scripted = Scripted()
-    with pytest.MonkeyPatch.context() as patch, FakeTeacher(judging("honest", GrowthTeacher(scripted))) as teacher:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
-        imbik.run(RECIPE, runs=folder / "runs", overrides=[f"teachers.buyuk.base_url={teacher.base_url}", *SMALL])
-    return RunFolder(folder / "runs" / "turkce-akil"), scripted, teacher
+        return run_small(folder, TASKS)
 
 
 def test_the_pool_is_grown_by_all_four_ways(ran: tuple[RunFolder, Scripted, FakeTeacher]) -> None:
@@ -136,3 +82,22 @@ def test_what_the_recipe_says_of_itself_is_so() -> None:
     shares = {block.use: block.raw["share"] for block in grow.strategies}
     grown = grow.to - 107
     assert round(grown * shares["templates"] / sum(shares.values())) == 2968
+
+
+@pytest.mark.browser
+def test_the_pictures_of_the_documentation_are_taken_of_such_a_run(
+    ran: tuple[RunFolder, Scripted, FakeTeacher], tmp_path: Path
+) -> None:
+    with browser() as made:
+        pictures = take(tmp_path, made, ran[0])
+    assert [path.name for path in pictures] == ["refinery-funnel.png", "refinery-growth.png"]
+    for path in pictures:
+        width, height = png_size(path)
+        assert width >= 900, path.name
+        assert height >= 200, path.name
+        assert (RECIPE.parents[1] / "docs" / "images" / path.name).exists()
+
+
+def png_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels, from the header (RFC 2083, 11.2.1)."""
+    return struct.unpack(">II", path.read_bytes()[16:24])  # type: ignore[return-value]
