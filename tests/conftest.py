@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+settings.register_profile("imbik", deadline=None)  # how long an example takes says how busy the machine is, no more
+settings.load_profile("imbik")
 _KEYS = ("OPENAI_API_KEY", "IMBIK_OPERATOR", "IMBIK_FAKE_KEY", "HF_TOKEN")
 
 
