@@ -3,7 +3,7 @@
 # make nightly tests that take minutes, and a small tmpfs where it may be mounted
 # make gpu     tests that need a graphics card
 # make lint    what .ci/run checks before the tests
-# make screenshots  the pictures of the experts' pages in docs/images, as the tests take them (needs chromium)
+# make screenshots  the pictures of docs/images, report.png apart, as the tests take them (needs chromium)
 #
 # TORCH_INDEX names where torch is taken from. Empty: wherever pip finds it, which on Linux x86-64 outside a prepared
 # machine is a wheel with CUDA. For processors only:  make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -69,6 +69,7 @@ format: install
 
 screenshots: install
 	PYTHONPATH=tests $(BIN)/python tests/review_screenshots.py docs/images
+	PYTHONPATH=tests $(BIN)/python tests/refinery_screenshots.py docs/images
 
 wheel: install
 	$(BIN)/python -m build --no-isolation --wheel

@@ -1,5 +1,6 @@
-"""The pictures of docs/refinery.md, taken by the program that the tests run.
+"""The pictures of docs/refinery.md that are not of the experts' pages, taken by the program that the tests run.
 
+    make screenshots
     PYTHONPATH=tests python tests/refinery_screenshots.py docs/images
 
 Needs chromium. Enters: a folder. Runs recipes/turkce-akil.yaml at a small size against a scripted teacher over HTTP and
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from akilkit import run_small
 from imbik.core.runfolder import RunFolder
+from review_screenshots import Camera
 from reviewkit import browser
 
 if TYPE_CHECKING:
@@ -30,25 +32,21 @@ MARGIN, TALLEST = 24, 820  # pixels of paper around a section, and of a long tab
 
 def take(folder: Path, made: Browser, run: RunFolder) -> Sequence[Path]:
     """A picture of each section in SECTIONS of the run's report; the files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    camera = Camera(folder, made)
     page = made.new_page(viewport={"width": 1040, "height": 900}, color_scheme="light")
     page.goto((run.path / "8_report" / "report.html").as_uri())
-    found = [folder / f"refinery-{name}.png" for name in SECTIONS]
-    for name, path in zip(SECTIONS, found, strict=True):
+    for name in SECTIONS:
         box = page.locator(f"section[aria-labelledby={name}]").bounding_box()
         assert box is not None
-        page.screenshot(
-            path=path,
-            full_page=True,
-            clip={
-                "x": box["x"] - MARGIN,
-                "y": box["y"] - MARGIN,
-                "width": box["width"] + 2 * MARGIN,
-                "height": min(box["height"], TALLEST) + MARGIN,
-            },
-        )
+        clip = {
+            "x": box["x"] - MARGIN,
+            "y": box["y"] - MARGIN,
+            "width": box["width"] + 2 * MARGIN,
+            "height": min(box["height"], TALLEST) + MARGIN,
+        }
+        camera.take(page, f"refinery-{name}", clip=clip, full_page=True)
     page.close()
-    return found
+    return camera.taken
 
 
 def main(folder: Path) -> None:

@@ -39,11 +39,11 @@ class Camera:
         desk = Watched(self.made, language, **{"color_scheme": "light", "reduced_motion": "reduce", **settings})
         return desk.join(link)
 
-    def take(self, page: Page, name: str) -> None:
-        """One picture of what is seen now."""
+    def take(self, page: Page, name: str, **what: Any) -> None:
+        """One picture of what is seen now, or of `what` (Playwright's `clip`, `full_page`)."""
         from PIL import Image
 
-        drawn = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        drawn = Image.open(io.BytesIO(page.screenshot(**what))).convert("RGB")
         most = sorted(drawn.getcolors(1 << 24) or [], reverse=True)[:COLOURS]  # so that what is large keeps its colour
         palette = Image.new("P", (1, 1))
         palette.putpalette([part for _, colour in most for part in colour])
