@@ -6,6 +6,7 @@ all over HTTP with a scripted teacher that is wrong in one of eight, and the tea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import count
@@ -56,18 +57,19 @@ OPENINGS = (
     "Bilinenlerden başlayıp sonuca doğru ilerlersek her adım bir öncekinden çıkar.",
     "Acele etmeden gidelim: kural nedir, bu olayda neye uygulanır, geriye ne kalır?",
 )
+OTHER, SLIP, LOOP = "değil, 1", "Sağlaması: 12 * 4 = 46.", "Şimdi sonucu bir kez daha yazalım. "
 ENGLISH = "First we look at what the question tells us, and then we work out what it asks for, one step after another."
 
 
 class Scripted:
-    """Right where the answer is known, but for one question in eight, with four kinds of mistakes in turn.
+    """Right where the answer is known, but for one question in eight, which it gets wrong every other time.
 
-    These are another answer, a slip in a sum, reasoning in English, and a sentence that repeats itself; `planted` holds
-    their questions. Where nobody knows the answer it says so many words.
+    Its mistakes: another answer, a slip in a sum, reasoning in English, a sentence that repeats itself. `planted`
+    counts how often it was asked these questions. Where nobody knows the answer it says so many words.
     """
 
     def __init__(self) -> None:
-        self.known, self.number, self.planted = known(), count(), set[str]()
+        self.known, self.number, self.planted = known(), count(), Counter[str]()
 
     def __call__(self, messages: Messages) -> str:
         text = messages[-1]["content"]
@@ -78,21 +80,22 @@ class Scripted:
             return f"{start} Soru şunu anlatıyor: {question}\nCevap: {('uygundur', 'başvurulmalıdır')[place % 2]}"
         reasoning, answer = self.known[question]
         if place % 8 == 0:
-            self.planted.add(question)
-            return _mistaken(place // 8 % 4, start, reasoning, answer)
+            self.planted[question] += 1
+            if self.planted[question] % 2:
+                return _mistaken(place // 8 % 4, start, reasoning, answer)
         return f"{start} {reasoning}\nCevap: {answer}"
 
 
 def _mistaken(kind: int, start: str, reasoning: str, answer: str) -> str:
     match kind:
         case 0:
-            return f"{start}\nCevap: {answer} değil, 1"
+            return f"{start}\nCevap: {answer} {OTHER}"
         case 1:
-            return f"{start} {reasoning} Sağlaması: 12 * 4 = 46.\nCevap: {answer}"
+            return f"{start} {reasoning} {SLIP}\nCevap: {answer}"
         case 2:
             return f"{ENGLISH} {ENGLISH}\nCevap: {answer}"
         case _:
-            return f"{start} {'Şimdi sonucu bir kez daha yazalım. ' * 12}\nCevap: {answer}"
+            return f"{start} {LOOP * 12}\nCevap: {answer}"
 
 
 def run_small(folder: Path, tasks: int, extra: Sequence[str] = ()) -> tuple[RunFolder, Scripted, FakeTeacher]:
