@@ -37,7 +37,12 @@ def test_what_was_compared_with_nothing_has_a_star_and_the_note_says_so(what: st
     column = list(found.head).index("as of")
     for row, record in zip(found.rows, found.records, strict=True):
         assert row[column].endswith("*") == (not record["checked"]), row
-    assert "\n* remembered" in found.note
+    assert ("\n* remembered" in found.note) == any(row[column].endswith("*") for row in found.rows)
+
+
+def test_a_model_that_is_offered_no_longer_says_so() -> None:
+    (row,) = (row for row in listing("teachers").rows if row[0] == "deepseek-v3.2")
+    assert "ENDED 2026-07-24" in row[-1]
 
 
 def test_a_price_that_ends_says_when() -> None:

@@ -51,6 +51,14 @@ def test_where_it_stands(
     assert NUMBER in run(monkeypatch, capsys, name, "--show")[1]
 
 
+def test_words_beside_a_finding_are_shown_only_where_identifiers_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.txt").write_text(f"Müşteri Ayşe Yılmaz, TC {NUMBER} aradı\n", encoding="utf-8")
+    assert "Ayşe" not in run(monkeypatch, capsys, "a.txt")[1]
+    assert "Ayşe Yılmaz" in run(monkeypatch, capsys, "a.txt", "--show")[1]
+
+
 def test_an_excerpt_holds_no_neighbour_either(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,12 +4,14 @@ rows of every kind, with a check that raises on some of them, and after kill -9.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from imbik.refine.books import Tally
 from imbik.refine.checks import CheckContext
 from imbik.refine.stage import RefineStage
 from imbik.stage import StageResult
+from imbik.testing.tiny_models import make_model
+from scorekit import classifier
 from stagekit import FakeAsker, context_of, make_recipe, make_run, make_sample, make_task, samples_in
 
 CODE = """
@@ -39,11 +43,14 @@ def decide(sample, context, wait=0.0, raises=""):
     if raises and raises in sample.answer:
         raise KeyError(sample.answer)
 """
+MODELS = Path(tempfile.mkdtemp(prefix="imbik-books-"))
 SETTINGS: dict[str, dict[str, Any]] = {
     "balance": {"by": "category", "most": 2},
     "custom": {"function": "checks_of_the_books:decide", "options": {"raises": "7"}},
     "format": {"pattern": r"\d+"},
     "judge": {"teacher": "t", "rubric": ["doğruluk"], "at_least": 4},
+    "score": {"model": str(MODELS / "reward"), "min": 0.0},
+    "semantic": {"encoder": str(MODELS / "encoder")},
     "shape": {"max_answer_words": 3},
     "teachers": {"alone": "keep"},
 }
@@ -53,6 +60,15 @@ TEXTS = st.sampled_from(
      "The answer is what we have here."]
 )  # fmt: skip
 ROWS = st.lists(st.tuples(st.integers(0, 5), TEXTS, TEXTS, st.sampled_from([*Outcome])), min_size=1, max_size=10)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _models() -> Iterator[None]:
+    """The models that two checks name: random, so that they keep some rows and reject others."""
+    make_model(MODELS / "encoder")
+    classifier(MODELS / "reward", ["reward"], MODELS / "encoder")
+    yield
+    shutil.rmtree(MODELS)
 
 
 @pytest.fixture(autouse=True)
@@ -136,10 +152,8 @@ def test_books_balance_when_a_check_raises(
 ) -> None:
     plugin = load_plugin("refine/checks", name)
     with pytest.MonkeyPatch.context() as patch:
-        for method in {"judge", "edit", "sketch", "questions"} & set(vars(plugin)):
+        for method in {"judge", "judge_many", "edit", "sketch", "questions"} & set(vars(plugin)):
             patch.setattr(plugin, method, raising(getattr(plugin, method)))
-        if hasattr(plugin, "judge_many"):
-            patch.delattr(plugin, "judge_many")
         refined(tmp_path_factory.mktemp("run"), drawn, "shape", {"use": name, **SETTINGS.get(name, {})}, "answer")
 
 
@@ -147,7 +161,7 @@ def raising(method: Callable[..., Any]) -> Callable[..., Any]:
     """The method, which raises where a sample's answer is 7."""
 
     def raises(self: object, samples: Any, context: CheckContext) -> Any:
-        if any(sample.answer == "7" for sample in (samples if isinstance(samples, list) else [samples])):
+        if any(sample.answer == "7" for sample in ([samples] if isinstance(samples, Sample) else samples)):
             raise KeyError("7")
         return method(self, samples, context)
 

@@ -6,8 +6,10 @@ date it was true, with a star where it was compared with no source; what is not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ from imbik.teachers.catalogue.tables import table
 from imbik.teachers.catalogue.terms import Found, all_terms, terms_of_teacher
 
 LISTS = ("teachers", "students", "terms", "prices")
+_STARRED = re.compile(r"\d{4}-\d\d-\d\d\*")
+_UNCERTAIN = {"at": "its name at these places"}
 STAR = "* remembered: nothing was found to compare it with. `--json` says of each entry what it was compared with."
 
 
@@ -93,7 +97,12 @@ def _teachers() -> Listing:
         records.append({**_plain(known), "terms": terms, "at": places})
     head = ["teacher", "by", "context", "USD in / out", "terms", "use", "as of", "note"]
     note = "USD per million tokens at the first place with a list price. What the terms say: imbik models terms"
-    return Listing(head, rows, records, f"{note}\n{STAR}")
+    return Listing(head, rows, records, _starred(note, rows))
+
+
+def _starred(note: str, rows: Sequence[Sequence[str]]) -> str:
+    """The note, with what a star means where one is shown."""
+    return f"{note}\n{STAR}" if any(_STARRED.fullmatch(cell) for row in rows for cell in row) else note
 
 
 def _dated(date: object, checked: str) -> str:
@@ -104,9 +113,17 @@ def _dated(date: object, checked: str) -> str:
 def _remarks(known: KnownTeacher | KnownStudent) -> str:
     parts = [known.note]
     if isinstance(known, KnownTeacher):
-        parts += [f"until {known.until}" if known.until else "", f"then: {known.successor}" if known.successor else ""]
-    parts += [f"not checked: {', '.join(known.uncertain)}"] if known.uncertain else []
+        parts += [_ended(known.until), f"then: {known.successor}" if known.successor else ""]
+    uncertain = ", ".join(_UNCERTAIN.get(name, name) for name in known.uncertain)
+    parts += [f"not checked: {uncertain}"] if uncertain else []
     return "; ".join(part for part in parts if part)
+
+
+def _ended(until: date | None) -> str:
+    """Until when it is offered, or that it is no longer."""
+    if until is None:
+        return ""
+    return f"ENDED {until}" if until <= datetime.now(UTC).date() else f"until {until}"
 
 
 def _place(use: str, model: str) -> dict[str, Any]:
@@ -139,7 +156,7 @@ def _students() -> Listing:
         records.append({**_plain(known), "licence": terms.title, "licence_source": terms.source})
     head = ["student", "parameters", "context", "licence", "commercial use", "as of", "note"]
     note = "Read the licence before you rely on it: imbik models terms has the addresses."
-    return Listing(head, rows, records, f"{note}\n{STAR}")
+    return Listing(head, rows, records, _starred(note, rows))
 
 
 def _terms() -> Listing:
@@ -148,7 +165,7 @@ def _terms() -> Listing:
     ]
     records = [{**_plain(item), "checked": item.checked} for item in all_terms().values()]
     note = "A summary by people who are no lawyers, true on the date shown; restricted ones need accept_terms: [NAME]."
-    return Listing(["terms", "training on answers", "in short", "as of", "source"], rows, records, f"{note}\n{STAR}")
+    return Listing(["terms", "training on answers", "in short", "as of", "source"], rows, records, _starred(note, rows))
 
 
 def _prices() -> Listing:
@@ -164,7 +181,7 @@ def _prices() -> Listing:
             records[-1] |= {"source": line["source"], "checked": checked, "until": str(until) if until else None}
     head = ["model", "provider", "input", "output", "cached", "batch", "as of", "until"]
     note = "USD per million tokens; batch: share of the price; until: when it ends. A recipe's `price:` wins."
-    return Listing(head, rows, records, f"{note}\n{STAR}")
+    return Listing(head, rows, records, _starred(note, rows))
 
 
 def _amounts(price: Price) -> dict[str, str | None]:

@@ -1,7 +1,8 @@
 """Looking for personal data in a file before it becomes a recipe's source.
 
 Enters: a file or folder of any kind that imbik reads, or plain text. Leaves: what each detector found and where, with
-every identifier masked, so that a report can be passed on; counts by detector; and how many rows could not be read.
+every identifier masked and no word beside it, so that a report can be passed on; counts by detector; and how many rows
+could not be read.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _WORDS = ("name", "birth_date", "email")  # of these nothing is seen
 
 @dataclass(frozen=True)
 class Found:
-    """One finding: file and line as a person looks them up, the column, and the words around it."""
+    """One finding: file and line as a person looks them up, the column, and the identifier (`show`: and words)."""
 
     file: str
     line: int
@@ -62,7 +63,7 @@ class Scan:
 
 
 def scan(written: str, *, show: bool = False) -> Scan:
-    """Look at everything in a file or folder; `show` leaves identifiers unmasked.
+    """Look at everything in a file or folder; `show` leaves identifiers unmasked, with words around them.
 
     Raises: InputError where it cannot be read, OperatorFileError, and whatever a detector raises.
     """
@@ -78,7 +79,7 @@ def scan(written: str, *, show: bool = False) -> Scan:
         for column, text in texts:
             findings = detection.find(text)
             shown = text if show else _masked(text, findings)
-            result.found += [Found(file, line, column, hit.detector, _excerpt(shown, hit)) for hit in findings]
+            result.found += [Found(file, line, column, hit.detector, _excerpt(shown, hit, show)) for hit in findings]
         result.rows += 1
         result.rows_with += len(result.found) > before
     return result
@@ -121,6 +122,7 @@ def _masked(text: str, findings: list[Finding]) -> str:
     return text
 
 
-def _excerpt(text: str, hit: Finding) -> str:
-    """The finding with a few words around it, on one line."""
-    return " ".join(text[max(0, hit.start - _AROUND) : hit.end + _AROUND].split())
+def _excerpt(text: str, hit: Finding, show: bool) -> str:
+    """The finding on one line, with words around it only where they may be seen: no detector finds a bare name."""
+    around = _AROUND if show else 0
+    return " ".join(text[max(0, hit.start - around) : hit.end + around].split())

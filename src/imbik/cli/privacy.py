@@ -273,7 +273,7 @@ def _agreed(question: str, yes: set[str]) -> bool:
 @app.command()
 def scan(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file or folder of rows, a hub id, or plain text.")],
-    show: Annotated[bool, typer.Option("--show", help="Print identifiers as they are instead of masked.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print identifiers as they are, with the words around.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say which personal data the detectors find in a file, and where; exit code 6 when there is any."""

@@ -11,10 +11,10 @@ import pytest
 from imbik.core.errors import ModelError
 from imbik.core.plugins import PluginBlock, make
 from imbik.core.types import Sample
-from imbik.models.load import load_tokenizer
 from imbik.models.scorer import Scorer
 from imbik.refine.checks import CheckContext
 from imbik.testing.tiny_models import make_model
+from scorekit import classifier
 from stagekit import make_sample, make_task
 
 KIND = make("tasks/kinds", PluginBlock(use="math"))
@@ -24,23 +24,6 @@ SAMPLES = [
     )
     for number in range(20)
 ]
-
-
-def classifier(folder: Path, labels: list[str], base: Path) -> Path:
-    """A random classifier over the tiny model's tokenizer."""
-    import torch
-    from transformers import LlamaConfig, LlamaForSequenceClassification
-
-    tokenizer = load_tokenizer(base)
-    torch.manual_seed(3)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=512, pad_token_id=tokenizer.pad_token_id, id2label=dict(enumerate(labels)),
-        label2id={name: number for number, name in enumerate(labels)},
-    )  # fmt: skip
-    LlamaForSequenceClassification(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
