@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from imbik.advise.scan import scan
 from imbik.cli.main import run_command
+from imbik.core.errors import InputError
 
 NUMBER, CARD = "12345678950", "4111111111111111"
 
@@ -49,6 +51,13 @@ def test_where_it_stands(
     assert NUMBER not in text
     assert CARD not in text
     assert NUMBER in run(monkeypatch, capsys, name, "--show")[1]
+
+
+def test_a_file_that_is_not_there_is_told_of_without_a_recipe() -> None:
+    with pytest.raises(InputError, match="no such file or folder") as caught:
+        scan("nofile.csv")
+    assert "recipe" not in str(caught.value)
+    assert caught.value.next == "check the path: imbik privacy scan FILE"
 
 
 def test_words_beside_a_finding_are_shown_only_where_identifiers_are(

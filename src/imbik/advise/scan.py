@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imbik.core.errors import InputError
 from imbik.privacy.detect import Detection, Finding
 from imbik.privacy.operator import load_operator
 from imbik.tasks.rows import Quarantined
+from imbik.tasks.sources import RowSource
 from imbik.tasks.sources.auto import resolve
 from imbik.tasks.text import lines, recognise
 
@@ -92,12 +94,22 @@ def _rows(written: str, base: Path) -> Iterator[Quarantined | tuple[str, int, li
         for number, line in lines(recognise(path)):
             yield written, number, [("", line)]
         return
-    for row in resolve(written, base).rows(base, ""):
+    for row in _source(written, path, base).rows(base, ""):
         if isinstance(row, Quarantined):
             yield row
         else:
             texts = list(_texts(row.values, "")) + [(f"recorded {item.name}", item.text) for item in row.recorded]
             yield row.file, row.line, texts
+
+
+def _source(written: str, path: Path, base: Path) -> RowSource:
+    """What reads it. There is no recipe that could be corrected: what is wrong is what was typed."""
+    try:
+        return resolve(written, base)
+    except InputError as error:
+        if path.exists():
+            raise
+        raise InputError(error.what, where=written, next="check the path: imbik privacy scan FILE") from None
 
 
 def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
