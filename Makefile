@@ -12,7 +12,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS ?= train,data,pdf,serving,dev
+EXTRAS ?= train,data,pdf,serving,search,qlora,dev
 JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
