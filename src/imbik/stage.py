@@ -85,6 +85,15 @@ class Paying(Protocol):
         ...
 
 
+@runtime_checkable
+class Foresees(Protocol):
+    """An asker that knows ahead what the privacy gate will say."""
+
+    def takes(self, teacher: str, sensitivity: Sensitivity) -> bool:
+        """Whether a row of this level may go to this teacher, as it is or cleaned; nothing is written down."""
+        ...
+
+
 @dataclass(frozen=True)
 class StageContext:
     """What a stage works with. `folder` is its own output folder, already made."""

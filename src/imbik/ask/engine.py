@@ -155,6 +155,16 @@ class AskEngine:
             return highest(map(self.sensitivity, found.members))
         return found.sensitivity if isinstance(found, LocalTeacher) else Sensitivity.PUBLIC
 
+    def takes(self, teacher: str, sensitivity: Sensitivity) -> bool:
+        """Whether a row of this level may go to this teacher, and to all of whom it is made; nothing is written."""
+        found = self._parts.teacher(teacher)
+        if isinstance(found, CompositeTeacher):
+            return all(self.takes(name, sensitivity) for name in found.members)
+        asker = self._parts.asker(teacher, "growth")
+        if isinstance(asker, LocalAsker):
+            return asker.takes(sensitivity)
+        return self._parts.background().submit(asker.takes(sensitivity)).result()
+
     def most(self, teacher: str, question: Question) -> Decimal:
         """The most that asking this once can cost, in USD; 0 where nobody is paid."""
         asked = [self._parts.teacher(name) for name in self._whom(teacher, question)]

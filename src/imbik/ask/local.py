@@ -54,6 +54,11 @@ class LocalAsker:
         self.requests = 0
         self._gate, self._store, self._executor, self._policy = gate, store, executor, policy
         self._recorded = teacher.place == "recorded"
+        self._place = RECORDED if self._recorded else IN_PROCESS
+
+    def takes(self, level: Sensitivity) -> bool:
+        """Whether a row of this level may be read by the teacher."""
+        return self._gate.foresee(level, self._place).allowed
 
     def ask(self, questions: Iterable[Question], purpose: str) -> Iterator[Completion]:
         """Completions in order. An executor may draw blocks ahead: what an earlier one computes is waited for."""
@@ -104,9 +109,8 @@ class LocalAsker:
     def _prepare(self, rows: Sequence[Question], purpose: str, computing: Set[bytes]) -> _Block:
         """Gate, then store, then claims, but for the keys that earlier blocks are `computing` or wait for."""
         block = _Block(rows)
-        place = RECORDED if self._recorded else IN_PROCESS
         asked = [asked_of(row) for row in rows]
-        for number, decision in enumerate(self._gate.decide_all(asked, place, purpose=purpose)):
+        for number, decision in enumerate(self._gate.decide_all(asked, self._place, purpose=purpose)):
             key = self._key(rows[number], number) if decision.allowed else None
             block.keys.append(key)
             if not decision.allowed:

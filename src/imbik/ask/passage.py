@@ -13,7 +13,7 @@ import msgspec
 
 from imbik.core.errors import ImbikError
 from imbik.core.questions import Inspected, Question
-from imbik.core.types import Completion
+from imbik.core.types import Completion, Sensitivity
 from imbik.privacy.cleaning import Cleaner, Cleansed
 from imbik.privacy.doorkeeper import Doorkeeper
 from imbik.privacy.gate import Asked, asked_of
@@ -59,6 +59,12 @@ class Passage:
             if await self._keeper.would_allow(self._url, asked_clean):
                 return await self._cleansed(question, asked_clean, cleaner)
         return Prepared(_known(question, asked))
+
+    async def open_to(self, level: Sensitivity) -> bool:
+        """Whether a row of this level may go at all, as it is or cleaned; a host without an address refuses nothing."""
+        words = ("", *([self._cleaner.word] if self._cleaner else []))
+        seen = [await self._keeper.foresee(self._url, Asked(level, (), cleaned=word), []) for word in words]
+        return any(decision is None or decision.allowed for _, decision in seen)
 
     async def _cleansed(self, question: Question, asked: Asked, cleaner: Cleaner) -> Prepared:
         """The question without what is found in it, looked at again."""

@@ -23,7 +23,7 @@ from imbik.ask.retry import RetryPolicy
 from imbik.ask.sending import Sender
 from imbik.core.errors import BudgetSpentError, TeacherUnreachableError, WaitingError
 from imbik.core.questions import Question
-from imbik.core.types import Completion, Outcome
+from imbik.core.types import Completion, Outcome, Sensitivity
 from imbik.privacy.cleaning import Cleaner
 from imbik.privacy.decisions import Decision
 from imbik.privacy.doorkeeper import Doorkeeper
@@ -72,6 +72,10 @@ class ServedAsker:
             if not leave_pending:
                 raise
             return Completion(outcome=Outcome.PENDING, reason=error.what.partition(". ")[0])
+
+    async def takes(self, level: Sensitivity) -> bool:
+        """Whether a row of this level may go to the teacher at all."""
+        return await self._passage.open_to(level)
 
     async def _lengthened(self, question: Question, purpose: str) -> Completion:
         """The completion for one question, worded as it may leave, under the first limit that does."""

@@ -179,6 +179,29 @@ def test_grown_tasks_that_hold_identifiers_are_more_private_and_told(write: Writ
     assert any(note.startswith(told) for note in manifest.warnings)
 
 
+@pytest.mark.parametrize("local", [False, True])
+def test_evolve_shows_only_grown_tasks_that_may_go_to_its_teacher(write: Write, folder: Path, local: bool) -> None:
+    """A parent that the gate would hold back is a question thrown away; the operator's own server may read them all."""
+
+    def with_numbers(messages: Messages) -> str:
+        return GrowthTeacher()(messages).replace("Konya ilinde", "TCKN'si 10000000146 olan, Konya ilinde")
+
+    operator = folder / "config" / "imbik" / "operator.yaml"
+    operator.parent.mkdir(parents=True)
+    grow = "    {to: 700, strategies: [self_instruct, evolve]}"
+    with FakeTeacher(with_numbers) as teacher:
+        if local:
+            operator.write_text(f"local: [{{host: 127.0.0.1, ports: [{teacher.port}], attestation: test}}]\n")
+        found = run(write(teacher.base_url, grow=grow))
+    tasks = [task for task, _ in pool(found)]
+    held = {task.id for task in tasks if "10000000146" in task.text}
+    parents = {origin for task in tasks if task.origin and task.origin.by == "evolve" for origin in task.origin.of}
+    assert held
+    assert bool(held & parents) is local
+    assert any(name.startswith("g") for name in parents)
+    assert [line.failed for line in report(found).strategies] == [0, 0]
+
+
 def test_whole_families_without_a_seed_can_be_held_out(write: Write, folder: Path) -> None:
     text = (folder / "kalip.yaml").read_text(encoding="utf-8")
     one = text.partition("- name")[2]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import msgspec
 
@@ -19,7 +20,7 @@ from imbik.core.types import Completion, LabelReference, Message, Outcome, Sensi
 from imbik.privacy.detect import Detection
 from imbik.privacy.person import strings
 from imbik.privacy.suppression import Suppression
-from imbik.stage import StageContext
+from imbik.stage import Foresees, StageContext
 from imbik.tasks.growth.coverage import Line, Mixer, Turn
 from imbik.tasks.growth.journal import Journal, Placed, Refused, Round, Tried
 from imbik.tasks.growth.making import Maker
@@ -76,12 +77,13 @@ class Rounds:
         self.refused: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self._levels: dict[str, Sensitivity] = {}
+        self._takes = cache(self._foreseen)
         self._held_families = self._index()
         self.named = {item.name: item for item in strategies_of(context.recipe)}
         ground = self._ground()
         lines = []
         for item in self.named.values():
-            categories = item.strategy.prepare(ground)
+            categories = item.strategy.prepare(replace(ground, grown=partial(self._fit_for, item.teacher)))
             lines.append(Line.of(item.name, item.share, item.per_answer, categories, grow.novelty.rounds))
         self.mixer = Mixer(grow, lines, Counter(category_of(task) for task in tasks))
 
@@ -107,9 +109,12 @@ class Rounds:
             level=tasks.level or Sensitivity.CONFIDENTIAL,
             seed=self.grow.seed,
             labels=self.labels,
-            grown=lambda category: self.grown.get(category, ()),
             may_show=lambda text: not self.novelty.knows(text),
         )
+
+    def _fit_for(self, teacher: str, category: str) -> Sequence[Task]:
+        """What was grown in a category and may go to a teacher ('': nobody is asked)."""
+        return [task for task in self.grown.get(category, ()) if self._takes(teacher, task.sensitivity)]
 
     def run(self) -> None:
         """Round after round.
@@ -257,6 +262,10 @@ class Rounds:
         if place < shares.test:
             return "test"
         return "validation" if place < shares.test + shares.validation else "train"
+
+    def _foreseen(self, teacher: str, level: Sensitivity) -> bool:
+        asker = self.context.asker
+        return not teacher or not isinstance(asker, Foresees) or asker.takes(teacher, level)
 
     def _level(self, teacher: str) -> Sensitivity:
         if teacher not in self._levels:

@@ -66,7 +66,7 @@ class Ground:
 
     `seeds` are training tasks whose family is in no held-out set; `fields` the columns of a task of this kind, the
     question's first, and `labels` the classes of tasks that have one; `grown` gives the training tasks grown in a
-    category; `may_show` is False for a text that stands in a held-out set.
+    category that may go to the strategy's teacher; `may_show` is False for a text that stands in a held-out set.
     """
 
     seeds: Sequence[Task]
