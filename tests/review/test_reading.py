@@ -47,7 +47,10 @@ def test_what_nothing_supports_looks_and_sounds_otherwise(desk: Watched) -> None
     assert "kuşkulu" not in page.inner_text("#answer")  # said, not written: what is copied is the answer
     assert (doubted.first.get_attribute("title") or "").startswith("dayanaksız ya da kuşkulu · grounded: ")
     legend = page.locator("#legend li").all_inner_texts()
-    assert [line.partition(" ")[2] for line in legend] == ["metinde karşılığı bulunan", "dayanaksız ya da kuşkulu"]
+    assert [line.partition(" ")[2] for line in legend] == [
+        "bir denetimin işaretlediği", "metinde karşılığı bulunan", "dayanaksız ya da kuşkulu"
+    ]  # fmt: skip
+    assert page.locator("#answer mark.noted").all_inner_texts()[1].startswith("Sözleşmedeki %")
 
 
 @pytest.mark.parametrize("where", [law()], indirect=True, ids=["law"])
@@ -55,7 +58,7 @@ def test_checks_are_named_in_the_pages_language_and_reasons_say_theirs(desk: Wat
     page = desk.page
     press(page, "c")
     lines = page.locator("#checks li").all_inner_texts()
-    assert lines[0].startswith("✓ uygun metinde dayanak (grounded) · puan 0.714: the number '24' is not in the passage")
+    assert lines[0].startswith("✓ uygun metinde dayanak (grounded) · puan 0.667: the number '24' is not in the passage")
     assert lines[1].startswith("✗ itiraz hakem model (judge)")
     assert page.locator("#checks .why").evaluate_all("(all) => all.map((item) => item.lang)") == ["en", ""]
     assert page.evaluate("document.getElementById('answer').lang") == "tr"

@@ -1,7 +1,8 @@
 """A row as its page shows it: turns, passage, reasoning and answer, mathematics drawn, and what supports what marked.
 
 Enters: a sample. Leaves: plain data for JSON, whose texts are nodes (`imbik.web.text`): nothing in it is markup. A
-verdict's spans mark the answer (or the reasoning), and the characters of the passage that support them, by one number.
+verdict's spans mark the answer (or the reasoning), and the characters of the passage that support them, by one number;
+a stretch of the answer in which the same verdict doubts something is not shown as supported.
 """
 
 from __future__ import annotations
@@ -154,10 +155,12 @@ def _marks(verdicts: Sequence[Verdict]) -> dict[str, list[Mark]]:
     found: dict[str, list[Mark]] = {"answer": [], "reasoning": [], "passage": []}
     number = 0
     for verdict in verdicts:
+        doubted = [(span.part, span.start) for span in verdict.spans if span.doubted]
         for span in verdict.spans:
             number += 1
             note = one_line(f"{verdict.by}: {span.note}" if span.note else verdict.by, 200)
-            kind = "doubted" if span.doubted else "noted" if span.source is None else "backed"
+            whole = not any(part == span.part and span.start <= at < span.end for part, at in doubted)
+            kind = "doubted" if span.doubted else "backed" if span.source is not None and whole else "noted"
             found[span.part].append(Mark(span.start, span.end, str(number), note, kind))
             if span.source is not None:
                 found["passage"].append(Mark(*span.source, str(number), note, kind))

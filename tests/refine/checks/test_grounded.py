@@ -118,3 +118,24 @@ def test_decomposed_letters_are_the_same_letters_and_spans_stay_in_place() -> No
         assert unicodedata.normalize("NFC", said[name.start : name.end]) == "Kösedağ'da"
         assert name.source is not None
         assert unicodedata.normalize("NFC", passage[slice(*name.source)]) == "Kösedağ'da"
+
+
+def test_a_sentence_with_a_doubted_number_is_not_called_supported() -> None:
+    """Where the passage speaks of it is still shown; it counts for nothing, and of its two claims one is held."""
+    verdict = judge("Devlet 1309 yılında sona erdi, başkenti Konya'ydı.")
+    assert not verdict.keep
+    (sentence,) = (one for one in verdict.spans if one.note.startswith("sentence"))
+    assert sentence.note == "sentence, but for what is doubted in it"
+    assert sentence.source is not None
+    assert "1308" in PASSAGE[slice(*sentence.source)]
+    assert verdict.score == 0.5
+    assert [one.note for one in judge("Devlet 1308 yılında sona erdi.").spans] == ["number", "sentence"]
+
+
+@pytest.mark.parametrize("written", ["$591{,}78$", "591{,}78 TL", r"\(591{,}78\)"])
+def test_a_decimal_comma_of_latex_is_one_number(written: str) -> None:
+    passage = "Toplam borç 591,78 TL tuttu."
+    assert judge(f"Toplam borç {written} tuttu.", passage=passage).keep
+    wrong = judge(f"Toplam borç {written.replace('78', '79')} tuttu.", passage=passage)
+    assert wrong.reason == "the number '591{,}79' is not in the passage"
+    assert judge("Toplam borç 591,78 TL tuttu.", passage=rf"Toplam borç {written} tuttu.").keep

@@ -10,6 +10,7 @@ from imbik.refine.claims import find_claims, sentences
 from imbik.refine.claims.composed import compose
 from imbik.refine.claims.evidence import Evidence, supported_by
 from imbik.refine.claims.names import same_root
+from imbik.refine.claims.numerals import find_numerals
 
 
 def claims(text: str, language: str = "tr") -> list[tuple[str, str]]:
@@ -132,3 +133,16 @@ def test_what_does_not_support_it(claim: str, passage: str) -> None:
     (one,) = find_claims(claim, "tr")
     found = supported_by(one, claim, [Evidence(passage, "tr")])
     assert found is None or claim == "14 metre"  # what is counted is not compared: the number stands there
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("12kg un, 5TL ve 90 gün", ["12", "5", "90"]),
+        ("3B yazıcı, 78abc, A4", []),
+        (r"$12\,500$ lira ile 1.250{,}50 lira", ["12500", "2501/2"]),
+        ("1{,}5 ve 2", ["3/2", "2"]),
+    ],
+)
+def test_numbers_beside_letters_and_in_latex(text: str, found: list[str]) -> None:
+    assert [str(value) for _, _, value in find_numerals(text, "tr")] == found

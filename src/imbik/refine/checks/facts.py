@@ -71,7 +71,7 @@ class Facts:
             0.5, gt=0, le=1, description="share of the other samples that must say one other thing to reject"
         )
 
-    version = 2
+    version = 3
     scope = "group"
 
     def __init__(self, settings: Settings) -> None:

@@ -1,9 +1,10 @@
 """Grounded: the numbers, dates, law articles, names and sentences of an answer are supported by the task's passage.
 
 Enters: one sample whose task has a passage. Leaves: a verdict that names the first claim without support; its spans say
-for every claim which characters of the passage support it, and for a claim that none does. `score` is the supported
-share. What the question itself says counts as given. Whether a sentence *follows* is not judged: words and values are
-looked up, so a denial of what the passage says can pass (a judge reads that).
+for every claim which characters of the passage support it, and for a claim that none does. A sentence that holds such a
+claim is not supported as a whole: its span says where the passage speaks of it, and counts for nothing in `score`, the
+supported share. What the question itself says counts as given. Whether a sentence *follows* is not judged: words and
+values are looked up, so a denial of what the passage says can pass (a judge reads that).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from imbik.refine.claims.evidence import Evidence, Place, roots, supported_by
 
 _SHOWN = 80
 _UNSUPPORTED = "without support"
+_PARTLY = "sentence, but for what is doubted in it"
 _NAMED = {"law": "article", "date": "date", "number": "number", "name": "name"}
 
 
@@ -46,7 +48,7 @@ class Grounded:
         question: bool = Field(True, description="what the question says counts as given")
         without_passage: Literal["keep", "reject"] = Field("keep", description="tasks that have no passage")
 
-    version = 2
+    version = 3
     scope = "row"
 
     def __init__(self, settings: Settings) -> None:
@@ -65,11 +67,12 @@ class Grounded:
         if self.settings.sentences:
             more, weak = self._sentences(answer.text, passage, given, spans)
             spans, missing = spans + more, missing + weak
+        counted = sum(span.note != _PARTLY for span in spans)
         rest = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         return Verdict(
             by="grounded", keep=len(missing) <= self.settings.most_unsupported,
             reason=missing[0] + rest if missing else "",
-            score=1 - len(missing) / len(spans) if spans else None,
+            score=1 - len(missing) / counted if counted else None,
             spans=tuple(_as_written(span, answer, source) for span in spans),
         )  # fmt: skip
 
@@ -101,7 +104,8 @@ class Grounded:
             together = (share * words + held) / (words + held) if words else 1.0
             if together >= self.settings.sentences:
                 if place:
-                    spans.append(Span(start=start, end=end, note="sentence", source=place))
+                    note = "sentence" if held == len(inside) else _PARTLY
+                    spans.append(Span(start=start, end=end, note=note, source=place))
                 continue
             spans.append(Span(start=start, end=end, note=f"sentence {_UNSUPPORTED}", doubted=True))
             shown = " ".join(answer[start:end].split())

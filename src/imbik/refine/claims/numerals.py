@@ -12,8 +12,13 @@ from fractions import Fraction
 
 from imbik.tasks.number_words import Written, find_number_words
 from imbik.tasks.numbers import read_decimal
+from imbik.tasks.quantities import unit_of
 
-_FIGURES = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?![^\W\d_])|(?<![\w.,])\d+(?:[.,]\d+)*(?=['’])")
+# LaTeX keeps a comma together by braces (`591{,}78`) and parts thousands by a thin space (`12\,500`). Letters may stand
+# right behind where they are a unit (`12kg`); `3B` and `78abc` are names.
+_JOINED = r"\d+(?:(?:[.,]|\{[.,]\}|\\,(?=\d{3}(?!\d)))\d+)*"
+_FIGURES = re.compile(rf"(?<![\w.,])(?<![.,]\}})(?>({_JOINED}))([^\W\d_]*)")
+_LATEX = re.compile(r"[{}]|\\,")
 _ITEM = re.compile(r"(?m)^[ \t>*-]*(\d{1,2})[.)](?=\s)")
 _ROMAN = re.compile(r"(?<!\w)([IVX]{1,5})\.?(?=\s+(?:yüzyıl|yy|asır|century|Dünya|World))")
 _SMALL = 10
@@ -28,11 +33,11 @@ def find_numerals(text: str, language: str, *, every: bool = False) -> Iterator[
     items = {found.start(1) for found in _ITEM.finditer(text)}
     for found in _FIGURES.finditer(text):
         inside = any(one.start <= found.start() < one.end for one in spelled)
-        if inside or found.start() in items or len(found.group()) > _LONGEST:
+        if inside or found.start() in items or len(found[1]) > _LONGEST or (found[2] and unit_of(found[2]) is None):
             continue
-        value = read_decimal(found.group(), language)
+        value = read_decimal(_LATEX.sub("", found[1]), language)
         if value is not None:
-            yield found.start(), found.end(), value
+            yield found.start(), found.end(1), value
     for found in _ROMAN.finditer(text):
         if century := _roman(found[1]):
             yield found.start(), found.end(1), Fraction(century)
