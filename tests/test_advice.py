@@ -12,6 +12,14 @@ from pathlib import Path
 
 import pytest
 
+# `RunFolder.typed` is what a person types: the name alone is found under `runs/` only, not where `--runs` says.
+NAME_ALONE = re.compile(r"imbik (?:run|show|gc|review|chat|predict|batches|push|judge|privacy \w+) \{[^{}]*\.name\}")
+NAMED_BY_NAME = {
+    "advise/forget/made.py": "a receipt is handed on, and says nothing of this machine's folders",
+    "evaluate/words.py": "a report is read elsewhere, where no path of this machine leads",
+    "models/student.py": "a student knows its run as a name",
+    "train/work.py": "the same",
+}
 PLACEHOLDER = re.compile(r"imbik [a-z][a-z -]*\b(RUN|RECIPE)\b")
 # Where no run or recipe is known yet.
 NOT_KNOWN = {
@@ -45,6 +53,16 @@ def test_no_advice_names_a_placeholder_where_the_run_is_known(root: Path) -> Non
         if PLACEHOLDER.search(text)
     }
     assert found.keys() == NOT_KNOWN.keys(), found
+
+
+def test_no_advice_names_a_run_by_its_name_where_its_path_is_known(root: Path) -> None:
+    package = root / "src" / "imbik"
+    found = {
+        str(path.relative_to(package))
+        for path in sorted(package.rglob("*.py"))
+        if NAME_ALONE.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == set(NAMED_BY_NAME)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def give_up(run: RunFolder, token: str) -> GivenUp:
     raise UsageError(
         f"run '{run.name}' has no batch '{token}' under way",
         where="--give-up",
-        next=f"imbik batches {run.name} shows those that it has",
+        next=f"imbik batches {run.typed} shows those that it has",
     )
 
 

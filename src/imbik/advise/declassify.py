@@ -49,7 +49,7 @@ def _tasks(run: RunFolder, rows: Sequence[str]) -> list[Task]:
         if row not in found:
             near = closest(row, list(found)) if len(found) < 10_000 else "check its id"  # a look at every id takes long
             raise UsageError(
-                f"this run has no row '{row}'; {near}", where="--rows", next=f"imbik show {run.name} tasks"
+                f"this run has no row '{row}'; {near}", where="--rows", next=f"imbik show {run.typed} tasks"
             )
     return [found[row] for row in wanted]
 

@@ -102,4 +102,4 @@ def _said(run: RunFolder, name: str, books: Books) -> str:
         behind = f" ({bought:,} answers were received for it; all are stored)" if bought > books.rows_out else ""
         found += f": {books.rows_out:,} of {books.rows_in:,} are answered, {books.pending:,} are pending{behind}"
     found += "".join(f"; {batch}" for batch in under_way(run.store, run.name))
-    return f"{found}; it goes on with: imbik run {run.name}, and no stored answer is asked for again"
+    return f"{found}; it goes on with: imbik run {run.typed}, and no stored answer is asked for again"

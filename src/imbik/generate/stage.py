@@ -69,7 +69,7 @@ class GenerateStage:
         """
         for path in [*context.folder.glob("*.jsonl"), *context.folder.glob(".*.jsonl*")]:
             remove(path)
-        tally, leaves = Tally(), Leaves()
+        tally, leaves = Tally(context.run.typed), Leaves()
         context.progress.begin(self.name, self._expected(context))
         try:
             write_parts(context.folder, self._watched(context, tally, leaves))

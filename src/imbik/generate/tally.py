@@ -57,7 +57,9 @@ def held_back_advice(recipe: Recipe) -> str:
 class Tally:
     """Counts samples by outcome, and those held back by the sensitivity of their rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: str) -> None:
+        """`run` is the run as a person types it."""
+        self._run = run
         self.outcomes: Counter[Outcome] = Counter()
         self.reasons: Counter[tuple[Outcome, str]] = Counter()
         self.held_back: Counter[Sensitivity] = Counter()
@@ -101,7 +103,7 @@ class Tally:
             raise ImbikError(
                 "there is no training task to ask",
                 where=where,
-                next=f"`imbik show {recipe.name} tasks` shows the splits",
+                next=f"`imbik show {self._run} tasks` shows the splits",
             )
         if self.outcomes[Outcome.BLOCKED] == self.total:
             raise BlockedError(
@@ -114,7 +116,7 @@ class Tally:
         raise ImbikError(
             f"none of {self.total} questions was answered ({counts}); most often: {self._reason(worst)}",
             where=where,
-            next=_advice(worst, self._reason(worst), recipe.name),
+            next=_advice(worst, self._reason(worst), self._run),
         )
 
     def warnings(self, recipe: Recipe, recorded: bool) -> list[str]:
@@ -128,7 +130,7 @@ class Tally:
                 found.append(f"{much}{self._held_back(recipe)}")
                 continue
             reason = self._reason(outcome)
-            advice = _advice(outcome, reason, recipe.name)
+            advice = _advice(outcome, reason, self._run)
             found.append(f"{much}{count} of {self.total} ended {outcome.value} ({reason}); {advice}")
         if self.unread > _MANY * self.outcomes[Outcome.ANSWERED]:
             found.append(

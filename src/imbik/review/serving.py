@@ -53,7 +53,7 @@ def _serve(room: Room, app: FastAPI, place: Place, experts: Sequence[str], *, re
         raise UsageError("new invitations for whom?", next="name them: --expert NAME --new-links")
     if not experts and not room.members.names():
         raise UsageError(
-            "nobody is invited to this review yet", where=run.name, next=f"imbik review {run.name} --expert NAME"
+            "nobody is invited to this review yet", where=run.name, next=f"imbik review {run.typed} --expert NAME"
         )
     socket = listen(place)
     for line in invitations(room, place, experts, renew=renew):

@@ -111,7 +111,7 @@ class _Applied:
             raise ImbikError(
                 f"experts rejected {'all ' if not split else ''}{rejections:,} samples{undecided}: none is left",
                 where=str(folder),
-                next=f"imbik show {self.context.run.name} review",
+                next=f"imbik show {self.context.run.typed} review",
             )
         for name, rows in ((REJECTED, rejections), (PENDING, split)):
             if not rows:

@@ -108,7 +108,7 @@ class Chat:
             raise UsageError(
                 f"this student reads {len(given)} columns ({', '.join(given)}), not one text",
                 where=self.recipe.name,
-                next=f"put them in a file: imbik predict {self.run.name} rows.csv -o out.csv",
+                next=f"put them in a file: imbik predict {self.run.typed} rows.csv -o out.csv",
             )
         messages = (*self._history, Message(role="user", content=text))
         return Task(
@@ -147,16 +147,16 @@ class Chat:
             if not name:
                 lacks = "has no teacher" if not teachers else f"names no teacher for {self.sensitivity.value} text"
                 raise UsageError(
-                    f"run '{self.recipe.name}' {lacks}", where="--with", next=f"imbik chat {self.run.name}"
+                    f"run '{self.recipe.name}' {lacks}", where="--with", next=f"imbik chat {self.run.typed}"
                 )
             have = closest(name, teachers) if teachers else "this run has no teacher"
             raise UsageError(
-                f"there is no teacher '{name}'; {have}", where="--with", next=f"imbik chat {self.run.name}"
+                f"there is no teacher '{name}'; {have}", where="--with", next=f"imbik chat {self.run.typed}"
             )
         if self.recipe.teachers[name].use == "recorded":
             raise UsageError(
                 f"teacher '{name}' is a file of recorded answers and can say nothing new", where="--with",
-                next=f"imbik chat {self.run.name}",
+                next=f"imbik chat {self.run.typed}",
             )  # fmt: skip
         return name
 

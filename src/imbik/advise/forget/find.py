@@ -57,7 +57,7 @@ def find(run: RunFolder, person: Person, rows: Set[str] = frozenset()) -> Chosen
         raise UsageError(
             f"there is no row '{missing[0]}' in this run",
             where="--rows",
-            next=f"imbik show {run.name} tasks shows rows with their ids",
+            next=f"imbik show {run.typed} tasks shows rows with their ids",
         )
     for folder, sample in samples_of(run):
         if mentions_task(person, sample.task):

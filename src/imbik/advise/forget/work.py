@@ -72,7 +72,7 @@ def forget(
             raise UsageError(
                 "nobody is named",
                 where="--person",
-                next=f'imbik privacy forget {run.name} --person "Ayşe Yılmaz" --person 12345678950, or --rows ID',
+                next=f'imbik privacy forget {run.typed} --person "Ayşe Yılmaz" --person 12345678950, or --rows ID',
             )
         plan = look(run, Person(given), chosen_rows, why=why, older=older)
         if plan.nothing or not agree(plan):
