@@ -250,7 +250,8 @@ def _load_adapted(folder: Path, base: str, dtype: str) -> PreTrainedModel:
     check_folder(base_folder)
     network = _load_network(base_folder, dtype)
     try:
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # peft asks transformers by an old name
+        # peft asks transformers by an old name, and speaks of patterns for experts' layers that became one weight
+        with warnings.catch_warnings(action="ignore"):
             adapted = PeftModel.from_pretrained(network, str(folder / ADAPTER), is_trainable=False)
     except Exception as error:  # see _load_network
         reason = str(error).split("\n")[0][:200] or type(error).__name__
