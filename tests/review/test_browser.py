@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ import pytest
 
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Verdict
-from imbik.review.store import ExpertVerdict, verdicts_of
+from imbik.review.reservations import on_pages
+from imbik.review.store import ExpertVerdict, reading, verdicts_of
 from pagekit import press, told
 from review_rows import ANSWER, RUBRIC, law, others
 from reviewkit import Served, Watched, review_run, served
@@ -137,6 +139,47 @@ def test_two_people_are_never_shown_one_row(chromium: Browser, where: Served, ru
         desk.page.wait_for_selector("#done:not([hidden])")
         desk.context.close()
     assert {item.verdict.by for item in said(run)} == {"ayşe", "mehmet"}
+
+
+def test_a_closed_tab_gives_its_row_back_at_once_and_a_reload_or_a_second_tab_keeps_it(
+    chromium: Browser, where: Served, run: RunFolder
+) -> None:
+    mine = Watched(chromium)
+    mine.join(where.link("ayşe"))
+    asked = mine.page.inner_text("#question")
+    for _ in range(3):
+        mine.page.reload()
+        mine.page.wait_for_selector("#sheet:not([hidden])")
+        assert mine.page.inner_text("#question") == asked
+    second = mine.context.new_page()
+    second.goto(where.address)
+    second.wait_for_selector("#sheet:not([hidden])")
+    assert second.inner_text("#question") == asked
+    with mine.page.expect_event("close"):
+        mine.page.close(run_before_unload=True)
+    assert other(chromium, where, "mehmet") != asked
+    second.goto("about:blank")
+    late = time.monotonic() + 10
+    while held(run) and time.monotonic() < late:
+        time.sleep(0.02)
+    assert other(chromium, where, "can") == asked
+    mine.context.close()
+
+
+def held(run: RunFolder) -> list[tuple[str, str]]:
+    """Who has which row before him."""
+    with reading(run) as base:
+        assert base is not None
+        return on_pages(base, time.time())
+
+
+def other(chromium: Browser, where: Served, name: str) -> str:
+    """The question that another person is shown, who then goes."""
+    desk = Watched(chromium)
+    found = desk.join(where.link(name)).inner_text("#question")
+    desk.page.goto("about:blank")
+    desk.context.close()
+    return found
 
 
 def test_a_decision_waits_for_a_server_that_is_away(desk: Watched, run: RunFolder) -> None:

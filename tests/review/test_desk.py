@@ -131,6 +131,30 @@ def test_a_row_that_nobody_holds_any_more_goes_to_somebody_else(run: RunFolder) 
     desk.leave(can)
 
 
+def test_a_row_before_two_tabs_is_kept_until_both_are_closed(run: RunFolder) -> None:
+    """Also where the page that was left speaks after the one that was loaded in its place."""
+    desk, old, new, can = Desk(run, ALL, public), Seat("ayse", "a", "1"), Seat("ayse", "a", "2"), Seat("can", "c", "1")
+    row = one(desk, old)
+    assert one(desk, new) == row
+    desk.leave(old)
+    assert one(desk, can) != row
+    assert desk.still_here(new, row.content)
+    desk.leave(new)
+    assert not desk.still_here(new, row.content)
+    assert one(desk, can, another=True) == row
+
+
+def test_a_tab_that_crashed_keeps_no_row_for_longer_than_its_lease(run: RunFolder) -> None:
+    clock = Clock()
+    desk, gone, open_ = Desk(run, ALL, public, clock), Seat("ayse", "a", "1"), Seat("ayse", "a", "2")
+    row = one(desk, gone)
+    clock.now += SECONDS - 1
+    assert one(desk, open_) == row
+    clock.now += 2
+    desk.leave(open_)
+    assert one(desk, Seat("can", "c")) == row
+
+
 def test_a_page_that_is_closed_gives_its_row_back(run: RunFolder) -> None:
     desk = Desk(run, ALL, public)
     row = one(desk, Seat("ayse", "a"))

@@ -184,12 +184,12 @@ class Desk:
     def still_here(self, seat: Seat, content: str) -> bool:
         """The page is open; False where its row is no longer kept for it."""
         with self._open() as (_, quick), transaction(quick):
-            return reservations.renew(quick, seat.browser, content, self.clock())
+            return reservations.renew(quick, seat, content, self.clock())
 
     def leave(self, seat: Seat) -> None:
-        """The page is gone: its row is for others."""
+        """The page is gone: its row is for others, where no other page of the browser shows it."""
         with self._open() as (_, quick), transaction(quick):
-            reservations.release(quick, seat.browser)
+            reservations.leave(quick, seat, self.clock())
 
     def progress(self, seat: Seat) -> Progress:
         """How far the person and all are."""

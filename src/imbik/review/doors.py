@@ -16,13 +16,14 @@ from starlette.concurrency import run_in_threadpool
 
 from imbik.core.errors import ImbikError
 from imbik.core.types import Record
-from imbik.review.pages import PROOF, seat_of
+from imbik.review.pages import PAGE, PROOF, seat_of
 from imbik.review.reservations import Seat
 
 if TYPE_CHECKING:
     from imbik.review.server import Room
 
 B = TypeVar("B", bound=Record)
+_LONGEST_NAME = 40
 
 
 class Join(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,7 +83,8 @@ async def _answer(room: Room, request: Request, kind: type[B], work: Callable[[S
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _json({"why": "request"}, 400)
     try:
-        return _json(await run_in_threadpool(work, Seat(session.person, session.browser), asked))
+        seat = Seat(session.person, session.browser, request.headers.get(PAGE, "")[:_LONGEST_NAME])
+        return _json(await run_in_threadpool(work, seat, asked))
     except RefusedError as refused:
         return _json({"why": refused.why}, refused.status)
     except ImbikError:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PACKAGE = "imbik.review"
 PROOF = "x-imbik-page"
 """The header in which a page shows that it is ours."""
+PAGE = "x-imbik-tab"
+"""The header in which it gives itself a name, by which two tabs of one browser are told apart."""
 
 
 def words_for(request: Request) -> Words:

@@ -1,7 +1,8 @@
 """Who has which row before him just now, and which rows somebody has put aside: two more tables of `reviews.sqlite`.
 
-Enters: a connection. Leaves: leases of rows, one a browser, which lapse when its page is gone; rows put aside. They lie
-in the file and not in a server's memory, so that two servers of one run do not hand out one row twice either.
+Enters: a connection. Leaves: leases of rows, one a browser, given back when the last of its pages is closed and lapsing
+where nobody could say so; rows put aside. They lie in the file and not in a server's memory, so that two servers of one
+run do not hand out one row twice either.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ SECONDS = 600.0
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS held (browser TEXT PRIMARY KEY, expert TEXT NOT NULL, content TEXT NOT NULL, "
     "until REAL NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS pages (browser TEXT NOT NULL, page TEXT NOT NULL, until REAL NOT NULL, "
+    "PRIMARY KEY (browser, page))",
     "CREATE TABLE IF NOT EXISTS aside (expert TEXT NOT NULL, content TEXT NOT NULL, PRIMARY KEY (expert, content))",
 )
 
 
 class Seat(NamedTuple):
-    """A person at a browser."""
+    """A person at a browser; `page` is one of those that are open there, by a name that it gave itself."""
 
     person: str
     browser: str
+    page: str = ""
 
 
 class Held(NamedTuple):
@@ -69,25 +73,40 @@ def on_pages(base: sqlite3.Connection, now: float) -> list[tuple[str, str]]:
 def hold(base: sqlite3.Connection, seat: Seat, content: str, now: float) -> None:
     """Keep this row for a browser, and no other one."""
     base.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", (seat.browser, seat.person, content, now + SECONDS))
+    _open(base, seat, now)
 
 
-def renew(base: sqlite3.Connection, browser: str, content: str, now: float) -> bool:
+def _open(base: sqlite3.Connection, seat: Seat, now: float) -> None:
+    base.execute("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (seat.browser, seat.page, now + SECONDS))
+
+
+def renew(base: sqlite3.Connection, seat: Seat, content: str, now: float) -> bool:
     """The page is still open. False where the browser no longer holds the row."""
+    _open(base, seat, now)
     changed = base.execute(
         "UPDATE held SET until = ? WHERE browser = ? AND content = ? AND until > ?",
-        (now + SECONDS, browser, content, now),
+        (now + SECONDS, seat.browser, content, now),
     )
     return changed.rowcount > 0
 
 
+def leave(base: sqlite3.Connection, seat: Seat, now: float) -> None:
+    """The page is closed. Its browser holds nothing more, unless the row is still before somebody there: in another
+    tab, or in the page as it was loaded anew, whose question may have come before this word."""
+    base.execute("DELETE FROM pages WHERE browser = ? AND (page = ? OR until <= ?)", (seat.browser, seat.page, now))
+    if base.execute("SELECT 1 FROM pages WHERE browser = ?", (seat.browser,)).fetchone() is None:
+        release(base, seat.browser)
+
+
 def release(base: sqlite3.Connection, browser: str) -> None:
-    """The browser holds nothing; what lapsed goes too."""
+    """The browser holds nothing."""
     base.execute("DELETE FROM held WHERE browser = ?", (browser,))
 
 
 def lapse(base: sqlite3.Connection, now: float) -> None:
     """Remove what nobody holds any more."""
     base.execute("DELETE FROM held WHERE until <= ?", (now,))
+    base.execute("DELETE FROM pages WHERE until <= ?", (now,))
 
 
 def put_aside(base: sqlite3.Connection, person: str, content: str) -> None:

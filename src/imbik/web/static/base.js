@@ -10,6 +10,7 @@ export function byId(id) {
 }
 
 const proof = document.querySelector("meta[name=imbik-page]").content;
+const tab = String(crypto.getRandomValues(new Uint32Array(2))); // tells this page from others of the same browser
 
 export class Refused extends Error {
   constructor(status, why) {
@@ -23,7 +24,7 @@ export class Refused extends Error {
 export async function ask(path, body = {}, more = {}) {
   const answer = await fetch(path, {
     method: "POST",
-    headers: { "content-type": "application/json", "x-imbik-page": proof },
+    headers: { "content-type": "application/json", "x-imbik-page": proof, "x-imbik-tab": tab },
     body: JSON.stringify(body),
     ...more,
   });
