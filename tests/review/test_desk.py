@@ -14,6 +14,7 @@ import pytest
 
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sample, Sensitivity, Verdict
+from imbik.judge.voting import LOW
 from imbik.recipe.sections import Review
 from imbik.review.content import content_key
 from imbik.review.desk import Desk
@@ -292,6 +293,20 @@ def test_another_database_in_its_place_is_written_to(run: RunFolder) -> None:
 
 def judged(number: int, *verdicts: Verdict, task: str = "", answer: str = "5") -> Sample:
     return make_sample(make_task(task or f"d{number}"), number=number, answer=answer, verdicts=verdicts)
+
+
+def test_a_judge_that_only_annotates_disagrees_with_the_checks_as_one_that_says_no() -> None:
+    """Such a judge keeps every row; its low mark is told by how its reason begins."""
+    low = Verdict(by="judge", keep=True, score=3, reason=f"{LOW}4): doğruluk 3; annotated only")
+    worst = Verdict(by="grounded", keep=True, score=0.1)
+    samples = [
+        judged(0, worst),
+        judged(1, low),
+        judged(2, Verdict(by="judge", keep=True, score=5, reason="doğruluk 5")),
+    ]
+    shown = pick(samples, 0, 1)
+    assert [(row.row.rpartition("#")[2], row.doubt) for row in shown] == [("1", 1.0)]
+    assert shown[0].doubted_by == ("judge",)
 
 
 def test_what_somebody_doubts_comes_first() -> None:

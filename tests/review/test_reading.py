@@ -58,9 +58,9 @@ def test_checks_are_named_in_the_pages_language_and_reasons_say_theirs(desk: Wat
     page = desk.page
     press(page, "c")
     lines = page.locator("#checks li").all_inner_texts()
-    assert lines[0].startswith("✓ uygun metinde dayanak (grounded) · puan 0.667: the number '24' is not in the passage")
-    assert lines[1].startswith("✗ itiraz hakem model (judge)")
-    assert page.locator("#checks .why").evaluate_all("(all) => all.map((item) => item.lang)") == ["en", ""]
+    assert lines[0] == "✗ itiraz metinde dayanak (grounded) · puan 0,667: '24' sayısı metinde yok (ve 1 tane daha)"
+    assert lines[1].startswith("✗ itiraz hakem model (judge) · puan 2: Yıllık oranın")
+    assert page.locator("#checks .why").evaluate_all("(all) => all.map((item) => item.lang)") == ["tr", ""]
     assert page.evaluate("document.getElementById('answer').lang") == "tr"
     assert page.evaluate("document.getElementById('edit-answer').lang") == "tr"
 

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from imbik.core.results import Score
 from imbik.core.types import Sample, Task, Verdict
+from imbik.review.doubt import objects
+from imbik.review.reasons import reason_in
 from imbik.review.shown import Shown
 from imbik.review.store import ExpertVerdict
 from imbik.web.code import Code, codes
 from imbik.web.formulas import Formula, formulas
 from imbik.web.mathematics import mathml
 from imbik.web.text import LONGEST, Mark, Node, marked, one_line, pieces, plain
+from imbik.web.words import LANGUAGES
 
 if TYPE_CHECKING:
     from imbik.review.agreed import Agreed
@@ -47,13 +50,24 @@ def document(sample: Sample, shown: Shown, said: ExpertVerdict | None, *, blind:
         "doubted": [one_line(name, 40) for name in shown.doubted_by if not blind],
         "checks": [
             {
-                "by": one_line(verdict.by, 60), "keep": verdict.keep, "reason": body(verdict.reason),
-                "score": verdict.score,
+                "by": one_line(verdict.by, 60), "objects": _objects(verdict), "reason": body(verdict.reason),
+                "score": verdict.score, "worded": _worded(verdict),
             }
             for verdict in sample.verdicts if not blind
         ],
         "said": None if said is None else spoken(said),
     }  # fmt: skip
+
+
+def _objects(verdict: Verdict) -> bool:
+    """Whether it says no, or marks something as wrong or without support though the row may stay."""
+    return objects(verdict) or any(span.doubted for span in verdict.spans)
+
+
+def _worded(verdict: Verdict) -> dict[str, Any]:
+    """Its reason in the other languages of the page, where that is known."""
+    found = {language: reason_in(language, verdict.by, verdict.reason) for language in LANGUAGES}
+    return {language: body(text) for language, text in found.items() if text}
 
 
 def spoken(verdict: ExpertVerdict) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Enters: kept samples, those of one task next to one another. Leaves: a number from 0 (nobody doubts) to 1, and who
 doubts. Three things count, and the largest is taken:
 
-- verdicts that contradict one another (a judge that only annotates says no where the checks say yes): 1;
+- verdicts that contradict one another (a judge that only annotates gives a low mark where the checks say yes): 1;
 - kept samples of the same task with other answers: the share of them;
 - a check's or judge's score, by where it lies between the highest (0) and the lowest (0.9) of all kept rows: which of
   two scales is the stricter one nobody knows, so each is compared with itself alone.
@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from imbik.core.types import Sample
+from imbik.core.types import Sample, Verdict
+from imbik.judge.voting import LOW
 from imbik.tasks.normal import fold, squeeze
 
 SAMPLES = "samples"
@@ -69,10 +70,13 @@ def outspoken(sample: Sample) -> Sequence[str]:
     return list(dict.fromkeys(said))
 
 
+def objects(verdict: Verdict) -> bool:
+    """Whether it says no, also where it may not reject: a low mark of a judge that only annotates."""
+    return not verdict.keep or verdict.reason.startswith(LOW)
+
+
 def _doubt(sample: Sample, differing: float, scale: Scale) -> Doubt:
-    found: dict[str, float] = {}
-    if any(not verdict.keep for verdict in sample.verdicts):
-        found |= {verdict.by: 1.0 for verdict in sample.verdicts if not verdict.keep}
+    found: dict[str, float] = {verdict.by: 1.0 for verdict in sample.verdicts if objects(verdict)}
     for verdict in sample.verdicts:
         if verdict.score is not None and (value := scale.doubt(verdict.by, verdict.score)) > 0:
             found[verdict.by] = max(value, found.get(verdict.by, 0.0))

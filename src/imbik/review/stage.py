@@ -40,7 +40,7 @@ class ReviewStage:
 
     name = "review"
     folder = "4_reviewed"
-    version = 3
+    version = 4
 
     def needed(self, recipe: Recipe) -> bool:
         """Where the recipe asks experts."""

@@ -57,14 +57,22 @@ export function show(row) {
 // Checks that ship are named in the reader's language, with the name that the recipe has for them.
 export function checkName(by) {
   if (by === "samples") return words.samples;
-  const name = words[`check_${by}`];
+  const name = words[`check_${by.replace(/-\d+$/, "")}`]; // the second of a kind is called `grounded-2`
   return !name || name === by ? by : `${name} (${by})`;
 }
 
-// Their reasons are in English, whatever the page speaks; those of judges and of others' own checks are as they are.
-function inEnglish(by) {
-  return !["judge", "custom"].includes(by);
+// A reason in the page's language, where the server knows it. Others are in English, whatever the page speaks; those of
+// judges and of others' own checks are as they are.
+function why(check) {
+  const { lang } = document.documentElement;
+  const said = check.worded[lang] ?? check.reason;
+  const spoken = check.worded[lang] ? lang : ["judge", "custom"].includes(check.by.replace(/-\d+$/, "")) ? "" : "en";
+  const place = element("span", { class: "why", lang: spoken });
+  fill(place, said.nodes);
+  return place;
 }
+
+const number = (value) => value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 3 });
 
 function checks(row) {
   byId("checks-part").hidden = !row.checks.length;
@@ -75,14 +83,10 @@ function checks(row) {
   ].filter(Boolean).join(" · ");
   byId("checks").replaceChildren(
     ...row.checks.map((check) => {
-      const word = check.keep ? words.check_passed : words.check_objects;
-      const line = element("li", {}, element("span", { class: check.keep ? "yes" : "no" }, `${check.keep ? "✓" : "✗"} ${word}`), ` ${checkName(check.by)}`);
-      if (check.score !== undefined && check.score !== null) line.append(` · ${words.score} ${Number(check.score.toFixed(3))}`);
-      if (check.reason.length) {
-        const why = element("span", { class: "why", lang: inEnglish(check.by) ? "en" : "" });
-        fill(why, check.reason.nodes);
-        line.append(": ", why);
-      }
+      const word = check.objects ? words.check_objects : words.check_passed;
+      const line = element("li", {}, element("span", { class: check.objects ? "no" : "yes" }, `${check.objects ? "✗" : "✓"} ${word}`), ` ${checkName(check.by)}`);
+      if (check.score !== undefined && check.score !== null) line.append(` · ${words.score} ${number(check.score)}`);
+      if (check.reason.length) line.append(": ", why(check));
       return line;
     }),
   );
