@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from imbik.core.plugins import GROUPS, PluginInfo, PluginSettings, available, load_plugin
+from imbik.train.losses import NEEDS
 
 PLUGINS = [info for group in GROUPS for info in available(group).values()]
 METHODS = {
@@ -84,7 +85,8 @@ def test_the_groups_methods_are_there(info: PluginInfo) -> None:
     if info.group == "tasks/augmentations":
         assert callable(getattr(found, "prompt" if found.asks else "change", None))
     if info.group == "train/losses":
-        assert isinstance(found.needs_teacher, bool)
+        assert isinstance(found.needs, frozenset)
+        assert found.needs <= NEEDS
         assert "weight" in found.Settings.model_fields
     if info.group == "teachers":
         ways = [hasattr(found, method) for method in ("request", "answer", "whom")]

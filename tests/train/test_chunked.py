@@ -14,7 +14,7 @@ from imbik.core.plugins import PluginBlock, make
 from imbik.models.head import OutputHead, head_of
 from imbik.testing.tiny_models import make_model
 from imbik.train.chunked import block_rows, token_losses
-from imbik.train.losses import Signals, TokenTerm, TopK
+from imbik.train.losses import Dense, Known, Sampled, Signals, TokenTerm, TopK
 from imbik.train.losses.cross_entropy import CrossEntropy
 
 
@@ -45,7 +45,7 @@ def test_block_size_changes_neither_value_nor_gradient(rows: int) -> None:
 
 def test_a_token_of_weight_three_counts_as_three_tokens() -> None:
     signals = given(rows=50)
-    assert signals.teacher is not None
+    assert isinstance(signals.teacher, TopK)
     counts = torch.arange(50) % 4
     weighed = replace(signals, weights=counts.float())
     said = signals.teacher
@@ -66,7 +66,7 @@ def test_no_more_than_a_block_of_logits_is_ever_made() -> None:
     seen: list[int] = []
 
     class Watching(CrossEntropy):
-        def of_logits(self, logits: Tensor, labels: Tensor, teacher: TopK | None) -> TokenTerm:
+        def of_logits(self, logits: Tensor, labels: Tensor, teacher: Known | None) -> TokenTerm:
             seen.append(logits.shape[0])
             return super().of_logits(logits, labels, teacher)
 
@@ -74,6 +74,30 @@ def test_no_more_than_a_block_of_logits_is_ever_made() -> None:
     assert seen == [64, 64, 64, 64, 44]
     assert block_rows(128_256, "cpu") == 128
     assert block_rows(128_256, "cpu") * 128_256 * 4 < 100e6
+
+
+def test_a_teacher_beside_the_student_teaches_as_its_own_logits_would() -> None:
+    """Hidden states of another width and a head of its own, against every logit of it captured."""
+    signals = given(rows=50)
+    said = Dense(torch.randn(50, 5), OutputHead(torch.randn(signals.head.weight.shape[0], 5), None, 0.5, 3.0))
+    every = torch.log_softmax(said.head.logits(said.hidden), -1).topk(said.head.weight.shape[0], -1)
+    loss = losses()[1:]
+    one = token_losses(replace(signals, teacher=said), loss, rows=7)
+    other = token_losses(replace(signals, teacher=TopK(every.indices, every.values)), loss, rows=50)
+    torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-7)
+    leaves = [signals.hidden, signals.head.weight]
+    for mine, wanted in zip(torch.autograd.grad(one, leaves), torch.autograd.grad(other, leaves), strict=True):
+        torch.testing.assert_close(mine, wanted, rtol=1e-5, atol=1e-7)
+
+
+def test_parts_of_a_sampled_teacher_keep_weights_and_entropy_together() -> None:
+    ids, weights = torch.arange(12).view(6, 2), torch.rand(6, 2)
+    part = Sampled(ids, weights, torch.arange(6.0)).part(slice(2, 4))
+    assert part.ids.tolist() == [[4, 5], [6, 7]]
+    assert torch.equal(part.weights, weights[2:4])
+    assert part.entropy is not None
+    assert part.entropy.tolist() == [2.0, 3.0]
+    assert Sampled(ids, weights).part(slice(2)).entropy is None
 
 
 def test_a_long_sum_is_not_rounded_away() -> None:

@@ -34,6 +34,7 @@ from imbik.recipe import Recipe
 from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.write import to_data
 from imbik.tasks.answer_schema import schema_text
+from imbik.train.losses import DISTRIBUTIONS
 
 MODELS_HERE = ("in_process", "run")
 
@@ -186,7 +187,7 @@ def _no_model(key: str, name: str, base: Path) -> None:
 
 def _logits(recipe: Recipe) -> None:
     """A loss on logits needs captured logits, and logits need a teacher whose weights are here."""
-    hungry = [block for block in recipe.train.losses if _needs_teacher(block)]
+    hungry = [block for block in recipe.train.losses if DISTRIBUTIONS in load_plugin("train/losses", block.use).needs]
     if hungry and recipe.capture is None:
         raise RecipeError(
             f"loss '{hungry[0].use}' compares with the teacher's logits, and the recipe captures none",
@@ -198,10 +199,6 @@ def _logits(recipe: Recipe) -> None:
     if not recipe.teachers:
         raise RecipeError("capture needs a teacher, and the recipe has none", next="take `capture:` out")
     _weights_here(recipe, tokenizer_teacher(recipe), "capture.teacher")
-
-
-def _needs_teacher(block: PluginBlock) -> bool:
-    return bool(getattr(load_plugin("train/losses", block.use), "needs_teacher", False))
 
 
 def _weights_here(recipe: Recipe, name: str, key: str) -> None:

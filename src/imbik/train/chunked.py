@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from imbik.train.losses import Signals, TokenLoss, TopK
+from imbik.train.losses import Dense, Full, Known, Signals, Teacher, TokenLoss
 
 if TYPE_CHECKING:
     from imbik.models.head import OutputHead
@@ -61,7 +61,7 @@ class _TokenLosses(torch.autograd.Function):
         bias: Tensor | None,
         head: OutputHead,
         labels: Tensor,
-        teacher: TopK | None,
+        teacher: Teacher | None,
         weights: Tensor | None,
         terms: tuple[tuple[float, TokenLoss], ...],
         rows: int,
@@ -77,7 +77,7 @@ class _TokenLosses(torch.autograd.Function):
                 part = slice(start, start + rows)
                 block = hidden[part].to(kind)
                 logits, slope = _logits(block, matrix, bias, head)
-                own = None if teacher is None else teacher.part(part)
+                own = _known(teacher, part)
                 values, gradient = _sum(logits, labels[part], own, terms)
                 if weights is not None:
                     values, gradient = values * weights[part], gradient.mul_(weights[part, None])
@@ -125,6 +125,18 @@ class _Gradients:
         return hidden, weight, bias
 
 
+def _known(teacher: Teacher | None, part: slice) -> Known | None:
+    """What is known of the teacher at some tokens; of one that reads beside the student, its logits are made here."""
+    if teacher is None:
+        return None
+    own = teacher.part(part)
+    if not isinstance(own, Dense):
+        return own
+    kind = _compute_dtype(own.hidden)
+    logits, _ = _logits(own.hidden.to(kind), own.head.weight.to(kind), own.head.bias, own.head)
+    return Full(logits)
+
+
 def _compute_dtype(hidden: Tensor) -> torch.dtype:
     """The dtype of the matrix products: autocast's where it is on, else the hidden states' own."""
     device = hidden.device.type
@@ -149,7 +161,7 @@ def _logits(
 
 
 def _sum(
-    logits: Tensor, labels: Tensor, teacher: TopK | None, terms: Sequence[tuple[float, TokenLoss]]
+    logits: Tensor, labels: Tensor, teacher: Known | None, terms: Sequence[tuple[float, TokenLoss]]
 ) -> tuple[Tensor, Tensor]:
     """Weighted sums over the losses of one block: values (n,) and gradients (n, vocabulary)."""
     total, gradient = None, None

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from imbik.models.head import head_of
 from imbik.train.chunked import token_losses
-from imbik.train.losses import Loss, Signals, TokenLoss, TopK
+from imbik.train.losses import DISTRIBUTIONS, Loss, Signals, TokenLoss, TopK
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -52,7 +52,7 @@ class StudentModule(nn.Module):
         teacher = None
         if teacher_ids is not None and teacher_logprobs is not None:
             teacher = TopK(teacher_ids, teacher_logprobs)
-        elif any(loss.needs_teacher for loss in self.losses):
+        elif any(DISTRIBUTIONS in loss.needs for loss in self.losses):
             # None of these rows could be read by the teacher.
             teacher = TopK(labels[:, None], torch.full_like(labels[:, None], float("-inf"), dtype=torch.float32))
         return total(self.losses, Signals(chosen, self._head, labels, tokens, teacher, weights))

@@ -18,6 +18,7 @@ from imbik.models.load import fingerprint, resolve, sensitivity_of
 from imbik.models.student import tokenizer_origin
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
+from imbik.train.losses import DISTRIBUTIONS
 
 if TYPE_CHECKING:
     from imbik.train.course import TrainingRecord
@@ -43,7 +44,7 @@ class TrainStage:
     def inputs(self, recipe: Recipe) -> Sequence[str]:
         """Kept samples, and the captured logits where a loss learns from them."""
         kept = "review" if recipe.review is not None else "refine"
-        taught = any(load_plugin("train/losses", block.use).needs_teacher for block in recipe.train.losses)
+        taught = any(DISTRIBUTIONS in load_plugin("train/losses", block.use).needs for block in recipe.train.losses)
         return (kept, "capture") if taught and recipe.capture is not None else (kept,)
 
     def settings(self, recipe: Recipe, asker: Asker) -> dict[str, Any]:

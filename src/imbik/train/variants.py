@@ -16,7 +16,7 @@ from imbik.core.plugins import PluginBlock, make
 from imbik.core.types import Sample
 from imbik.recipe import Recipe
 from imbik.tasks.kinds import Kind
-from imbik.train.losses import Loss
+from imbik.train.losses import DISTRIBUTIONS, Loss
 from imbik.train.losses.cross_entropy import CrossEntropy
 
 Name = Literal["student", "text_only", "answers_only"]
@@ -38,9 +38,9 @@ class Variant:
         return kind.render(sample.reasoning if self.reasoning else "", sample.answer, sample.task)
 
     @property
-    def needs_teacher(self) -> bool:
-        """Whether one of its losses asks for the teacher's distributions."""
-        return any(loss.needs_teacher for loss in self.losses)
+    def needs(self) -> frozenset[str]:
+        """What its losses must be given; see `Loss`."""
+        return frozenset().union(*(loss.needs for loss in self.losses))
 
 
 def recipe_losses(recipe: Recipe) -> list[Loss]:
@@ -50,7 +50,7 @@ def recipe_losses(recipe: Recipe) -> list[Loss]:
     """
     losses: list[Loss] = [make("train/losses", block) for block in recipe.train.losses]
     for block, loss in zip(recipe.train.losses, losses, strict=True):
-        if loss.needs_teacher and recipe.capture is None:
+        if DISTRIBUTIONS in loss.needs and recipe.capture is None:
             raise RecipeError(
                 f"the loss '{block.use}' learns from the teacher's logits, and this recipe captures none",
                 where=block.where or "train.losses",

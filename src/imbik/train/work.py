@@ -26,7 +26,7 @@ from imbik.tasks.kinds import Kind
 from imbik.tasks.read import kind_of, read_samples
 from imbik.train.course import TrainingRecord
 from imbik.train.lesson import Hooks
-from imbik.train.losses import Loss
+from imbik.train.losses import DISTRIBUTIONS, Loss
 from imbik.train.methods import Method
 from imbik.train.pupil import make_pupil
 from imbik.train.reuse import mark, take
@@ -116,7 +116,7 @@ class Work:
     def _divide(self, rows: Sequence[Row], variant: Variant) -> Sets:
         """Training and validation rows, with the teacher's distributions where the variant's losses want them."""
         validating = {sample.id for sample, name in self.samples if name == "validation"}
-        if variant.needs_teacher:
+        if DISTRIBUTIONS in variant.needs:
             store = LogitStore.open(self.context.run.stage(LOGITS))
             store.check_tokenizer(self.encoding.tokenizer_hash)
             rows = with_teacher(rows, store)
@@ -161,7 +161,7 @@ class Work:
     def _assignment(self, variant: Variant, seed: int, budget: int) -> Assignment:
         sets = self.sets[variant.name]
         losses: Sequence[Loss] = variant.losses
-        if variant.needs_teacher and not all(row.taught for row in sets.validation):
+        if DISTRIBUTIONS in variant.needs and not all(row.taught for row in sets.validation):
             losses = [cross_entropy()]
         return Assignment(
             variant=variant,
@@ -206,7 +206,7 @@ def _level(
 ) -> Sensitivity:
     """What students learn from: the model they begin as, their rows, and the teacher whose logits they are taught."""
     levels = [model.sensitivity, *(sample.sensitivity for sample in samples)]
-    captured = context.run.manifest(LOGITS) if any(variant.needs_teacher for variant in variants) else None
+    captured = context.run.manifest(LOGITS) if any(DISTRIBUTIONS in variant.needs for variant in variants) else None
     if captured is not None:
         levels.append(captured.sensitivity)
     return highest(levels)

@@ -43,7 +43,7 @@ def signals(k: int = 5, *, seed: int = 0, soft_cap: float | None = None, scale: 
 def expected(case: dict[str, Any], given: Signals) -> Tensor:
     """The loss written down plainly, in float64, over the whole matrix."""
     head, teacher = given.head, given.teacher
-    assert teacher is not None
+    assert isinstance(teacher, TopK)
     logits = given.hidden.double() @ head.weight.double().t() + head.bias.double()  # type: ignore[union-attr]
     logits = logits * head.scale
     if head.soft_cap:
@@ -113,7 +113,7 @@ def test_the_bucket_is_a_lower_bound_and_more_tokens_come_nearer(case: dict[str,
 @pytest.mark.parametrize("case", CASES[1:], ids=str)
 def test_tokens_the_teacher_did_not_read_teach_nothing(case: dict[str, Any]) -> None:
     given = signals()
-    assert given.teacher is not None
+    assert isinstance(given.teacher, TopK)
     silent = given.teacher.logprobs.clone()
     silent[:10] = float("-inf")
     quiet = Signals(given.hidden, given.head, given.labels, given.tokens, TopK(given.teacher.ids, silent))

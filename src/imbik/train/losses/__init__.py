@@ -8,17 +8,27 @@ sides' logits, and the result carries T squared (Hinton et al. 2015). `KL(p, p) 
 
 A loss that looks at each token's logits alone is a `TokenLoss`: it says value and gradient for a block of logits in
 closed form, and `train.chunked` computes all such losses of a recipe in one pass over the vocabulary.
+
+What is known of the teacher comes in one of the forms of `Teacher`; what a loss must be given besides the labels it
+says in `needs`, so that a recipe that cannot give it is refused before anything is paid or trained.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from imbik.models.head import OutputHead
+
+DISTRIBUTIONS = "distributions"  # the teacher's next-token distributions, in one of the forms of `Teacher`
+HIDDEN = "hidden"  # hidden states of layers, of both sides
+ATTENTION = "attention"  # attention maps, of both sides
+RELATIONS = "relations"  # queries, keys and values, of both sides
+PAIRS = "pairs"  # two texts of one row, side by side
+NEEDS = frozenset({DISTRIBUTIONS, HIDDEN, ATTENTION, RELATIONS, PAIRS})
 
 
 @dataclass(frozen=True)
@@ -37,28 +47,75 @@ class TopK:
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """A sparse unbiased estimate of a teacher's distribution p (Anshumann et al. 2025, arXiv:2503.16870).
+
+    ids (N, s) and weights (N, s): the expectation of the sum of the weights at an id is p(id); weights of 0 fill rows
+    up. entropy (N,): that of p in nats, where it was written down. A token of which nothing was said has only zeros.
+    """
+
+    ids: Tensor
+    weights: Tensor
+    entropy: Tensor | None = None
+
+    def part(self, rows: slice) -> Sampled:
+        """The estimates of some of the N tokens."""
+        return Sampled(self.ids[rows], self.weights[rows], None if self.entropy is None else self.entropy[rows])
+
+
+@dataclass(frozen=True)
+class Full:
+    """A teacher's logits over its whole vocabulary, (n, V): what the kernel makes of `Dense` for one block."""
+
+    logits: Tensor
+
+    def part(self, rows: slice) -> Full:
+        """The logits of some of the n tokens."""
+        return Full(self.logits[rows])
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A teacher that reads beside the student: its hidden states (N, H of the teacher) and its head, no logits."""
+
+    hidden: Tensor
+    head: OutputHead
+
+    def part(self, rows: slice) -> Dense:
+        """The hidden states of some of the N tokens, with the same head."""
+        return Dense(self.hidden[rows], self.head)
+
+
+Known: TypeAlias = TopK | Sampled | Full
+Teacher: TypeAlias = TopK | Sampled | Full | Dense
+
+
+@dataclass(frozen=True)
 class Signals:
     """What a loss sees, at the N learned positions of a micro-batch (flattened, masked positions already dropped).
 
     hidden: (N, H) student hidden states that predict `labels`; head: turns them into logits; labels: (N,) token
-    ids; tokens: learned tokens in the global batch, each by its weight; teacher: the captured distributions at the same
-    positions, or None; weights: (N,) how much each token counts, or None for 1 each.
+    ids; tokens: learned tokens in the global batch, each by its weight; teacher: what is known of the teacher at the
+    same positions, or None; weights: (N,) how much each token counts, or None for 1 each.
     """
 
     hidden: Tensor
     head: OutputHead
     labels: Tensor
     tokens: Tensor
-    teacher: TopK | None = None
+    teacher: Teacher | None = None
     weights: Tensor | None = None
 
 
 class Loss(Protocol):
-    """The contract of a loss; built as `Loss(settings)`; `Settings` has `weight` and, for KD losses, `temperature`."""
+    """The contract of a loss; built as `Loss(settings)`; `Settings` has `weight` and, for KD losses, `temperature`.
+
+    needs: what it must be given besides the labels, of `NEEDS`.
+    """
 
     version: int
     weight: float
-    needs_teacher: bool
+    needs: frozenset[str]
 
     def value(self, signals: Signals) -> Tensor:
         """Sum over the N tokens, each times its weight, / `signals.tokens`, without the loss's own `weight`; never
@@ -78,6 +135,6 @@ class TokenTerm(NamedTuple):
 class TokenLoss(Loss, Protocol):
     """A loss of each token's own logits; the gradient in closed form lets logits be dropped block by block."""
 
-    def of_logits(self, logits: Tensor, labels: Tensor, teacher: TopK | None) -> TokenTerm:
+    def of_logits(self, logits: Tensor, labels: Tensor, teacher: Known | None) -> TokenTerm:
         """Values and gradient for logits (n, vocabulary) in float32; the gradient is a new tensor."""
         ...

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from imbik.core.plugins import PluginSettings
-from imbik.train.losses import Signals, TokenTerm, TopK
+from imbik.train.losses import Known, Signals, TokenTerm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ class CrossEntropy:
         weight: float = Field(1.0, gt=0, description="factor of this loss in the weighted sum")
 
     version = 1
-    needs_teacher = False
+    needs: frozenset[str] = frozenset()
 
     def __init__(self, settings: CrossEntropy.Settings) -> None:
         self.weight = settings.weight
@@ -37,7 +37,7 @@ class CrossEntropy:
 
         return token_losses(signals, [(1.0, self)])
 
-    def of_logits(self, logits: Tensor, labels: Tensor, teacher: TopK | None) -> TokenTerm:  # noqa: ARG002
+    def of_logits(self, logits: Tensor, labels: Tensor, teacher: Known | None) -> TokenTerm:  # noqa: ARG002
         """logsumexp(z) - z[label]; by z: softmax(z) - onehot(label)."""
         import torch
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from imbik.core.plugins import PluginSettings
-from imbik.train.losses import Signals, TokenTerm, TopK
+from imbik.train.losses import DISTRIBUTIONS, Full, Known, Signals, TokenTerm, TopK
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,7 @@ class ForwardKL:
         )
 
     version = 1
-    needs_teacher = True
+    needs = frozenset({DISTRIBUTIONS})
 
     def __init__(self, settings: ForwardKL.Settings) -> None:
         self.weight = settings.weight
@@ -53,11 +53,13 @@ class ForwardKL:
 
         return token_losses(signals, [(1.0, self)])
 
-    def of_logits(self, logits: Tensor, labels: Tensor, teacher: TopK | None) -> TokenTerm:  # noqa: ARG002
+    def of_logits(self, logits: Tensor, labels: Tensor, teacher: Known | None) -> TokenTerm:  # noqa: ARG002
         """Values and gradient; the k + 1 outcomes have logits [z at the k ids, logsumexp of the other z]."""
         import torch
 
-        assert teacher is not None
+        if isinstance(teacher, Full):
+            return self._full(logits, teacher.logits)
+        assert isinstance(teacher, TopK)
         spoken = teacher.logprobs[:, :1] > float("-inf")  # rows the teacher could not read teach by other losses
         known = logits.gather(1, teacher.ids)
         wanted = teacher.logprobs.to(logits.dtype)
@@ -76,6 +78,17 @@ class ForwardKL:
         gradient = torch.zeros_like(logits) if others is None else torch.softmax(others, -1).mul_(outer[:, -1:])
         gradient.scatter_(1, teacher.ids, outer[:, : teacher.ids.shape[1]])
         return TokenTerm(values, gradient)
+
+    def _full(self, logits: Tensor, theirs: Tensor) -> TokenTerm:
+        """Both sides known whole: KL(p || s) with p and s at the temperature; by z: T (s - p)."""
+        import torch
+
+        student = torch.log_softmax(logits / self.temperature, -1)
+        target = torch.log_softmax(theirs.to(logits.dtype) / self.temperature, -1)
+        share = target.exp()
+        # 0 log 0 = 0: a teacher that rules a token out
+        values = torch.where(share > 0, share * (target - student), 0.0).sum(-1) * self.temperature**2
+        return TokenTerm(values, student.exp_().sub_(share).mul_(self.temperature))
 
 
 def _rest(logprobs: Tensor) -> Tensor:
