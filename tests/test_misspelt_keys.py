@@ -30,6 +30,7 @@ from imbik.testing.rules import read_script
 
 READERS = {
     "recipe/load.py": "the recipe",
+    "recipe/ranged.py": "ranges of a search, checked as the recipe is",
     "recipe/overrides.py": "--set, checked as the recipe is",
     "privacy/operator.py": "the operator's file",
     "tasks/taxonomy.py": "a taxonomy",

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from imbik.core.types import Sensitivity
 from imbik.evaluate import plots, words
+from imbik.evaluate.drawing import Plot
 from imbik.evaluate.figures import money
 from imbik.evaluate.findings import Findings
 from imbik.evaluate.report import draw, markdown_page
@@ -182,11 +183,11 @@ def test_a_student_below_word_counts_is_said_first(found: Findings, high: float,
 def test_labels_of_times_do_not_collide(monkeypatch: pytest.MonkeyPatch, slowest: float, fastest: float) -> None:
     drawn: list[Figure] = []
 
-    def keep(figure: Figure, name: str, title: str, alt: str) -> plots.Plot:
+    def keep(figure: Figure, name: str, title: str, alt: str) -> Plot:
         drawn.append(figure)
-        return plots.Plot(name, title, "", alt)
+        return Plot(name, title, "", alt)
 
-    monkeypatch.setattr(plots, "_plot", keep)
+    monkeypatch.setattr(plots, "as_plot", keep)
     plots.latency_plot({
         "export:safetensors": Latency(p50=fastest * slowest, p95=slowest), "student": Latency(p50=slowest, p95=slowest),
     })  # fmt: skip

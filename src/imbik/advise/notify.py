@@ -58,7 +58,7 @@ def notify(command: Sequence[str], run: RunFolder | None, code: int) -> str:
     told = {"IMBIK_EXIT_CODE": str(int(code)), "IMBIK_STATUS": status, "IMBIK_RUN": "", "IMBIK_SPENT_USD": ""}
     if run is not None:
         with suppress(Exception):  # a damaged store must not keep the news back
-            lines = ledger.read(run.store, run.name)
+            lines = ledger.read(run.store, run.account)
             unknown = unpriced(run)
             if not any(line.teacher in unknown for line in lines):
                 told["IMBIK_SPENT_USD"] = f"{sum(totals(lines)):f}"

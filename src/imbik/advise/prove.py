@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imbik.advise.runs import recipe_of
+from imbik.advise.runs import recipe_of, run_paths
 from imbik.core.errors import RunFolderError
-from imbik.core.runfolder import RunFolder
+from imbik.core.runfolder import TRIALS, RunFolder
 from imbik.privacy.account import NOBODY_ASKED, what_left
 from imbik.privacy.chain import FILE_NAME
 from imbik.privacy.operator import Operator, load_operator, read_operator
@@ -25,7 +25,14 @@ def prove(run: RunFolder, operator: Operator | None = None) -> str:
     Raises: RunFolderError when the run asked a teacher and there is no chain, when it or a signed head was changed
     after it was written, or when a head is signed by a key that the operator's file does not list.
     """
-    return what_left(run.path, operator or Operator()) or _without_chain(run, run.path / FILE_NAME)
+    own = what_left(run.path, operator or Operator()) or _without_chain(run, run.path / FILE_NAME)
+    return " ".join([own, *_of_trials(run, operator or Operator())])
+
+
+def _of_trials(run: RunFolder, operator: Operator) -> list[str]:
+    """A sentence for each trial of a search whose chain holds a line; trials have chains of their own."""
+    told = [(path, what_left(path, operator)) for path in run_paths(run.path / TRIALS)]
+    return [f"Trial {path.name}: {sentence[:1].lower()}{sentence[1:]}" for path, sentence in told if sentence]
 
 
 def operator_for(file: Path | None, run: RunFolder) -> Operator:

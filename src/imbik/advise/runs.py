@@ -89,7 +89,7 @@ def _listed(run: RunFolder) -> Listed:
         scores = read_scores(run)
     except RunFolderError as error:
         return Listed(run.name, "", "", "", error.what)
-    waits = "; ".join(map(str, under_way(run.store, run.name)))
+    waits = "; ".join(map(str, under_way(run.store, run.account)))
     if not done:
         return Listed(run.name, "", "", waits)
     last = max(done.values(), key=lambda manifest: manifest.finished)

@@ -44,7 +44,7 @@ HEAD = ("stage", "purpose", "teacher", "answers", "paid USD", "possibly paid", "
 
 def spend_rows(run: RunFolder) -> list[tuple[str, ...]]:
     """One row for each purpose and teacher; what was paid has the same decimals in all of them, so that it adds up."""
-    lines, unknown = ledger.read(run.store, run.name), unpriced(run)
+    lines, unknown = ledger.read(run.store, run.account), unpriced(run)
     decimals = max((len(plain_usd(line.paid).partition(".")[2]) for line in lines), default=0)
     return [_row(line, "not known" if line.teacher in unknown else f"{line.paid:,.{decimals}f}") for line in lines]
 
@@ -60,7 +60,7 @@ def unpriced(run: RunFolder) -> list[str]:
 
 def spend_line(run: RunFolder) -> str:
     """All of it in a line, held against the budget that the run's recipe now has."""
-    lines = ledger.read(run.store, run.name)
+    lines = ledger.read(run.store, run.account)
     count, cost = reused(run, lines)
     again = (
         f"{counted(count, 'stored answer')} {'was' if count == 1 else 'were'} used again and not paid twice: "
@@ -69,7 +69,7 @@ def spend_line(run: RunFolder) -> str:
         else ""
     )
     if not lines:
-        told = [*map(str, under_way(run.store, run.name)), *([again] if again else [])]
+        told = [*map(str, under_way(run.store, run.account)), *([again] if again else [])]
         return "; ".join([f"{run.name}: no teacher was paid", *told])
     paid, possible = totals(lines)
     file = run.path / "recipe.yaml"
@@ -85,7 +85,7 @@ def spend_line(run: RunFolder) -> str:
 
 def _why_possible(run: RunFolder, possible: Decimal) -> str:
     """What stands behind money that may have been paid: questions in batches, and what broke off."""
-    batches = under_way(run.store, run.name)
+    batches = under_way(run.store, run.account)
     held = sum((item.most for item in batches), Decimal(0))
     rest = "requests that broke off, or are under way"
     if not held:

@@ -97,9 +97,9 @@ def _said(run: RunFolder, name: str, books: Books) -> str:
     """`generate is not finished: 10 of 36 are answered, 26 are pending; …`."""
     found = f"{name} was begun and is not finished"
     if name == _GENERATE:
-        lines = ledger.read(run.store, run.name)
+        lines = ledger.read(run.store, run.account)
         bought = sum(line.answers for line in lines if line.purpose in ANSWERS and stage_of(line.purpose) == name)
         behind = f" ({bought:,} answers were received for it; all are stored)" if bought > books.rows_out else ""
         found += f": {books.rows_out:,} of {books.rows_in:,} are answered, {books.pending:,} are pending{behind}"
-    found += "".join(f"; {batch}" for batch in under_way(run.store, run.name))
+    found += "".join(f"; {batch}" for batch in under_way(run.store, run.account))
     return f"{found}; it goes on with: imbik run {run.typed}, and no stored answer is asked for again"

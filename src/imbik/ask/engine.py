@@ -219,8 +219,8 @@ class AskEngine:
     def spending(self) -> list[SpendLine]:
         """What the run has spent by now, by purpose and teacher."""
         if self._parts.store is None:
-            return ledger.read(self._run.store, self._run.name)
-        return self._parts.store.submit(lambda connection: ledger.spending(connection, self._run.name)).result()
+            return ledger.read(self._run.store, self._run.account)
+        return self._parts.store.submit(lambda connection: ledger.spending(connection, self._run.account)).result()
 
     def close(self) -> None:
         """Let requests under way end for a moment, give claims back, make the audit chain durable."""

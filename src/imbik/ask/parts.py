@@ -102,7 +102,7 @@ class AskParts:
             if block is None:
                 known = list(self._recipe.teachers)
                 raise RecipeError(f"there is no teacher '{name}'; {closest(name, known)}", where="teachers")
-            context = TeacherContext(name=name, base=self._recipe.base, runs=self._run.path.parent)
+            context = TeacherContext(name=name, base=self._recipe.base, runs=self._run.home)
             self._teachers[name] = load_plugin("teachers", block.use)(typed_settings("teachers", block), context)
         return self._teachers[name]
 
@@ -136,7 +136,9 @@ class AskParts:
         sender: Sender | BatchSender
         if batched:
             wire, say = teacher.batch, self._progress.say  # type: ignore[attr-defined]
-            sender = BatchSender(name, self._run.name, teacher, wire, transport, store, policy, purse, say, self._wait)
+            sender = BatchSender(
+                name, self._run.account, teacher, wire, transport, store, policy, purse, say, self._wait
+            )
             self.background().submit(sender.resume()).result()
         else:
             sender = Sender(name, teacher, transport, store, policy, self._limiter(teacher), purse)
@@ -152,7 +154,7 @@ class AskParts:
         """The run's purse, opened."""
         if self.purse is None:
             recipe, free = self._recipe, partial(runs_here, self._operator)
-            self.purse = Purse(self.answers(), self._run.name, recipe.budget, share_kept(recipe), free)
+            self.purse = Purse(self.answers(), self._run.account, recipe.budget, share_kept(recipe), free)
         return self.purse
 
     def _limiter(self, teacher: ServedTeacher) -> Limiter:

@@ -23,7 +23,7 @@ from imbik.core.errors import ExitCode, ImbikError, MissingExtraError, raised_at
 from imbik.core.secrets import masked
 
 VERBS = {
-    "Start": ("demo", "init", "audition", "run"),
+    "Start": ("demo", "init", "audition", "run", "search"),
     "Use a run": ("chat", "predict", "review", "judge", "data", "push"),
     "Look at a run": ("show", "batches", "diagnose", "ls", "gc"),
     "Look things up": ("explain", "plugins", "models", "schema", "doctor"),

@@ -23,6 +23,7 @@ from imbik.core.types import Record, Sensitivity
 FORMAT_VERSION = 1
 PART_ROWS = 5_000
 _MARKER = ".imbik"
+TRIALS = "trials"
 R = TypeVar("R")
 
 
@@ -43,6 +44,8 @@ class Manifest(Record, frozen=True, kw_only=True):
     measured: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
     erased: int = 0
+    origins: dict[str, str] = {}
+    """Stages of other runs that were read (a trial's): folder here -> where it lies, seen from this run."""
 
 
 class _Begun(Record, frozen=True, kw_only=True):
@@ -83,9 +86,25 @@ class RunFolder:
         return shlex.quote(str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path))
 
     @property
+    def parent(self) -> RunFolder | None:
+        """The run that this one is a trial of (`RUN/trials/0007`), None for any other run."""
+        above = self.path.parent
+        return RunFolder(above.parent) if above.name == TRIALS and (above.parent / _MARKER).exists() else None
+
+    @property
+    def home(self) -> Path:
+        """The folder of runs: what runs share (answers, calibrations, pseudonyms) lies there."""
+        return self.parent.home if self.parent else self.path.parent
+
+    @property
+    def account(self) -> str:
+        """The name that its spending is booked under: a search has one budget, its trials none of their own."""
+        return self.parent.account if self.parent else self.name
+
+    @property
     def store(self) -> Path:
-        """The answer store, shared by all runs of the parent folder."""
-        return self.path.parent / "answers.sqlite"
+        """The answer store, shared by all runs of a folder."""
+        return self.home / "answers.sqlite"
 
     def stage(self, folder: str) -> Path:
         """The folder of a stage, such as `2_answers`."""

@@ -74,7 +74,7 @@ def held_rows(recipe: Recipe, run: RunFolder) -> tuple[str, list[Held]]:
     """
     sets = held_out(run)
     test = {name: tasks for name, tasks in sets.items() if name not in _NEVER_QUOTED and tasks}
-    if not test:
+    if not test or recipe.evaluate.on == "validation":
         test = {"validation": sets["validation"]} if sets.get("validation") else {}
     if not test:
         raise InputError(

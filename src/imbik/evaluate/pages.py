@@ -14,8 +14,8 @@ import msgspec
 
 from imbik.core.errors import RunFolderError
 from imbik.core.files import read_json, write_json, write_text
+from imbik.evaluate.drawing import Plot
 from imbik.evaluate.findings import Bar, Findings, Preferred, SampleRow
-from imbik.evaluate.plots import Plot
 from imbik.evaluate.require import judge
 from imbik.evaluate.scores import write_scores
 

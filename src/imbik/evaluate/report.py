@@ -11,12 +11,13 @@ from typing import Any
 
 from imbik import __version__
 from imbik.evaluate import figures, plots, words
+from imbik.evaluate.drawing import Plot
 from imbik.evaluate.findings import Findings, ordered, what
 from imbik.evaluate.scores import MetricScore
 from imbik.tasks.growth.report import told_growth
 
 
-def html_page(found: Findings, drawn: Sequence[plots.Plot]) -> str:
+def html_page(found: Findings, drawn: Sequence[Plot]) -> str:
     """`report.html`; `drawn` is what `draw` made of the same figures."""
     return _render("report.html.j2", found, drawn)
 
@@ -26,7 +27,7 @@ def markdown_page(found: Findings) -> str:
     return _render("report.md.j2", found, [])
 
 
-def draw(found: Findings) -> list[plots.Plot]:
+def draw(found: Findings) -> list[Plot]:
     """The drawings that the figures allow, in the order of the page; none where matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
@@ -59,7 +60,7 @@ def seeds_text(score: MetricScore) -> str:
     return f"seeds {values}" if len(score.seeds) > 1 else ""
 
 
-def _render(template: str, found: Findings, drawn: Sequence[plots.Plot]) -> str:
+def _render(template: str, found: Findings, drawn: Sequence[Plot]) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -71,7 +71,7 @@ def spend(recipe: Recipe, run: RunFolder, evaluated: Iterable[Answer], asker: As
     trained = [sample.completion for sample in (*taught, *_repaired(run))]
     asked = [answer for answer in evaluated if answer.asked]
     worth = sum((item.cost for item in trained), Decimal(0)) + sum((item.cost for item in asked), Decimal(0))
-    lines = list(asker.spending()) if isinstance(asker, Paying) else ledger.read(run.store, run.name)
+    lines = list(asker.spending()) if isinstance(asker, Paying) else ledger.read(run.store, run.account)
     usages = [*(item.usage for item in trained), *(item.usage for item in asked)]
     paid, possible = totals(lines)
     return Spend(

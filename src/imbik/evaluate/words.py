@@ -170,8 +170,8 @@ def _on_rows(found: Findings) -> Iterator[str]:
         )
     if found.quoted == "validation":
         yield (
-            "There are no test rows, so the validation rows are quoted. The best checkpoint was chosen on them, "
-            "which flatters the student; set tasks.split.test."
+            "The validation rows are quoted, for want of test rows or by evaluate.on. The best checkpoint was chosen "
+            "on them, which flatters the student: a claim needs test rows (tasks.split.test, evaluate.on: test)."
         )
 
 

@@ -70,7 +70,7 @@ def warnings(recipe: Recipe, forecast: Cost | None, calls: int, run: RunFolder) 
     those that this run has bought already at what they did cost."""
     if recipe.budget is None:
         return
-    total, lines = recipe.budget.total, ledger.read(run.store, run.name)
+    total, lines = recipe.budget.total, ledger.read(run.store, run.account)
     spent = sum(totals(lines), Decimal(0))
     left = max(Decimal(0), 1 - Decimal(sum(line.answers for line in lines)) / max(calls, 1))
     if forecast is not None and left and spent + forecast.value * left > total:

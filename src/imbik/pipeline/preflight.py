@@ -53,7 +53,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
     Raises: PluginError or RecipeError for what cannot work, BlockedError where no row could ever reach a teacher.
     """
     refuse(recipe)
-    rows, runs = look(recipe, run), run.path.parent
+    rows, runs = look(recipe, run), run.home
     kept = {level: why for level in rows.levels if (why := kept_from(recipe, level))}
     rows = replace(rows, held_back=sum(rows.levels[level] for level in kept))
     forecast = estimate(recipe, rows, runs)

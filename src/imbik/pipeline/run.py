@@ -7,7 +7,7 @@ after which the same command goes on where it stopped. One process writes a run 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from imbik.core.results import Books
 from imbik.core.runfolder import Manifest, RunFolder, runs_folder
 from imbik.core.tombstones import refuse_half_erased
 from imbik.core.types import Outcome
+from imbik.pipeline.adopt import adopt, let_go, origins
 from imbik.pipeline.people import REPORT, judged_pairs, put_into_report
 from imbik.pipeline.plan import Plan, plan_stage, position
 from imbik.pipeline.preflight import Preflight, preflight
@@ -62,7 +63,7 @@ def run(
     reporter = reporter or SilentReporter()
     selection = _select(loaded, from_stage, until)
     refuse_all(loaded, folder.path, file)
-    children = _run_teachers(loaded, folder.path.parent, dry_run, reporter, wait)
+    children = _run_teachers(loaded, folder.home, dry_run, reporter, wait)
     checked = preflight(loaded, folder)
     for warning in checked.warnings:
         reporter.say(f"! {warning}")
@@ -168,7 +169,11 @@ class _Work:
             for stage in self.selection:
                 plan, manifest = self._plan(stage, asker)
                 status: Status = "current" if manifest else "done"
+                if manifest is None and not _forced(stage, self.from_stage):
+                    manifest = adopt(folder, stage.folder, plan.hash)
+                    status = "current" if manifest else "done"
                 if manifest is None:
+                    let_go(folder, stage.folder)
                     begun = folder.begin(stage.folder, plan.hash)
                     manifest = _run_one(plan, StageContext(recipe, folder, begun, asker, executor, progress))
                     warnings += [f"{stage.name}: {text}" for text in manifest.warnings]
@@ -219,7 +224,7 @@ def _run_one(plan: Plan, context: StageContext) -> Manifest:
     if not result.books.balanced:
         raise BooksError(f"stage '{plan.stage.name}' lost count of rows: {result.books}", where=str(context.folder))
     _refuse_pending(plan.stage.name, result.books, context)
-    manifest = _manifest(plan, result, time.monotonic() - started)
+    manifest = _manifest(plan, result, time.monotonic() - started, origins(context.run))
     context.run.finish(plan.stage.folder, manifest)
     return manifest
 
@@ -240,7 +245,7 @@ def _refuse_pending(stage: str, books: Books, context: StageContext) -> None:
     raise why
 
 
-def _manifest(plan: Plan, result: StageResult, seconds: float) -> Manifest:
+def _manifest(plan: Plan, result: StageResult, seconds: float, read: Mapping[str, str]) -> Manifest:
     return Manifest(
         stage=plan.stage.name,
         version=plan.stage.version,
@@ -255,6 +260,7 @@ def _manifest(plan: Plan, result: StageResult, seconds: float) -> Manifest:
         artifacts=tuple(result.artifacts),
         measured=result.measured,
         warnings=tuple(result.warnings),
+        origins=dict(read),
     )
 
 

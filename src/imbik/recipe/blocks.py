@@ -48,15 +48,15 @@ def as_block(value: Any) -> Any:
         raw = {key: item for key, item in value.items() if key not in {"use", WHERE}}
         if not isinstance(value.get("use"), str):
             raise ValueError("a plug-in is written as {use: NAME, …}; 'use' is missing")
-        return PluginBlock(use=value["use"], raw=_strip(raw), where=str(value.get(WHERE, "")))
+        return PluginBlock(use=value["use"], raw=unmarked(raw), where=str(value.get(WHERE, "")))
     return value
 
 
-def _strip(value: Any) -> Any:
-    """Take the place marks out of nested settings."""
+def unmarked(value: Any) -> Any:
+    """Nested settings without the marks of their places."""
     if isinstance(value, dict):
-        return {key: _strip(item) for key, item in value.items() if key != WHERE}
-    return [_strip(item) for item in value] if isinstance(value, list) else value
+        return {key: unmarked(item) for key, item in value.items() if key != WHERE}
+    return [unmarked(item) for item in value] if isinstance(value, list) else value
 
 
 def _as_part(value: Any) -> Any:

@@ -21,6 +21,7 @@ from imbik.core.strict_yaml import YamlError, read_yaml
 from imbik.recipe.blocks import WHERE, MisplacedError
 from imbik.recipe.meaning import explain
 from imbik.recipe.overrides import SET, Places, override, place_of, written_by_set
+from imbik.recipe.searching import ranges
 from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.sections import Recipe
 from imbik.recipe.variables import expand
@@ -45,6 +46,15 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises: RecipeError with `file:line` and the key that was meant.
     """
+    data, lines, path = read_recipe(path)
+    return build(data, base=path.parent, file=str(path), lines=lines, overrides=overrides)
+
+
+def read_recipe(path: str | Path) -> tuple[dict[str, Any], Lines, Path]:
+    """A recipe's plain data, the line of every key, and its file.
+
+    Raises: RecipeError when it cannot be read, or is no mapping.
+    """
     path = Path(path)
     if path.is_dir():
         path = path / "recipe.yaml"
@@ -64,8 +74,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(
             "no path can hold a NUL character", where=repr(str(path)), next="type the path again"
         ) from None
-    data, lines = parse(text, str(path))
-    return build(data, base=path.parent, file=str(path), lines=lines, overrides=overrides)
+    return *parse(text, str(path)), path
 
 
 def parse(text: str, file: str = "recipe") -> tuple[dict[str, Any], Lines]:
@@ -102,6 +111,7 @@ def build(
     data = expand(data, (), lambda path: place_of(path, file, places))
     refuse_secrets(data, lambda path: place_of(path, file, places))
     _refuse_base(data, lambda path: place_of(path, file, places))
+    _refuse_ranges(data, file, lambda path: place_of(path, file, places))
     marked = _mark_blocks(data, (), file, places)
     try:
         made = Recipe.model_validate({**marked, "base": base})
@@ -130,6 +140,20 @@ def _refuse_base(data: Mapping[str, Any], where: Callable[[tuple[str, ...]], str
                 where=where(path),
                 next=f"write student: {{model: {holder['base']}}}; imbik explain student says what it can be told",
             )
+
+
+def _refuse_ranges(data: Mapping[str, Any], file: str, where: Callable[[tuple[str, ...]], str]) -> None:
+    """A single run has one value for every key.
+
+    Raises: RecipeError naming the first range.
+    """
+    for path, _ in ranges(data):
+        key = ".".join(path)
+        raise RecipeError(
+            f"{key} is a range, and one run has one value",
+            where=where(path),
+            next=f"imbik search {file} varies it; for one run --set {key}=VALUE",
+        )
 
 
 def _explained(path: tuple[str, ...]) -> str:

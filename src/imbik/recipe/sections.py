@@ -20,6 +20,7 @@ from imbik.core.types import Sensitivity
 from imbik.recipe.asking import Budget, Generate, Privacy, Repair, each_of
 from imbik.recipe.blocks import Block, MisplacedError, Part, Section
 from imbik.recipe.growing import asks, named_for_growth
+from imbik.recipe.searching import Search
 from imbik.recipe.tasks import Tasks
 from imbik.recipe.training import Capture, Student, Train
 
@@ -49,6 +50,9 @@ class Review(Section):
 class Evaluate(Section):
     """What is compared on the held-out rows."""
 
+    on: Literal["test", "validation"] = Field(
+        "test", description="the rows; validation is for choosing between runs, so that the test rows stay unseen"
+    )
     against: list[str] = Field(
         ["teacher", "baseline", "answers_only", "text_only", "tfidf"],
         description="systems beside the student; those that a run does not have are left out by name",
@@ -82,6 +86,7 @@ class Recipe(Section):
     train: Train = Field(default_factory=Train, description="how the student is trained")
     export: list[Block] = Field([PluginBlock(use="safetensors")], description="formats handed over")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="what is compared")
+    search: Search | None = Field(None, description="how `imbik search` varies values; no part of a single run")
     base: Path = Field(Path(), exclude=True, description="folder that relative paths start from (set by loading)")
     _places: dict[str, str] = PrivateAttr(default_factory=dict)
 

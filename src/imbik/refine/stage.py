@@ -57,7 +57,7 @@ class RefineStage:
         for named in checks_of(recipe):
             if isinstance(named.check, ReadsBeside):
                 identities = {name: asker.identity(name) for name in named.teachers}
-                paths = named.check.outside(identities, recipe.base, run.path.parent)
+                paths = named.check.outside(identities, recipe.base, run.home)
                 found |= {f"{named.name} {path.name}": file_digest(path) if path.exists() else "" for path in paths}
         return found
 

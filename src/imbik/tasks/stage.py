@@ -95,7 +95,7 @@ class TasksStage:
         recipe, progress = context.recipe, context.progress
         kind: Kind = make("tasks/kinds", recipe.tasks.kind)
         progress.begin("tasks")
-        erased = Suppression.load(context.run.path.parent)
+        erased = Suppression.load(context.run.home)
         loaded = load_tasks(recipe, kind, lambda rows: progress.advance("tasks", rows), erased)
         books = _books(loaded)
         source = str(recipe.tasks.source.raw.get("path", recipe.tasks.source.use))

@@ -35,7 +35,7 @@ def clean(run: RunFolder, erasing: Erasing) -> None:
             rows.mark_manifest(item.path, erasing)
     erasing.counts["questions of batches under way"] += databases.count_under_way(run.store, erasing.keys)
     erasing.counts["answers in the store"] += databases.erase_answers_stored(run.store, erasing.keys)
-    runs = run.path.parent
+    runs = run.home
     for path in sorted((runs / CALIBRATIONS).rglob("*.json*")):
         rows.redact_file(path, erasing)
     for path in crash_logs(runs):

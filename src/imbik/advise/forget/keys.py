@@ -41,7 +41,7 @@ def answer_keys(
     questions = list(_questions(recipe, run, wanted))
     for question in questions:
         found |= set(_keys(question, identities))
-    path = run.path.parent / VAULT
+    path = run.home / VAULT
     if recipe.privacy.clean == "pseudonymise" and path.exists():
         vault = Vault(path)
         try:

@@ -79,7 +79,7 @@ def pieces(tokenizer: Path, person: Person) -> int:
 
 def students_elsewhere(run: RunFolder) -> list[Remains]:
     """Students of other runs of the folder that learned from this run's student, at any remove."""
-    folder, found = run.path.parent, list[Remains]()
+    folder, found = run.home, list[Remains]()
     reached, todo = {run.path.resolve()}, [run.path.resolve()]
     recipes = {path.resolve(): _recipe(RunFolder(path)) for path in run_paths(folder)}
     while todo:
@@ -125,7 +125,7 @@ def _recipe(run: RunFolder) -> Recipe | None:
 
 
 def _place(run: RunFolder, path: Path) -> str:
-    return str(path.relative_to(run.path.parent))
+    return str(path.relative_to(run.home))
 
 
 def _decoded(token: str, letters: Mapping[str, int]) -> str:

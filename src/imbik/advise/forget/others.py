@@ -13,10 +13,9 @@ import msgspec
 
 from imbik.advise.forget.erasing import OtherRun, mentions, mentions_task
 from imbik.advise.forget.find import samples_of, tasks_of
-from imbik.advise.forget.places import TRIALS
 from imbik.advise.runs import run_paths
 from imbik.core.errors import ImbikError
-from imbik.core.runfolder import RunFolder
+from imbik.core.runfolder import TRIALS, RunFolder
 from imbik.core.types import Record, Task
 from imbik.privacy.audit import FILE_NAME, row_names
 from imbik.privacy.person import Person, squeezed
@@ -29,7 +28,7 @@ class _Keyed(Record, frozen=True, kw_only=True):
 def other_runs(run: RunFolder, person: Person, tasks: Mapping[str, Task], *, why: str) -> list[OtherRun]:
     """All of them, and the run's own trials; one that cannot be read is listed with the reason."""
     texts = {name: squeezed(task.text) for name, task in tasks.items()}
-    paths = [path for path in run_paths(run.path.parent) if path.resolve() != run.path.resolve()]
+    paths = [path for path in run_paths(run.home) if path.resolve() != run.path.resolve()]
     found = []
     for path in (*paths, *run_paths(run.path / TRIALS)):
         other = RunFolder(path)
@@ -83,4 +82,4 @@ def _told(count: int, verb: str) -> str:
 
 
 def _name(run: RunFolder, path: Path) -> str:
-    return str(path.relative_to(run.path.parent))
+    return str(path.relative_to(run.home))

@@ -17,7 +17,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-OLD, TRIALS = "old", "trials"
+from imbik.core.runfolder import TRIALS
+
+OLD = "old"
 
 
 class How(StrEnum):

@@ -65,7 +65,7 @@ def look(
     chosen = find(run, person, chosen_rows)
     recipe = recipe_here(run)
     texts = frozenset(squeezed(task.text) for task in chosen.tasks.values())
-    named, notes = placeholders(run.path.parent, theirs(person, texts))
+    named, notes = placeholders(run.home, theirs(person, texts))
     keys = set(older)
     handed_over = databases.under_way_for(run.store, run.name, set(chosen.tasks))
     if recipe is not None and chosen.tasks:

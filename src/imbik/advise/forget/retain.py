@@ -18,14 +18,13 @@ from pathlib import Path
 
 from imbik import __version__
 from imbik.advise.forget import databases
-from imbik.advise.forget.places import TRIALS
 from imbik.advise.forget.receipt import Receipt, sealed, write_receipt
 from imbik.advise.forget.sweep import STORE
 from imbik.advise.forget.work import Done, forget
 from imbik.advise.runs import run_paths
 from imbik.core.errors import ImbikError, OperatorFileError
 from imbik.core.files import read_lines, write_lines
-from imbik.core.runfolder import RunFolder, read_parts
+from imbik.core.runfolder import TRIALS, RunFolder, read_parts
 from imbik.core.tombstones import PENDING
 from imbik.core.types import Record, Sensitivity, Task
 from imbik.privacy.operator import Operator

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imbik.advise.forget.decoded import texts_of_file
-from imbik.advise.forget.places import TRIALS
-from imbik.core.runfolder import RunFolder
+from imbik.core.runfolder import TRIALS, RunFolder
 from imbik.core.tombstones import PENDING
 from imbik.privacy.person import Person
 
@@ -48,7 +47,7 @@ def swept_files(run: RunFolder) -> Iterator[Path]:
         inner = path.relative_to(run.path).parts
         if inner[0] != TRIALS and _readable(path) and path.name != PENDING:
             yield path
-    yield from beside(run.path.parent)
+    yield from beside(run.home)
 
 
 def beside(runs: Path) -> Iterator[Path]:

@@ -85,7 +85,7 @@ def _begin(plan: Plan, why: Why) -> Journal:
     now = datetime.now(UTC)
     receipt = f"{why}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     texts = [(name, task.text) for name, task in plan.chosen.tasks.items()]
-    new = suppress(plan.run.path.parent, rows=texts, needles=plan.person.needles, why=why, receipt=receipt)
+    new = suppress(plan.run.home, rows=texts, needles=plan.person.needles, why=why, receipt=receipt)
     journal = Journal(
         receipt=receipt,
         why=why,
@@ -118,7 +118,7 @@ def _carry_out(
             mark_learned(folder, journal.receipt, journal.learned)
     clean(run, erasing)
     matches = theirs(erasing.person, frozenset(journal.texts))
-    erasing.counts["values in the vault"] += erase_values(run.path.parent, matches)
+    erasing.counts["values in the vault"] += erase_values(run.home, matches)
     if resumed:
         note = "the erasure was interrupted and then finished: what was erased before that is counted by stage only"
         journal = msgspec.structs.replace(journal, notes=(*journal.notes, note))
@@ -137,7 +137,7 @@ def _receipt(run: RunFolder, journal: Journal, erasing: Erasing) -> Receipt:
     tokenizers = list(remaining_tokenizers(run, recipe, person))
     after = sweep(run, person)
     named = [_named(run, path) for path in after.hits]
-    runs = run.path.parent
+    runs = run.home
     return Receipt(
         id=journal.receipt,
         why=journal.why,
@@ -205,7 +205,7 @@ def _keyed(run: RunFolder, names: Sequence[str]) -> tuple[str, ...]:
 
 def _named(run: RunFolder, path: Path) -> Remains:
     """A file that still names the person."""
-    place = str(path.relative_to(run.path.parent))
+    place = str(path.relative_to(run.home))
     if place.endswith("recipe.yaml"):
         return Remains(
             path=place, why="the recipe names the person", next="take the words out of it, then run it again"

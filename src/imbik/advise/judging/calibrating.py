@@ -69,7 +69,7 @@ def marks_of(bench: Bench, asker: Asker, samples: Sequence[Sample], progress: Pr
 
     Raises: what ended asking before every question was answered.
     """
-    secret, base = secret_of(bench.run.path.parent), bench.recipe.base
+    secret, base = secret_of(bench.run.home), bench.recipe.base
     said: list[dict[str, Sequence[Completion]]] = [{} for _ in samples]
     for name in bench.judges:
         progress.begin(name, len(samples))
@@ -107,7 +107,7 @@ def _made(
     )
     settings = bench.judge.settings
     short = meets(made, settings.calibrated, settings.at_least)
-    path = write_calibration(bench.run.path.parent, made)
+    path = write_calibration(bench.run.home, made)
     return Calibrated(made, path, settings.at_least, short, tuple(found.refused), bench.name)
 
 

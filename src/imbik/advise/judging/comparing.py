@@ -67,7 +67,7 @@ def compare(
     rubric = bench.judge.rubric(bench.recipe.base)
     with asking(bench, reporter) as (engine, progress):
         progress.begin("compare", len(pairs))
-        secret, found = secret_of(bench.run.path.parent), list[Preference]()
+        secret, found = secret_of(bench.run.home), list[Preference]()
         for preference in prefer(engine, bench.judges, pairs, rubric=rubric, secret=secret):
             found.append(preference)
             progress.advance("compare")
