@@ -14,36 +14,27 @@ Both are 0 exactly when the student agrees with the teacher.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from imbik.core.plugins import PluginSettings
+from imbik.train.divergence import DivergenceSettings, divergence, rest
 from imbik.train.losses import DISTRIBUTIONS, Full, Known, Signals, TokenTerm, TopK
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_ROUNDING = 1e-6
-
 
 class ForwardKL:
     """T^2 KL(teacher || student) over the teacher's k best tokens and the rest."""
 
-    class Settings(PluginSettings):
-        """How much this loss counts, how soft the distributions are made, what becomes of the unknown tail."""
-
-        weight: float = Field(1.0, gt=0, description="factor of this loss in the weighted sum")
-        temperature: float = Field(1.0, gt=0, description="divides both sides' logits; the result carries its square")
-        tail: Literal["bucket", "renormalise"] = Field(
-            "bucket", description="tokens beyond the k captured: one common outcome, or left out on both sides"
-        )
+    class Settings(DivergenceSettings):
+        """Weight, temperature and what becomes of the unknown tail."""
 
     version = 1
     needs = frozenset({DISTRIBUTIONS})
 
     def __init__(self, settings: ForwardKL.Settings) -> None:
         self.weight = settings.weight
+        self.settings = settings
         self.temperature = settings.temperature
         self.bucket = settings.tail == "bucket"
 
@@ -58,7 +49,7 @@ class ForwardKL:
         import torch
 
         if isinstance(teacher, Full):
-            return self._full(logits, teacher.logits)
+            return divergence(logits, teacher, self.settings, self._formula)
         assert isinstance(teacher, TopK)
         spoken = teacher.logprobs[:, :1] > float("-inf")  # rows the teacher could not read teach by other losses
         known = logits.gather(1, teacher.ids)
@@ -67,7 +58,7 @@ class ForwardKL:
         others = logits.scatter(1, teacher.ids, float("-inf")) if tail else None
         if others is not None:
             known = torch.cat([known, torch.logsumexp(others, -1, keepdim=True)], 1)
-            wanted = torch.cat([wanted, _rest(wanted)], 1)
+            wanted = torch.cat([wanted, rest(wanted)], 1)
         student = torch.log_softmax(known / self.temperature, -1)
         target = torch.log_softmax(wanted.where(spoken, 0.0) / self.temperature, -1)
         share = target.exp()
@@ -79,21 +70,10 @@ class ForwardKL:
         gradient.scatter_(1, teacher.ids, outer[:, : teacher.ids.shape[1]])
         return TokenTerm(values, gradient)
 
-    def _full(self, logits: Tensor, theirs: Tensor) -> TokenTerm:
-        """Both sides known whole: KL(p || s) with p and s at the temperature; by z: T (s - p)."""
+    def _formula(self, student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """p log(p/s); by log s: -p."""
         import torch
 
-        student = torch.log_softmax(logits / self.temperature, -1)
-        target = torch.log_softmax(theirs.to(logits.dtype) / self.temperature, -1)
         share = target.exp()
         # 0 log 0 = 0: a teacher that rules a token out
-        values = torch.where(share > 0, share * (target - student), 0.0).sum(-1) * self.temperature**2
-        return TokenTerm(values, student.exp_().sub_(share).mul_(self.temperature))
-
-
-def _rest(logprobs: Tensor) -> Tensor:
-    """log(1 - sum of the known probabilities); what is below rounding error counts as nothing, -inf; (n, 1)."""
-    import torch
-
-    left = 1.0 - logprobs.double().exp().sum(-1, keepdim=True)
-    return torch.where(left > _ROUNDING, left, 0.0).log().to(logprobs.dtype)
+        return torch.where(share > 0, share * (target - student), 0.0).sum(-1), -share

@@ -1,0 +1,117 @@
+"""Divergences against their definition in float64, gradients against autograd, for every form of the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from imbik.core.plugins import PluginBlock, make
+from imbik.train.losses import Full, Known, TopK
+
+N, V = 9, 30
+
+
+def kl(p: Tensor, q: Tensor) -> Tensor:
+    return (p * (p.log() - q.log())).sum(-1)
+
+
+# Each as its paper writes it, of the teacher's p and the student's s.
+DEFINITIONS: dict[str, tuple[dict[str, Any], Callable[[Tensor, Tensor], Tensor]]] = {
+    "forward_kl": ({}, kl),
+    "reverse_kl": ({}, lambda p, s: kl(s, p)),
+    "jsd": ({"beta": 0.3}, lambda p, s: 0.3 * kl(p, 0.3 * p + 0.7 * s) + 0.7 * kl(s, 0.3 * p + 0.7 * s)),
+    "skew_kl": ({"alpha": 0.2}, lambda p, s: kl(p, 0.2 * p + 0.8 * s)),
+    "skew_reverse_kl": ({"alpha": 0.2}, lambda p, s: kl(s, 0.8 * p + 0.2 * s)),
+    "tvd": ({}, lambda p, s: (p - s).abs().sum(-1) / 2),
+}
+every = pytest.mark.parametrize("name", sorted(DEFINITIONS))
+
+
+def loss_of(name: str, **extra: Any) -> Any:
+    return make("train/losses", PluginBlock(use=name, raw=DEFINITIONS[name][0] | extra))
+
+
+def drawn(dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(3)
+    return torch.randn(N, V, generator=draw, dtype=dtype), 2 * torch.randn(N, V, generator=draw, dtype=dtype)
+
+
+def outcomes(mass: Tensor, ids: Tensor, tail: str) -> Tensor:
+    known = mass.gather(1, ids)
+    if tail == "renormalise":
+        return known / known.sum(-1, keepdim=True)
+    return torch.cat([known, 1 - known.sum(-1, keepdim=True)], 1)
+
+
+def heated(mass: Tensor, temperature: float) -> Tensor:
+    soft = mass ** (1 / temperature)
+    return soft / soft.sum(-1, keepdim=True)
+
+
+@every
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+@pytest.mark.parametrize("form", ["whole", "bucket", "renormalise"])
+def test_value_and_gradient_are_the_definition(name: str, temperature: float, form: str) -> None:
+    logits, theirs = drawn()
+    logits.requires_grad_()
+    s, p = logits.softmax(-1), theirs.softmax(-1)
+    said = p.topk(4, -1)
+    teacher: Known = Full(theirs)
+    extra: dict[str, Any] = {"temperature": temperature}
+    if form != "whole":
+        teacher, extra["tail"] = TopK(said.indices, said.values.log()), form
+        s, p = outcomes(s, said.indices, form), outcomes(p, said.indices, form)
+    wanted = DEFINITIONS[name][1](heated(p, temperature), heated(s, temperature)) * temperature**2
+    (slope,) = torch.autograd.grad(wanted.sum(), logits)
+    term = loss_of(name, **extra).of_logits(logits.detach(), torch.zeros(N, dtype=torch.long), teacher)
+    torch.testing.assert_close(term.values, wanted.detach(), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(term.gradient, slope, rtol=1e-6, atol=1e-9)
+
+
+@every
+@pytest.mark.parametrize("form", ["whole", "bucket", "renormalise"])
+def test_nothing_is_lost_where_both_sides_agree(name: str, form: str) -> None:
+    logits, _ = drawn(torch.float32)
+    said = logits.log_softmax(-1).topk(4, -1)
+    teacher: Known = Full(logits) if form == "whole" else TopK(said.indices, said.values)
+    extra = {} if form == "whole" else {"tail": form}
+    term = loss_of(name, **extra).of_logits(logits, torch.zeros(N, dtype=torch.long), teacher)
+    assert float(term.values.abs().max()) < 2e-6
+    if name != "tvd":  # its gradient jumps where the two sides meet
+        assert float(term.gradient.abs().max()) < 2e-6
+
+
+@every
+def test_a_token_one_side_rules_out_gives_no_nan(name: str) -> None:
+    """Teacher without the tail, and a student that gives a token of the teacher e^-200."""
+    logits = torch.zeros(2, V)
+    logits[:, 0] = -200.0
+    said = torch.tensor([[0.75, 0.25], [0.5, 0.5]]).log()
+    term = loss_of(name).of_logits(logits, torch.zeros(2, dtype=torch.long), TopK(torch.tensor([[0, 1]] * 2), said))
+    assert bool(term.values.isfinite().all())
+    assert bool(term.gradient.isfinite().all())
+
+
+@every
+def test_rows_the_teacher_did_not_read_teach_nothing(name: str) -> None:
+    logits, _ = drawn(torch.float32)
+    teacher = TopK(torch.zeros(N, 1, dtype=torch.long), torch.full((N, 1), float("-inf")))
+    term = loss_of(name).of_logits(logits, torch.zeros(N, dtype=torch.long), teacher)
+    assert not term.values.any()
+    assert not term.gradient.any()
+
+
+@every
+@pytest.mark.parametrize(("mine", "other"), [(V, V - 3), (V - 3, V)])
+def test_rows_that_pad_one_vocabulary_are_left_out(name: str, mine: int, other: int) -> None:
+    logits, theirs = drawn()
+    labels = torch.zeros(N, dtype=torch.long)
+    term = loss_of(name).of_logits(logits[:, :mine], labels, Full(theirs[:, :other]))
+    common = loss_of(name).of_logits(logits[:, : V - 3], labels, Full(theirs[:, : V - 3]))
+    assert torch.equal(term.values, common.values)
+    assert torch.equal(term.gradient[:, : V - 3], common.gradient)
+    assert not term.gradient[:, V - 3 :].any()
