@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from imbik.core.plugins import PluginBlock, make
-from imbik.train.losses import Full, Known, TopK
+from imbik.models.head import OutputHead
+from imbik.train.losses import Dense, Full, Known, Signals, TopK
 
 N, V = 9, 30
 
@@ -115,3 +116,24 @@ def test_rows_that_pad_one_vocabulary_are_left_out(name: str, mine: int, other: 
     assert torch.equal(term.values, common.values)
     assert torch.equal(term.gradient[:, : V - 3], common.gradient)
     assert not term.gradient[:, V - 3 :].any()
+
+
+@every
+def test_accumulation_in_the_kernel_changes_nothing(name: str) -> None:
+    """1 x 32 = 4 x 8 = 32 x 1 tokens, each part divided by the learned tokens of the whole."""
+    draw = torch.Generator().manual_seed(5)
+    hidden, weight = torch.randn(32, 6, generator=draw), torch.randn(V, 6, generator=draw).requires_grad_()
+    theirs = Dense(torch.randn(32, 4, generator=draw), OutputHead(torch.randn(V, 4, generator=draw)))
+    labels, tokens = torch.zeros(32, dtype=torch.long), torch.tensor(32.0)
+    found: list[tuple[Tensor, Tensor]] = []
+    for size in (32, 8, 1):
+        parts = [slice(start, start + size) for start in range(0, 32, size)]
+        values = [
+            loss_of(name).value(Signals(hidden[part], OutputHead(weight), labels[part], tokens, theirs.part(part)))
+            for part in parts
+        ]
+        value = torch.stack(values).sum()
+        found.append((value.detach(), torch.autograd.grad(value, weight)[0]))
+    for value, slope in found[1:]:
+        torch.testing.assert_close(value, found[0][0], rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(slope, found[0][1], rtol=1e-5, atol=1e-7)
