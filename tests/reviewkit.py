@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -201,11 +202,9 @@ class Caller:
         return status, json.loads(text) if text.startswith("{") else text
 
     def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(self.host, timeout=30)
-        connection.request(method, path, body, {**headers, **({"Cookie": self.cookie} if self.cookie else {})})
-        answer = connection.getresponse()
-        if given := answer.getheader("set-cookie"):
-            self.cookie = given.partition(";")[0]
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, text
+        with contextlib.closing(http.client.HTTPConnection(self.host, timeout=30)) as connection:
+            connection.request(method, path, body, {**headers, **({"Cookie": self.cookie} if self.cookie else {})})
+            with connection.getresponse() as answer:
+                if given := answer.getheader("set-cookie"):
+                    self.cookie = given.partition(";")[0]
+                return answer.status, answer.read().decode()

@@ -63,20 +63,23 @@ def test_two_values_never_share_a_name(path: Path) -> None:
     assert any(len(name.digits) > 4 for name in names)  # where four digits meet, one more is taken
 
 
-def test_threads_and_processes_that_come_at_once_agree(path: Path) -> None:
+@pytest.mark.parametrize("time", range(10))
+def test_threads_that_come_at_once_to_no_file_agree(path: Path, time: int) -> None:
     found: list[list[Name]] = []
+    start = threading.Barrier(6)
 
     def work() -> None:
         vault = Vault(path)
-        found.append(vault.names([("name", f"kişi {number}") for number in range(50)]))
+        start.wait()
+        found.append(vault.names([("name", f"kişi {number}") for number in range(10)]))
         vault.close()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=work) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 4
+    assert len(found) == 6
     assert all(names == found[0] for names in found)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imbik.ask.batch.records import TABLES as BATCHES
 from imbik.ask.ledger import TABLES as LEDGER
-from imbik.core.databases import transaction
+from imbik.core.databases import transaction, write_ahead
 from imbik.core.errors import DiskFullError, ImbikError, LockedError, RunFolderError
 from imbik.core.files import disk_errors
 
@@ -74,7 +74,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Check whose file it is before anything is written to it, then settle how it is written."""
     with transaction(connection, "DEFERRED"):  # of one state: another process may be making the tables right now
         check(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
+    write_ahead(connection)
     # FULL: a paid answer is on the disk before it is used. Commits are grouped, so this costs milliseconds a second.
     connection.execute("PRAGMA synchronous = FULL")
     with transaction(connection):

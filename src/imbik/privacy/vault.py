@@ -21,7 +21,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from imbik.core.databases import transaction
+from imbik.core.databases import transaction, write_ahead
 from imbik.core.errors import DiskFullError, RunFolderError
 from imbik.core.files import write_bytes
 from imbik.privacy.inspection import normal_value
@@ -163,13 +163,14 @@ class Vault:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        with transaction(connection, "DEFERRED"):  # of one state: another process may be making the tables right now
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
         if (version, application) not in {(0, 0), (_VERSION, _APPLICATION)}:
             raise RunFolderError(
                 "this is no vault of imbik, or one of another version", where=str(self.path), next="move the file away"
             )
-        connection.execute("PRAGMA journal_mode = WAL")
+        write_ahead(connection)
         # A placeholder is made of the key and the value, so one that a power cut loses is made again.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA secure_delete = ON")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from imbik.core.databases import transaction
+from imbik.core.databases import transaction, write_ahead
 from imbik.core.errors import RunFolderError
 from imbik.core.files import disk_errors
 from imbik.core.runfolder import RunFolder
@@ -212,26 +211,13 @@ def connect(run: RunFolder) -> sqlite3.Connection:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     base = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     try:
-        _wal(base)
+        write_ahead(base)
         base.execute("PRAGMA synchronous = FULL")
         _prepare(base, path)
     except BaseException:
         base.close()
         raise
     return base
-
-
-def _wal(base: sqlite3.Connection) -> None:
-    """Of two that open a new file at once, SQLite tells the second at once that it is locked: it waits here."""
-    until = time.monotonic() + 60
-    while True:
-        try:
-            base.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
 
 
 @contextmanager
