@@ -10,7 +10,16 @@ import pytest
 import yaml
 
 from imbik.advise.summary import estimate_lines
-from imbik.core.errors import BlockedError, ExitCode, ImbikError, InputError, ModelError, PluginError, RecipeError
+from imbik.core.errors import (
+    BlockedError,
+    ExitCode,
+    ImbikError,
+    InputError,
+    MissingExtraError,
+    ModelError,
+    PluginError,
+    RecipeError,
+)
 from imbik.core.plugins import PluginBlock
 from imbik.core.runfolder import RunFolder
 from imbik.pipeline.estimate import estimate
@@ -200,6 +209,17 @@ def test_a_secret_in_a_recipe_that_was_never_a_file_is_refused(
     with pytest.raises(RecipeError, match=r"'teachers\.big\.") as error:
         check(written(API).model_copy(update={"teachers": {"big": block}}))
     assert "9a8b" not in str(error.value)
+
+
+def test_an_optimiser_without_its_library_is_refused(
+    written: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = written(API, "train.optimizer=adamw_8bit")
+    check(recipe)
+    monkeypatch.setattr("imbik.pipeline.preflight.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="needs bitsandbytes") as raised:
+        check(recipe)
+    assert "pip install" in raised.value.next
 
 
 def test_capture_without_a_teacher_is_refused(written: Callable[..., Recipe]) -> None:

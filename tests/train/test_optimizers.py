@@ -1,8 +1,7 @@
-"""Optimisers: which weights each one moves, schedules in closed form, state that survives to the bit."""
+"""Optimisers: which weights each one moves, state that survives to the bit."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
+from imbik.core.errors import TrainingError
 from imbik.recipe.training import Train
 from imbik.testing.tiny_models import make_model
 from imbik.train import muon
-from imbik.train.optimizers import Pair, make_optimizer, restore_state, schedule, state_tensors
+from imbik.train.optimizers import Pair, make_optimizer, restore_state, state_tensors
 
-KINDS = ["adamw", "muon", "adafactor", "sgd"]
+KINDS = ["adamw", "adamw_8bit", "muon", "adafactor", "sgd"]
 
 
 def network(folder: Path) -> nn.Module:
@@ -82,19 +82,58 @@ def test_weight_decay_spares_vectors(tmp_path: Path) -> None:
         assert {p.ndim >= 2 for p in group["params"]} == {group["weight_decay"] > 0}
 
 
-def test_schedules_are_what_they_are_called() -> None:
-    steps, rise = 100, 10
-    found = {name: schedule(train(schedule=name, warmup=0.1), steps) for name in
-             ("cosine", "linear", "constant", "warmup_stable_decay")}  # fmt: skip
-    for factor in found.values():
-        assert [factor(s) for s in range(rise)] == pytest.approx([(s + 1) / (rise + 1) for s in range(rise)])
-    assert found["cosine"](55) == pytest.approx(0.5 * (1 + math.cos(math.pi * 45 / 90)))
-    assert found["linear"](55) == pytest.approx(0.5)
-    assert found["constant"](99) == 1.0
-    stable = found["warmup_stable_decay"]
-    assert [stable(s) for s in range(rise, 64)] == [1.0] * 54
-    assert stable(99) == pytest.approx(0.0, abs=0.05)
-    assert all(stable(s) >= stable(s + 1) for s in range(rise, 99))
+def test_eight_bits_are_eight_bits_and_near_adamw(tmp_path: Path) -> None:
+    one, other = network(tmp_path / "a"), network(tmp_path / "b")
+    other.load_state_dict(one.state_dict())
+    before = {name: p.detach().clone() for name, p in one.named_parameters()}
+    small, plain = make_optimizer(one, train(optimizer="adamw_8bit")), make_optimizer(other, train())
+    for seed in range(3):
+        step(one, small, seed)
+        step(other, plain, seed)
+    kinds = {tensor.dtype for name, tensor in state_tensors(small).items() if name.endswith("state1")}
+    assert torch.uint8 in kinds
+    for (name, mine), yours in zip(one.named_parameters(), other.parameters(), strict=True):
+        moved = (yours - before[name]).norm()
+        assert (mine - yours).norm() < 0.1 * moved, name
+
+
+def test_betas_epsilon_and_momentum_arrive(tmp_path: Path) -> None:
+    model = network(tmp_path)
+    adamw = make_optimizer(model, train(betas=[0.8, 0.95], epsilon=1e-6))
+    assert (adamw.defaults["betas"], adamw.defaults["eps"]) == ((0.8, 0.95), 1e-6)
+    assert make_optimizer(model, train(optimizer="sgd", momentum=0.5)).defaults["momentum"] == 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_decay_from_the_top(tmp_path: Path, kind: str) -> None:
+    model = make_model(tmp_path / "m", layers=3).network
+    optimizer = make_optimizer(model, train(optimizer=kind, layer_decay=0.5))
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    wanted = {"layers.0.": 1e-2 / 4, "layers.1.": 1e-2 / 2, "layers.2.": 1e-2, "model.norm": 1e-2, "embed": 1e-2 / 8}
+    for name, p in model.named_parameters():
+        if "lm_head" in name:
+            continue
+        assert rates[id(p)] == pytest.approx(next(rate for part, rate in wanted.items() if part in name)), name
+
+
+def test_modules_have_rates_of_their_own_and_the_first_pattern_wins(tmp_path: Path) -> None:
+    model = network(tmp_path)
+    chosen = {"*.q_proj.*": 5e-4, "*.layers.0.*": 1e-4}
+    optimizer = make_optimizer(model, train(learning_rates=chosen, no_weight_decay=["*embed*", "*k_proj*"]))
+    named = {id(p): name for name, p in model.named_parameters()}
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            name = named[id(p)]
+            assert group["lr"] == (5e-4 if "q_proj" in name else 1e-4 if "layers.0." in name else 1e-2), name
+            assert (group["weight_decay"] > 0) == (p.ndim > 1 and "embed" not in name and "k_proj" not in name), name
+
+
+@pytest.mark.parametrize("key", ["learning_rates", "no_weight_decay"])
+def test_a_pattern_that_fits_nothing_is_refused(tmp_path: Path, key: str) -> None:
+    given: Any = {"*atention*": 1e-4} if key == "learning_rates" else ["*atention*"]
+    with pytest.raises(TrainingError, match="fits no weight") as caught:
+        make_optimizer(network(tmp_path), train(**{key: given}))
+    assert "embed_tokens" in caught.value.next
 
 
 def test_muon_is_torchs_own_but_for_rounding(monkeypatch: pytest.MonkeyPatch) -> None:

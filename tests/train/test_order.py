@@ -70,3 +70,10 @@ def test_a_budget_of_tokens_is_met_to_half_a_row(tokens: int) -> None:
     assert abs(passed_tokens(Order(given, seed=5, size=4, total=total), given) - tokens) <= longest
     reached = passed_tokens(Order(given, seed=5, size=4, total=77), given)
     assert rows_for_tokens(given, seed=5, tokens=reached) == 77
+
+
+def test_without_bucketing_a_batch_is_a_piece_of_the_stream() -> None:
+    given = rows(64 * WINDOW)
+    order = Order(given, seed=1, size=8, total=8 * WINDOW, bucketing=False)
+    cuts = {tuple(order.stream(at, at + 8)) for at in range(0, 8 * WINDOW, 8)}
+    assert {tuple(order.batch(step)) for step in range(WINDOW)} == cuts

@@ -248,6 +248,9 @@ def test_what_moves_only_speed_is_no_part_of_the_hash(asker: FakeAsker) -> None:
     )
     assert stage.settings(plain, asker) == stage.settings(quick, asker) != stage.settings(other, asker)
     assert stage.settings(weighted, asker) == stage.settings(plain, asker)
+    later = make_recipe(student=STUDENT, train={**TRAIN, "betas": [0.9, 0.95]})
+    assert "betas" not in stage.settings(plain, asker)["train"]
+    assert stage.settings(later, asker)["train"].keys() - stage.settings(plain, asker)["train"].keys() == {"betas"}
     assert list(stage.inputs(plain)) == ["refine"]
 
 

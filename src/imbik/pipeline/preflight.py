@@ -9,10 +9,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from imbik.core.errors import ModelError, RecipeError
+from imbik.core.errors import MissingExtraError, ModelError, RecipeError
 from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity
@@ -137,7 +138,7 @@ def refuse_contradictions(recipe: Recipe) -> None:
 
     Raises: RecipeError naming the keys.
     """
-    for check in (_student_shape, _models, _logits, _tokenizer, _teacher_recipes):
+    for check in (_student_shape, _models, _logits, _tokenizer, _optimizer, _teacher_recipes):
         check(recipe)
 
 
@@ -225,6 +226,16 @@ def _tokenizer(recipe: Recipe) -> None:
         raise RecipeError(
             "student.tokenizer is own, but a model made from a config has none",
             next="--set student.tokenizer=train",
+        )
+
+
+def _optimizer(recipe: Recipe) -> None:
+    """What the optimiser needs must be installed before anything is paid for."""
+    if recipe.train.optimizer == "adamw_8bit" and find_spec("bitsandbytes") is None:
+        raise MissingExtraError(
+            "optimizer adamw_8bit needs bitsandbytes, which is not installed",
+            where="train.optimizer",
+            next="pip install 'imbik[qlora]', or --set train.optimizer=adamw",
         )
 
 

@@ -6,7 +6,7 @@ editors show.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -71,17 +71,38 @@ class Train(Section):
     embedding_learning_rate: float = Field(
         0.0, ge=0, description="peak learning rate of embeddings and output head (0: learning_rate)"
     )
-    schedule: Literal["cosine", "linear", "constant", "warmup_stable_decay"] = Field(
-        "cosine", description="how the learning rate falls"
+    learning_rates: dict[str, float] = Field(
+        {},
+        description="peak learning rates of modules of their own: {'*.layers.0.*': 1e-5}; the first pattern that fits",
     )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="each layer learns at this share of the layer above it (0.8 to 0.95; 1: all alike)"
+    )
+    schedule: Literal[
+        "cosine", "cosine_with_restarts", "linear", "polynomial", "inverse_sqrt", "constant", "warmup_stable_decay"
+    ] = Field("cosine", description="how the learning rate falls")
+    schedule_cycles: int = Field(3, ge=1, description="falls of cosine_with_restarts")
+    schedule_power: float = Field(2.0, gt=0, description="power of polynomial (1 is linear)")
+    schedule_floor: float = Field(0.0, ge=0, lt=1, description="share of the peak learning rate that the fall ends at")
     warmup: float = Field(0.03, ge=0, lt=1, description="share of steps in which the learning rate rises")
-    optimizer: Literal["adamw", "muon", "adafactor", "sgd"] = Field("adamw", description="the optimiser")
+    optimizer: Literal["adamw", "adamw_8bit", "muon", "adafactor", "sgd"] = Field(
+        "adamw", description="the optimiser (adamw_8bit: a quarter of its memory, through bitsandbytes)"
+    )
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(
+        (0.9, 0.98), description="memory of AdamW's means of gradients and of their squares"
+    )
+    epsilon: float = Field(1e-8, gt=0, description="what AdamW adds to the root of the squares")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd")
     weight_decay: float = Field(0.0, ge=0, description="pull towards zero, of weight matrices only")
+    no_weight_decay: list[str] = Field(
+        [], description="matrices without weight decay, as patterns of parameter names: ['*embed*']"
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout inside the student, where it has any")
     batch_size: int = Field(16, ge=1, description="rows in one optimiser step")
     micro_batch: int = Field(0, ge=0, description="rows at a time within a step (0: as many as fit)")
     max_length: int = Field(0, ge=0, description="longest row in tokens (0: the model's own); longer rows are rejected")
     packing: bool = Field(True, description="several rows in one sequence, without seeing one another")
+    length_bucketing: bool = Field(True, description="rows of like length in one step; false: a step's rows by chance")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto: measured before step 1")
     gradient_checkpointing: bool = Field(False, description="less memory for about a third more time")
     clip: float = Field(1.0, gt=0, description="largest gradient norm")

@@ -44,12 +44,13 @@ class Order:
     """The stream of rows of one variant and seed, and the batches cut from it.
 
     `total` rows are passed in `steps` batches of `size` (the last may be smaller); a row's turn depends on its id.
+    Without `bucketing` a batch holds rows of any length, in the order of the stream.
     """
 
-    def __init__(self, rows: Sequence[Row], *, seed: int, size: int, total: int) -> None:
+    def __init__(self, rows: Sequence[Row], *, seed: int, size: int, total: int, bucketing: bool = True) -> None:
         self._ids = [row.id for row in rows]
         self._lengths = np.array([len(row.ids) - 1 for row in rows], dtype=np.int64)
-        self.seed, self.size, self.total = seed, size, total
+        self.seed, self.size, self.total, self.bucketing = seed, size, total, bucketing
         self.steps = -(-total // size)
         self._epoch = lru_cache(maxsize=3)(self._permutation)
         self._window = lru_cache(maxsize=2)(self._batches_of)
@@ -76,7 +77,8 @@ class Order:
     def _batches_of(self, window: int) -> list[Indices]:
         start = window * WINDOW * self.size
         rows = self.stream(start, min(start + WINDOW * self.size, self.total))
-        rows = rows[np.argsort(self._lengths[rows], kind="stable")]
+        if self.bucketing:
+            rows = rows[np.argsort(self._lengths[rows], kind="stable")]
         cuts = [rows[at : at + self.size] for at in range(0, len(rows), self.size)]
         turns = sorted(range(len(cuts)), key=lambda cut: _draw(self.seed, "window", window, cut))
         return [cuts[cut] for cut in turns]

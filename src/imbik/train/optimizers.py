@@ -1,25 +1,23 @@
-"""Optimisers and learning-rate schedules, by the names the recipe knows.
+"""Optimisers, by the names the recipe knows.
 
-Enters: a network and the recipe's `train` section. Leaves: one torch optimiser over its trainable parameters, and a
-schedule that is a pure function of the step, so that resuming needs no scheduler state.
+Enters: a network and the recipe's `train` section. Leaves: one torch optimiser over its trainable parameters, whose
+state goes into checkpoints and comes back to the bit.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from imbik.recipe.training import Train
+from imbik.train.groups import Named, check_patterns, parameter_groups
 from imbik.train.muon import Muon
 
 # A shorter memory of squared gradients than 0.999: a run here has hundreds to thousands of steps, not millions.
-BETAS = (0.9, 0.98)
-MOMENTUM = 0.9
-STABLE_UNTIL = 0.7
+BETAS: tuple[float, float] = Train.model_fields["betas"].default
 
 
 class Pair(torch.optim.Optimizer):
@@ -50,17 +48,21 @@ class Pair(torch.optim.Optimizer):
 
 
 def make_optimizer(network: nn.Module, train: Train) -> torch.optim.Optimizer:
-    """The recipe's optimiser; weight decay falls on matrices only (vectors are norms and biases)."""
+    """The recipe's optimiser; weight decay falls on matrices only (vectors are norms and biases).
+
+    Raises: TrainingError when a pattern of `learning_rates` or `no_weight_decay` fits nothing.
+    """
+    check_patterns(network, train)
     outer = _outer(network)
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     if train.optimizer != "muon":
-        return _plain([p for _, p in named], outer, train, train.optimizer)
-    hidden = [p for _, p in named if p.ndim == 2 and id(p) not in outer]
-    chosen = {id(p) for p in hidden}
-    others = [p for _, p in named if id(p) not in chosen]
+        return _plain(named, outer, train, train.optimizer)
+    hidden = [(name, p) for name, p in named if p.ndim == 2 and id(p) not in outer]
+    chosen = {id(p) for _, p in hidden}
+    others = [(name, p) for name, p in named if id(p) not in chosen]
     if not hidden:
         return _plain(others, outer, train, "adamw")
-    muon = Muon(hidden, lr=train.learning_rate, weight_decay=train.weight_decay)
+    muon = Muon(parameter_groups(hidden, outer, train), lr=train.learning_rate, weight_decay=train.weight_decay)
     return Pair(muon, _plain(others, outer, train, "adamw")) if others else muon
 
 
@@ -70,52 +72,30 @@ def _outer(network: nn.Module) -> set[int]:
     return found | {id(p) for name, p in network.named_parameters() if "lm_head" in name}
 
 
-def _plain(parameters: list[nn.Parameter], outer: set[int], train: Train, kind: str) -> torch.optim.Optimizer:
-    rate, slow = train.learning_rate, train.embedding_learning_rate or train.learning_rate
-    groups: list[dict[str, Any]] = [
-        {
-            "params": [p for p in parameters if (p.ndim >= 2) == matrix and (id(p) in outer) == embedded],
-            "weight_decay": train.weight_decay if matrix else 0.0,
-            "lr": slow if embedded else rate,
-        }
-        for embedded in (False, True)
-        for matrix in (True, False)
-    ]
-    groups = [group for group in groups if group["params"]]
+def _plain(named: Sequence[Named], outer: set[int], train: Train, kind: str) -> torch.optim.Optimizer:
+    rate, groups = train.learning_rate, parameter_groups(named, outer, train)
     if kind == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=MOMENTUM)
+        return torch.optim.SGD(groups, lr=rate, momentum=train.momentum)
     if kind == "adafactor":
         return torch.optim.Adafactor(groups, lr=rate)
-    return torch.optim.AdamW(groups, lr=rate, betas=BETAS, fused=_fusable(parameters))
+    if kind == "adamw_8bit":
+        return _eight_bits(groups, train)
+    fused = _fusable([p for _, p in named])
+    return torch.optim.AdamW(groups, lr=rate, betas=train.betas, eps=train.epsilon, fused=fused)
+
+
+def _eight_bits(groups: list[dict[str, Any]], train: Train) -> torch.optim.Optimizer:
+    """AdamW with both means in blocks of 8 bits (Dettmers et al. 2022); weights of under 4,096 numbers keep 32."""
+    import bitsandbytes.optim
+
+    kind: Any = bitsandbytes.optim
+    made: torch.optim.Optimizer = kind.AdamW8bit(groups, lr=train.learning_rate, betas=train.betas, eps=train.epsilon)
+    return made
 
 
 def _fusable(parameters: list[nn.Parameter]) -> bool:
     """Fused AdamW is one call a step instead of dozens; it knows CPU and CUDA."""
     return all(p.device.type in {"cpu", "cuda"} and p.is_floating_point() for p in parameters)
-
-
-def schedule(train: Train, steps: int) -> Callable[[int], float]:
-    """The factor of the learning rate at a step (from 0): a rise over `warmup`, then the recipe's fall.
-
-    `warmup_stable_decay` holds until 70% of the steps and falls linearly to 0 (Hu et al. 2024, MiniCPM, and Hägele et
-    al. 2024 find 10 to 30% of the steps enough).
-    """
-    rise = round(train.warmup * steps)
-
-    def factor(step: int) -> float:
-        if step < rise:
-            return (step + 1) / (rise + 1)
-        done = (step - rise) / max(steps - rise, 1)
-        if train.schedule == "constant":
-            return 1.0
-        if train.schedule == "linear":
-            return max(1.0 - done, 0.0)
-        if train.schedule == "cosine":
-            return 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
-        start = max(STABLE_UNTIL - rise / max(steps, 1), 0.0)
-        return 1.0 if done < start else max((1.0 - done) / (1.0 - start), 0.0)
-
-    return factor
 
 
 def states(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -149,5 +129,13 @@ def restore_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) 
         for index, parameter in enumerate(ordered):
             state = found.get(f"{number}.{index}", {})
             for key, tensor in state.items():
-                counter = key == "step" and not member.defaults.get("fused")
-                member.state[parameter][key] = tensor if counter else tensor.to(parameter.device)
+                member.state[parameter][key] = _placed(member, parameter, key, tensor)
+
+
+def _placed(member: torch.optim.Optimizer, parameter: nn.Parameter, key: str, tensor: Tensor) -> Any:
+    """One value of a state, where its optimiser looks for it: a counter is a number for bitsandbytes."""
+    if key != "step":
+        return tensor.to(parameter.device)
+    if type(member).__module__.startswith("bitsandbytes"):
+        return int(tensor)
+    return tensor.to(parameter.device) if member.defaults.get("fused") else tensor

@@ -17,6 +17,7 @@ from imbik.models.folder import tokenizer_hash
 from imbik.models.load import fingerprint, resolve, sensitivity_of
 from imbik.models.student import tokenizer_origin
 from imbik.recipe import Recipe
+from imbik.recipe.training import Train
 from imbik.stage import Asker, StageContext, StageResult
 from imbik.train.losses import DISTRIBUTIONS
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 STUDENT, LOGITS, BEST = "6_student", "5_logits", "best.json"
 # What decides speed and memory, but not what is learned.
 _FREE = {"micro_batch", "threads", "checkpoint_every", "gradient_checkpointing", "losses", "method"}
+# Keys that came later: left at their defaults they are no part of a hash made before them.
+_LATER = {
+    "learning_rates", "layer_decay", "schedule_cycles", "schedule_power", "schedule_floor", "betas", "epsilon",
+    "momentum", "no_weight_decay", "length_bucketing",
+}  # fmt: skip
 # What decides which students there are, but not what any of them learns.
 _WHICH = {"seeds", "controls"}
 
@@ -53,7 +59,7 @@ class TrainStage:
         origin, source = tokenizer_origin(recipe, asker)
         given = resolve(student.model, recipe.base) if student.model else None
         return {
-            "train": recipe.train.model_dump(mode="json", exclude=_FREE),
+            "train": recipe.train.model_dump(mode="json", exclude=_FREE | _unset(recipe.train)),
             "method": identity("train/methods", recipe.train.method),
             "losses": [identity("train/losses", block) for block in recipe.train.losses],
             "student": student.model_dump(mode="json", exclude={"model"}),
@@ -90,3 +96,8 @@ class TrainStage:
         chosen = min(students, key=lambda record: (record.validation_loss, record.seed))
         write_json(context.folder / BEST, Best(seed=chosen.seed))
         return work.result(records)
+
+
+def _unset(train: Train) -> set[str]:
+    """The later keys that this recipe leaves at their defaults."""
+    return {name for name in _LATER if getattr(train, name) == Train.model_fields[name].default}

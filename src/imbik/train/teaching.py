@@ -140,7 +140,8 @@ def _lesson(task: Assignment, recipe: Recipe) -> Lesson:
 
     rows = list(task.sets.train)
     total = rows_to_pass(recipe, rows, task.seed, task.budget)
-    order = Order(rows, seed=task.seed, size=recipe.train.batch_size, total=total)
+    bucketing = recipe.train.length_bucketing
+    order = Order(rows, seed=task.seed, size=recipe.train.batch_size, total=total, bucketing=bucketing)
     return Lesson(
         name=task.name,
         seed=task.seed,

@@ -30,9 +30,10 @@ from imbik.train.failures import diverged, too_large
 from imbik.train.lesson import Hooks, Lesson
 from imbik.train.memory import is_out_of_memory
 from imbik.train.module import StudentModule, load_weights, trainable
-from imbik.train.optimizers import make_optimizer, restore_state, schedule, state_tensors
+from imbik.train.optimizers import make_optimizer, restore_state, state_tensors
 from imbik.train.precision import Measured, autocast
 from imbik.train.rows import Row
+from imbik.train.schedules import schedule
 from imbik.train.steps import Begin, Steps, arguments
 
 NOTE_SECONDS = 0.5
