@@ -20,6 +20,10 @@ def kl(p: Tensor, q: Tensor) -> Tensor:
     return (p * (p.log() - q.log())).sum(-1)
 
 
+def alpha_beta(p: Tensor, s: Tensor, a: float, b: float) -> Tensor:
+    return -(p**a * s**b - a / (a + b) * p ** (a + b) - b / (a + b) * s ** (a + b)).sum(-1) / (a * b)
+
+
 # Each as its paper writes it, of the teacher's p and the student's s.
 DEFINITIONS: dict[str, tuple[dict[str, Any], Callable[[Tensor, Tensor], Tensor]]] = {
     "forward_kl": ({}, kl),
@@ -27,6 +31,7 @@ DEFINITIONS: dict[str, tuple[dict[str, Any], Callable[[Tensor, Tensor], Tensor]]
     "jsd": ({"beta": 0.3}, lambda p, s: 0.3 * kl(p, 0.3 * p + 0.7 * s) + 0.7 * kl(s, 0.3 * p + 0.7 * s)),
     "skew_kl": ({"alpha": 0.2}, lambda p, s: kl(p, 0.2 * p + 0.8 * s)),
     "skew_reverse_kl": ({"alpha": 0.2}, lambda p, s: kl(s, 0.8 * p + 0.2 * s)),
+    "alpha_beta": ({"alpha": 0.2, "beta": 0.7}, lambda p, s: alpha_beta(p, s, 0.2, 0.7)),
     "tvd": ({}, lambda p, s: (p - s).abs().sum(-1) / 2),
 }
 every = pytest.mark.parametrize("name", sorted(DEFINITIONS))
