@@ -474,3 +474,16 @@ def test_what_was_meant_is_written_out(written: Callable[..., Recipe], set_: str
     with pytest.raises(ImbikError) as caught:
         check(written(API, set_))
     assert said in caught.value.what
+
+
+def test_it_is_said_where_a_large_teachers_weights_will_lie(written: Callable[..., Recipe], tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "whole").folder
+    assert folder is not None
+    block = f"teachers.big={{use: in_process, model: {folder}, memory: {{cpu: MOST}}}}"
+    said = check(written(API, block.replace("MOST", "20MB")))
+    assert any(
+        "teachers.big: " in line and "at most 0.02 GB on the processor's memory" in line for line in said.warnings
+    )
+    with pytest.raises(RecipeError, match="'lots' is no size") as raised:
+        check(written(API, block.replace("MOST", "lots")))
+    assert raised.value.where == "teachers.big.memory"

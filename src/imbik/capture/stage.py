@@ -87,7 +87,9 @@ class CaptureStage:
         recipe = context.recipe
         assert recipe.capture is not None
         weights = _weights(recipe, context.asker)
-        teacher = _Loaded(weights, dtype_of(recipe.teachers[capture_teacher(recipe)]))
+        block = recipe.teachers[capture_teacher(recipe)]
+        memory = tuple(sorted((str(place), str(most)) for place, most in block.raw.get("memory", {}).items()))
+        teacher = _Loaded(weights, dtype_of(block), memory)
         tokenizer = _shared_tokenizer(context, weights)
         writer_settings = LogitSettings(
             teacher=fingerprint(weights),
@@ -127,15 +129,16 @@ def capture_teacher(recipe: Recipe) -> str:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A teacher's weights by their folder and precision; loaded once in each process."""
+    """A teacher's weights by their folder and precision, and where they may lie; loaded once in each process."""
 
     weights: Path
     dtype: str
+    memory: tuple[tuple[str, str], ...] = ()
 
     @property
     def engine(self) -> Engine:
         """The weights, ready to read rows."""
-        return _engine(self.weights, fingerprint(self.weights), self.dtype)
+        return _engine(self.weights, fingerprint(self.weights), self.dtype, self.memory)
 
 
 @dataclass(frozen=True)
@@ -155,10 +158,15 @@ class CaptureWork:
 
 
 @lru_cache(maxsize=1)
-def _engine(weights: Path, identity: str, dtype: str) -> Engine:  # noqa: ARG001 - the identity is a key
+def _engine(
+    weights: Path,
+    identity: str,  # noqa: ARG001 - a key
+    dtype: str,
+    memory: tuple[tuple[str, str], ...],
+) -> Engine:
     from imbik.models.opening import open_engine
 
-    return open_engine(weights, dtype=dtype)
+    return open_engine(weights, dtype=dtype, memory=dict(memory))
 
 
 class _Wanted:

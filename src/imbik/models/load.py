@@ -36,6 +36,8 @@ from imbik.privacy.sensitivity import highest
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+    from imbik.models.spread import Spread
+
 EMBEDDED = "embedded:"
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _HUB_FILES = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]
@@ -131,15 +133,22 @@ def sensitivity_of(folder: Path) -> tuple[Sensitivity, str]:
     return under, note
 
 
-def load(folder: Path, *, dtype: str = "float32") -> LanguageModel:
+def load(folder: Path, *, dtype: str = "float32", spread: Spread | None = None) -> LanguageModel:
     """Load a model for inference or training (in eval mode, on the CPU); adapters stay unmerged.
 
-    `dtype` is float32, bfloat16, float16 or auto (as stored).
+    `dtype` is float32, bfloat16, float16 or auto (as stored). With `spread`, for inference only, its layers lie where
+    there is room for them.
     Raises: ModelError when the folder is not whole, not safe, or not a causal language model.
     """
     check_folder(folder)
     base = read_base(folder)
-    network = _load_network(folder, dtype) if base is None else _load_adapted(folder, base, dtype)
+    if base is not None and spread is not None:
+        raise ModelError(
+            "an adapter over a base that is spread over devices cannot be run",
+            where=str(folder),
+            next="name the run's merged export (7_export/safetensors), or leave `memory` out",
+        )
+    network = _load_network(folder, dtype, spread) if base is None else _load_adapted(folder, base, dtype)
     tokenizer = load_tokenizer(folder)
     if (widest := max(tokenizer.get_vocab().values())) >= embeddings(network):
         raise ModelError(
@@ -198,10 +207,11 @@ def quiet() -> None:
     logging.disable_progress_bar()
 
 
-def _load_network(folder: Path, dtype: str) -> PreTrainedModel:
+def _load_network(folder: Path, dtype: str, spread: Spread | None = None) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
     quiet()
+    places: dict[str, Any] = {} if spread is None else {"device_map": "auto", "max_memory": dict(spread.limits)}
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -210,6 +220,7 @@ def _load_network(folder: Path, dtype: str) -> PreTrainedModel:
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **places,
         )
     except Exception as error:  # a damaged file fails in many libraries; the user gets one paragraph
         raise _explained(folder, error) from None

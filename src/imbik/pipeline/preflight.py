@@ -20,7 +20,9 @@ from imbik.core.types import Sensitivity
 from imbik.evaluate import require
 from imbik.generate.tally import held_back_advice
 from imbik.models.folder import check_folder, read_base
+from imbik.models.gguf import is_gguf
 from imbik.models.load import may_be_on_hub, resolve
+from imbik.models.spread import spread_for
 from imbik.pipeline import judging, money, rules
 from imbik.pipeline.estimate import Estimate, estimate
 from imbik.pipeline.growth import refuse_growth
@@ -71,6 +73,7 @@ def preflight(recipe: Recipe, run: RunFolder) -> Preflight:
             *ended_models(recipe),
             *money.warnings(recipe, forecast.money, forecast.questions, run),
             *said,
+            *_spread(recipe),
             *_tight(forecast, run.path),
         ),
         forecast,
@@ -249,6 +252,30 @@ def _teacher_recipes(recipe: Recipe) -> None:
                 where=block.where,
                 next=f"write it, or correct teachers.{name}.recipe",
             )
+
+
+def _spread(recipe: Recipe) -> Iterator[str]:
+    """Say where the weights of a teacher will lie that is larger than one device."""
+    for name, block in recipe.teachers.items():
+        folder = folder_here(str(block.raw.get("model", "")), recipe.base) if block.use == "in_process" else None
+        if folder is None or is_gguf(folder):
+            continue
+        said = typed_settings("teachers", block).model_dump()
+        memory = said["memory"]
+        if read_base(folder) is not None:
+            if memory:
+                raise RecipeError(
+                    f"teacher '{name}' is an adapter, whose base cannot be spread over devices",
+                    where=block.where,
+                    next=f"name the run's merged export (7_export/safetensors), or take teachers.{name}.memory out",
+                )
+            continue
+        try:
+            found = spread_for(folder, dtype=said["dtype"], device=said["device"], memory=memory)
+        except ModelError as error:
+            raise RecipeError(error.what, where=f"teachers.{name}.memory", next=error.next) from None
+        if found is not None:
+            yield f"teachers.{name}: {found}; expect it to be slow where layers lie on disk"
 
 
 def _tight(forecast: Estimate, folder: Path) -> Iterator[str]:

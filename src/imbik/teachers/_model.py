@@ -41,6 +41,11 @@ class ModelSettings(PluginSettings):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="auto (a graphics card for larger models), cpu, cuda, cuda:1",
     )
+    memory: dict[str, str] = Field(
+        {},
+        description="most that weights may take by place: {cuda:0: 20GB, cpu: 8GB}, the rest lies on disk (empty: what "
+        "is free, for a model larger than one device)",
+    )
     threads: int = Field(0, ge=0, description="torch threads (0: one for small models, else torch's own number)")
 
 
@@ -100,7 +105,7 @@ class ModelTeacher:
         from imbik.models.opening import open_engine
 
         said = self._settings
-        return open_engine(self.folder, dtype=said.dtype, threads=said.threads, device=said.device)
+        return open_engine(self.folder, dtype=said.dtype, threads=said.threads, device=said.device, memory=said.memory)
 
     def __getstate__(self) -> dict[str, Any]:
         """Workers get the teacher without its weights and load them themselves."""

@@ -6,16 +6,16 @@ kills for memory can catch nothing), and the test by which the trainer recognise
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+
+from imbik.models.spread import free_memory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _SHARE = 0.5
-_CGROUP = Path("/sys/fs/cgroup")
 _SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "failed to allocate", "std::bad_alloc")
 
 
@@ -30,15 +30,7 @@ def available_bytes(device: torch.device) -> int:
     """Memory that can still be had: of the accelerator, or of the machine or container."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
-    try:
-        limit = (_CGROUP / "memory.max").read_text().strip()
-        used = int((_CGROUP / "memory.current").read_text())
-        return free if limit == "max" else min(free, int(limit) - used)
-    except (OSError, ValueError):
-        return free
+    return free_memory()
 
 
 def bytes_a_token(network: PreTrainedModel, *, checkpointing: bool) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from imbik.models.engines import Choice
+from imbik.models.spread import input_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,9 +95,9 @@ def _by_tree(network: PreTrainedModel, prompts: Sequence[Sequence[int]], tree: T
     positions = (known.long().cumsum(-1) - 1).clamp_min(0)
     after = torch.tensor([len(prompt) for prompt in prompts])[:, None] + torch.tensor(tree.depths, dtype=torch.long)
     logits = network(
-        input_ids=ids.to(network.device),
-        attention_mask=_tree_mask(known, tree, next(network.parameters()).dtype).to(network.device),
-        position_ids=torch.cat([positions, after], 1).to(network.device),
+        input_ids=ids.to(input_device(network)),
+        attention_mask=_tree_mask(known, tree, next(network.parameters()).dtype).to(input_device(network)),
+        position_ids=torch.cat([positions, after], 1).to(input_device(network)),
         use_cache=False,
         logits_to_keep=nodes + 1,
     ).logits
@@ -131,7 +132,7 @@ def _by_pairs(network: PreTrainedModel, prompts: Sequence[Sequence[int]], choice
         longest = max(len(choice) for choice in choices)
         ids = torch.tensor([[*prompt, *choice, *([0] * (longest - len(choice)))] for choice in choices])
         mask = torch.tensor([[1] * (len(prompt) + len(c)) + [0] * (longest - len(c)) for c in choices])
-        ids, mask = ids.to(network.device), mask.to(network.device)
+        ids, mask = ids.to(input_device(network)), mask.to(input_device(network))
         logits = network(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, len(prompt) - 1 :]
         logprobs = torch.log_softmax(logits.float(), -1).cpu()
         for number, choice in enumerate(choices):

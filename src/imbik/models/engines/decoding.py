@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from imbik.core.questions import Sampling
 from imbik.models.engines.cache import make_cache
 from imbik.models.engines.sampling import Drawer
+from imbik.models.spread import input_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +56,7 @@ class _Running:
         self.done = [False] * len(prompts)
         self.cache = make_cache(network.config.get_text_config())
         longest = max(len(prompt) for prompt in prompts)
-        device = network.device
+        device = input_device(network)
         ids = [[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
         mask = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
         self.ids = torch.tensor(ids, device=device)

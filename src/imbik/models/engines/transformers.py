@@ -20,6 +20,7 @@ from imbik.models.device import SMALL, device_for
 from imbik.models.engines import Choice, Generated
 from imbik.models.load import embeddings
 from imbik.models.model import LanguageModel
+from imbik.models.spread import input_device, is_spread
 from imbik.models.tokens import stop_ids
 
 if TYPE_CHECKING:
@@ -41,8 +42,11 @@ class TransformersEngine:
 
     def __init__(self, model: LanguageModel, *, threads: int = 0, device: str = "auto") -> None:
         self.model = model
-        self.device = device_for(model, device)
-        model.network.to(self.device)  # type: ignore[arg-type]
+        if is_spread(model.network):
+            self.device = input_device(model.network)
+        else:
+            self.device = device_for(model, device)
+            model.network.to(self.device)  # type: ignore[arg-type]
         self.threads = threads or (1 if model.parameters < SMALL else 0)
         self.width = int(model.network.get_output_embeddings().weight.shape[0])
         self._stops = _stops(model)
