@@ -3,6 +3,10 @@
 Enters: hidden states (N, H), an `OutputHead`, losses with a closed-form gradient by the logits. Leaves: one scalar
 whose gradients (hidden states, head weight, bias) were already computed in the forward pass, so that a block of
 logits lives only while it is worked on. Values are summed in float64: a float32 sum over a long batch was 0.7% off.
+
+Matrix products want many tokens at once, everything after them wants a few that stay in the processor's cache: so a
+block of logits is one buffer, written again by each block, and the losses walk over it some rows at a time, putting
+each row's gradient where its logits were.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 _CPU_CELLS = 1 << 20
 _GPU_CELLS = 1 << 26
+_CACHE_CELLS = 1 << 18
 _LEAST_ROWS = 128
 
 
@@ -73,17 +78,21 @@ class _TokenLosses(torch.autograd.Function):
         grads = _Gradients(hidden, weight, bias, wanted)
         with torch.autocast(hidden.device.type, enabled=False):
             matrix = weight.to(kind)
+            student, other = _Buffer(), _Buffer()
             for start in range(0, hidden.shape[0], rows):
                 part = slice(start, start + rows)
                 block = hidden[part].to(kind)
-                logits, slope = _logits(block, matrix, bias, head)
-                own = _known(teacher, part)
-                values, gradient = _sum(logits, labels[part], own, terms)
+                logits, slope = _logits(block, matrix, bias, head, student)
+                own = _known(teacher, part, other)
+                values = _values(logits, labels[part], own, terms)
                 if weights is not None:
-                    values, gradient = values * weights[part], gradient.mul_(weights[part, None])
+                    values = values * weights[part]
                 total += values.sum(dtype=torch.float64)
                 if any(wanted):
-                    grads.add(part, block, matrix, gradient if slope is None else gradient * slope)
+                    factors = [f for f in (slope, None if weights is None else weights[part, None]) if f is not None]
+                    for factor in factors:
+                        logits.mul_(factor)
+                    grads.add(part, block, matrix, logits)
         ctx.grads = grads
         return total.float()
 
@@ -125,7 +134,20 @@ class _Gradients:
         return hidden, weight, bias
 
 
-def _known(teacher: Teacher | None, part: slice) -> Known | None:
+class _Buffer:
+    """Room for a matrix product, used again by the next block: large memory given back and asked for costs time."""
+
+    def __init__(self) -> None:
+        self._room: Tensor | None = None
+
+    def product(self, block: Tensor, matrix: Tensor) -> Tensor:
+        """block (n, H) times the transposed matrix (V, H); valid until the next call."""
+        if self._room is None or len(self._room) < len(block):
+            self._room = block.new_empty(len(block), len(matrix))
+        return torch.mm(block, matrix.t(), out=self._room[: len(block)])
+
+
+def _known(teacher: Teacher | None, part: slice, buffer: _Buffer) -> Known | None:
     """What is known of the teacher at some tokens; of one that reads beside the student, its logits are made here."""
     if teacher is None:
         return None
@@ -133,7 +155,7 @@ def _known(teacher: Teacher | None, part: slice) -> Known | None:
     if not isinstance(own, Dense):
         return own
     kind = _compute_dtype(own.hidden)
-    logits, _ = _logits(own.hidden.to(kind), own.head.weight.to(kind), own.head.bias, own.head)
+    logits, _ = _logits(own.hidden.to(kind), own.head.weight.to(kind), own.head.bias, own.head, buffer)
     return Full(logits)
 
 
@@ -144,20 +166,33 @@ def _compute_dtype(hidden: Tensor) -> torch.dtype:
 
 
 def _logits(
-    block: Tensor, matrix: Tensor, bias: Tensor | None, head: OutputHead
+    block: Tensor, matrix: Tensor, bias: Tensor | None, head: OutputHead, buffer: _Buffer
 ) -> tuple[Tensor, Tensor | float | None]:
     """Logits in float32 (float64 stays), and their derivative by the product where scale or soft cap change it."""
-    product = block @ matrix.t()
+    product = buffer.product(block, matrix)
     logits = product if product.dtype == torch.float64 else product.float()
     if bias is not None:
-        logits = logits + bias
+        logits.add_(bias)
     scale = float(head.scale)
     if scale != 1.0:
-        logits = logits * scale
+        logits.mul_(scale)
     if not head.soft_cap:
         return logits, None if scale == 1.0 else scale
-    squashed = torch.tanh(logits / head.soft_cap)
-    return squashed * head.soft_cap, (1 - squashed * squashed) * scale
+    squashed = logits.div_(head.soft_cap).tanh_()
+    slope = (1 - squashed * squashed).mul_(scale)
+    return squashed.mul_(head.soft_cap), slope
+
+
+def _values(logits: Tensor, labels: Tensor, teacher: Known | None, terms: Sequence[tuple[float, TokenLoss]]) -> Tensor:
+    """Weighted sums over the losses of one block, (n,); the gradient (n, vocabulary) takes the logits' place."""
+    step = len(logits) if logits.device.type != "cpu" else max(1, _CACHE_CELLS // logits.shape[1])
+    values = []
+    for start in range(0, len(logits), step):
+        part = slice(start, start + step)
+        value, gradient = _sum(logits[part], labels[part], None if teacher is None else teacher.part(part), terms)
+        logits[part] = gradient
+        values.append(value)
+    return torch.cat(values)
 
 
 def _sum(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _ROUNDING = 1e-6
 
 # Log-probabilities of student and teacher (n, m) -> values (n,) and their derivative by the student's
-# log-probabilities (n, m), each outcome taken for itself.
+# log-probabilities (n, m), each outcome taken for itself; the derivative is a new tensor, what it was given stays.
 Formula: TypeAlias = "Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]"
 
 
@@ -62,11 +62,15 @@ def _outer(scores: Tensor, wanted: Tensor, temperature: float, formula: Formula)
     """Over outcomes with unnormalised log-probabilities (n, m): values, and gradient by the student's."""
     import torch
 
-    student = torch.log_softmax(scores / temperature, -1)
-    values, slope = formula(student, torch.log_softmax(wanted / temperature, -1))
+    if temperature != 1.0:
+        scores, wanted = scores / temperature, wanted / temperature
+    student = torch.log_softmax(scores, -1)
+    values, slope = formula(student, torch.log_softmax(wanted, -1))
     # by the logits of a softmax: slope minus the probabilities times its sum; one of the two T of T^2 is divided away
-    gradient = slope - student.exp() * slope.sum(-1, keepdim=True)
-    return TokenTerm(values * temperature**2, gradient.mul_(temperature))
+    gradient = slope.addcmul_(student.exp_(), slope.sum(-1, keepdim=True), value=-1)
+    if temperature != 1.0:
+        values, gradient = values * temperature**2, gradient.mul_(temperature)
+    return TokenTerm(values, gradient)
 
 
 def _top_k(logits: Tensor, teacher: TopK, settings: DivergenceSettings, formula: Formula) -> TokenTerm:
