@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import Field
 
+from imbik.core.errors import RecipeError
 from imbik.core.plugins import PluginSettings
-from imbik.train.losses import Full, Known, TokenTerm, TopK
+from imbik.train.losses import Full, Known, Sampled, TokenTerm, TopK
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +45,12 @@ def divergence(logits: Tensor, teacher: Known | None, settings: DivergenceSettin
     """Values (n,) in nats times T squared and their gradient by `logits` (n, vocabulary)."""
     if isinstance(teacher, Full):
         return _whole(logits, teacher.logits.to(logits.dtype), settings.temperature, formula)
+    if isinstance(teacher, Sampled):
+        raise RecipeError(
+            "a sampled teacher has an unbiased estimate of losses linear in its probabilities only",
+            where="train.losses",
+            next="use forward_kl at temperature 1, or capture top-k instead",
+        )
     assert isinstance(teacher, TopK)
     return _top_k(logits, teacher, settings, formula)
 

@@ -10,14 +10,19 @@ Network", arXiv:1503.02531). The teacher is known by its k best tokens; what is 
 - `renormalise`: the two distributions given that the token is one of the k; nothing is said about the rest.
 
 Both are 0 exactly when the student agrees with the teacher.
+
+Of a `Sampled` teacher, -sum w log s minus the teacher's entropy: its expectation, value and gradient, is the KL over
+all tokens, for it is linear in p. (Without a known entropy it is the cross-entropy between the two: same gradient.) A
+temperature other than 1 is not linear in p, so it has no unbiased estimate, nor have the other divergences.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imbik.core.errors import RecipeError
 from imbik.train.divergence import DivergenceSettings, divergence, rest
-from imbik.train.losses import DISTRIBUTIONS, Full, Known, Signals, TokenTerm, TopK
+from imbik.train.losses import DISTRIBUTIONS, Full, Known, Sampled, Signals, TokenTerm, TopK
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +55,8 @@ class ForwardKL:
 
         if isinstance(teacher, Full):
             return divergence(logits, teacher, self.settings, self._formula)
+        if isinstance(teacher, Sampled):
+            return self._sampled(logits, teacher)
         assert isinstance(teacher, TopK)
         spoken = teacher.logprobs[:, :1] > float("-inf")  # rows the teacher could not read teach by other losses
         known = logits.gather(1, teacher.ids)
@@ -68,6 +75,24 @@ class ForwardKL:
         outer = ((student.exp() - share) * self.temperature).where(spoken, 0.0)
         gradient = torch.zeros_like(logits) if others is None else torch.softmax(others, -1).mul_(outer[:, -1:])
         gradient.scatter_(1, teacher.ids, outer[:, : teacher.ids.shape[1]])
+        return TokenTerm(values, gradient)
+
+    def _sampled(self, logits: Tensor, teacher: Sampled) -> TokenTerm:
+        """By the logits: s times the sum of the weights, less the weights."""
+        import torch
+
+        if self.temperature != 1.0:
+            raise RecipeError(
+                "a sampled teacher has no unbiased loss at a temperature other than 1",
+                where="train.losses: forward_kl",
+                next="leave temperature out, or capture top-k instead",
+            )
+        weights = teacher.weights.to(logits.dtype)
+        student = torch.log_softmax(logits, -1)
+        values = -(weights * student.gather(1, teacher.ids)).sum(-1)
+        if teacher.entropy is not None:
+            values = values - teacher.entropy.to(logits.dtype).where(weights.any(-1), 0.0)
+        gradient = student.exp_().mul_(weights.sum(-1, keepdim=True)).scatter_add_(1, teacher.ids, -weights)
         return TokenTerm(values, gradient)
 
     def _formula(self, student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
