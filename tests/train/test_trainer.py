@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -255,3 +256,22 @@ def test_events_are_there_for_tensorboard(bench: Bench) -> None:
     events.Reload()
     assert [event.step for event in events.Scalars("loss/train")] == [4, 8]
     assert events.Scalars("loss/validation")[1].value == pytest.approx(trainer.position.best_loss, rel=1e-6)
+    perplexity = math.exp(trainer.position.curve[1].validation_loss or 0.0)
+    assert events.Scalars("perplexity")[1].value == pytest.approx(perplexity, rel=1e-5)
+    assert [event.step for event in events.Scalars("throughput/tokens_per_second")] == [8]
+    assert events.Scalars("throughput/steps_per_second")[0].value > 0
+    assert events.Scalars("machine/process_memory_gb")[0].value > 0.01
+    assert 0 < events.Scalars("machine/memory_percent")[0].value <= 100
+    assert events.Scalars("machine/cpu_percent")[0].value >= 0
+
+
+def test_several_learning_rates_are_seen(bench: Bench) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trainer = bench.trainer("rates", steps=4, schedule="constant", warmup=0, embedding_learning_rate=1e-4)
+    trainer.run()
+    trainer.board.close()
+    events = EventAccumulator(str(trainer.board.folder))
+    events.Reload()
+    assert events.Scalars("learning_rate")[0].value == pytest.approx(3e-3)
+    assert events.Scalars("learning_rate/lowest")[0].value == pytest.approx(1e-4)

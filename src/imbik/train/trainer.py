@@ -261,7 +261,9 @@ class StudentTrainer(Trainer):
         if self.position.best_step != before and self.is_world_process_zero():
             name, sha256 = self.checkpoints.write_best(self.position.step, trainable(self.module))
             self.position = msgspec.structs.replace(self.position, best_file=name, best_sha256=sha256)
-        self.board.write(self.position.curve[-1], self._get_learning_rate(), self.position.tokens)
+        optimizer: Any = self.optimizer
+        rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self.board.write(self.position.curve[-1], rates, self.position.tokens)
 
     def kept_weights(self) -> Mapping[str, Tensor]:
         """By `train.keep` the weights of the lowest validation loss or the last; the last where none validated."""
