@@ -46,6 +46,9 @@ class Capture(Section):
     top_k: int = Field(20, ge=1, description="probabilities kept for each token")
 
 
+Metric = Literal["loss", "token_accuracy", "exact_match"]
+
+
 class EarlyStopping(Section):
     """When to stop before the last step."""
 
@@ -111,5 +114,8 @@ class Train(Section):
     validate_every: int = Field(0, ge=0, description="steps between validations (0: twenty times a run)")
     checkpoint_every: int = Field(0, ge=0, description="steps between checkpoints (0: as often as validations)")
     keep: Literal["best", "last"] = Field("best", description="whose weights: lowest validation loss, or last step")
+    metric: Metric = Field(
+        "loss", description="what says on validation rows which step is best, and when to stop early"
+    )
     early_stopping: EarlyStopping | None = Field(None, description="stop when validation loss no longer falls")
     threads: int = Field(0, ge=0, description="torch threads (0: measured; 1 for tiny models)")

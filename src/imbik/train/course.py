@@ -6,10 +6,16 @@ whether to stop, and `TrainingRecord`, the content of `training.json`.
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from imbik.core.types import Record
-from imbik.recipe.training import EarlyStopping
+from imbik.recipe.training import EarlyStopping, Metric
+
+if TYPE_CHECKING:
+    from imbik.train.validation import Validation
 
 _WATCHED = 20
 _FACTOR, _MARGIN = 2.0, 1.0
@@ -21,6 +27,8 @@ class Point(Record, frozen=True, kw_only=True, omit_defaults=False):
     step: int
     train_loss: float
     validation_loss: float | None = None
+    token_accuracy: float | None = None
+    exact_match: float | None = None
 
 
 class Position(Record, frozen=True, kw_only=True):
@@ -28,7 +36,8 @@ class Position(Record, frozen=True, kw_only=True):
 
     `best_*` describe the lowest validation loss and the file that holds those weights; `stale` counts validations
     since; `loss_sum` over `loss_steps` steps is what the next point of the curve starts from; `recent` and
-    `first_loss` serve the divergence guard; `scaler` is the state of the fp16 loss scale.
+    `first_loss` serve the divergence guard; `scaler` is the state of the fp16 loss scale; `best_value` is what the
+    metric gave at the best step (what is to fall).
     """
 
     step: int = 0
@@ -46,6 +55,7 @@ class Position(Record, frozen=True, kw_only=True):
     first_loss: float | None = None
     recent: tuple[float, ...] = ()
     scaler: dict[str, float] = {}
+    best_value: float | None = None
 
     def after_step(self, loss: float, tokens: int) -> Position:
         """One more step with this loss, in which `tokens` tokens were passed."""
@@ -69,19 +79,29 @@ class Position(Record, frozen=True, kw_only=True):
             return False
         return sum(self.recent) / len(self.recent) > _FACTOR * abs(self.first_loss) + _MARGIN
 
-    def after_validation(self, loss: float | None, stopping: EarlyStopping | None) -> Position:
-        """A point of the curve; a lower loss is the new best, enough validations without one stop the training."""
-        point = Point(step=self.step, train_loss=self.loss_sum / max(self.loss_steps, 1), validation_loss=loss)
+    def after_validation(
+        self, found: Validation | None, stopping: EarlyStopping | None, metric: Metric = "loss"
+    ) -> Position:
+        """A point of the curve; a better value of the metric is the new best (of equals the lower loss), enough
+        validations without one stop the training.
+        """
+        point = Point(step=self.step, train_loss=self.loss_sum / max(self.loss_steps, 1))
+        if found is None:
+            return msgspec.structs.replace(self, curve=(*self.curve, point), loss_sum=0.0, loss_steps=0)
+        point = msgspec.structs.replace(
+            point, validation_loss=found.loss, token_accuracy=found.token_accuracy, exact_match=found.exact_match
+        )
         changed = msgspec.structs.replace(self, curve=(*self.curve, point), loss_sum=0.0, loss_steps=0)
-        if loss is None:
-            return changed
-        minimum = stopping.minimum if stopping else 0.0
-        improved = self.best_loss is None or loss < self.best_loss - minimum
-        best = self.best_loss is None or loss < self.best_loss
+        value, minimum = found.judged(metric), stopping.minimum if stopping else 0.0
+        before = self.best_loss if metric == "loss" else self.best_value
+        improved = before is None or value < before - minimum
+        lowest = math.inf if self.best_loss is None else self.best_loss
+        best = before is None or (value, found.loss) < (before, lowest)
         stale = 0 if improved else self.stale + 1
         return msgspec.structs.replace(
             changed,
-            best_loss=loss if best else self.best_loss,
+            best_loss=found.loss if best else self.best_loss,
+            best_value=value if best else self.best_value,
             best_step=self.step if best else self.best_step,
             stale=stale,
             stopped_early=stopping is not None and stale >= stopping.patience,

@@ -33,7 +33,7 @@ class StudentModule(nn.Module):
         super().__init__()
         self.network = network
         self.losses = tuple(losses)
-        self._head = head_of(network)  # type: ignore[arg-type]
+        self.head = head_of(network)  # type: ignore[arg-type]
 
     def forward(
         self,
@@ -55,7 +55,7 @@ class StudentModule(nn.Module):
         elif any(DISTRIBUTIONS in loss.needs for loss in self.losses):
             # None of these rows could be read by the teacher.
             teacher = TopK(labels[:, None], torch.full_like(labels[:, None], float("-inf"), dtype=torch.float32))
-        return total(self.losses, Signals(chosen, self._head, labels, tokens, teacher, weights))
+        return total(self.losses, Signals(chosen, self.head, labels, tokens, teacher, weights))
 
 
 def hidden_states(network: nn.Module, ids: Tensor, positions: Tensor | None) -> Tensor:

@@ -30,7 +30,7 @@ _FREE = {"micro_batch", "threads", "checkpoint_every", "gradient_checkpointing",
 # Keys that came later: left at their defaults they are no part of a hash made before them.
 _LATER = {
     "learning_rates", "layer_decay", "schedule_cycles", "schedule_power", "schedule_floor", "betas", "epsilon",
-    "momentum", "no_weight_decay", "length_bucketing",
+    "momentum", "no_weight_decay", "length_bucketing", "metric",
 }  # fmt: skip
 # What decides which students there are, but not what any of them learns.
 _WHICH = {"seeds", "controls"}

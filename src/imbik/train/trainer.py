@@ -35,6 +35,7 @@ from imbik.train.precision import Measured, autocast
 from imbik.train.rows import Row
 from imbik.train.schedules import schedule
 from imbik.train.steps import Begin, Steps, arguments
+from imbik.train.validation import Validation, validate
 
 NOTE_SECONDS = 0.5
 VALIDATIONS = 20
@@ -220,24 +221,18 @@ class StudentTrainer(Trainer):
 
     # ---- points of the curve, checkpoints ----
 
-    def validate(self) -> float | None:
-        """Loss in nats per learned token over all validation rows; None without any."""
-        rows = sorted(self.lesson.validation, key=lambda row: len(row.ids))
-        if not rows:
+    def validate(self) -> Validation | None:
+        """On all validation rows; None without any."""
+        if not self.lesson.validation:
             return None
-        module = self.module
-        own, module.losses = module.losses, tuple(self.lesson.validation_losses)
-        module.eval()
-        tokens = torch.tensor(float(sum(row.learned for row in rows)), device=self.args.device)
-        total, size = 0.0, self.measured.micro_batch
-        try:
-            with torch.no_grad():
-                for at in range(0, len(rows), size):
-                    total += float(self._loss(module, lay_out(rows[at : at + size], "padded"), tokens))
-        finally:
-            module.train()
-            module.losses = own
-        return total
+        return validate(
+            self.module,
+            self.lesson.validation,
+            self.lesson.validation_losses,
+            size=self.measured.micro_batch,
+            precision=self.measured.precision,
+            metric=self.train_settings.metric,
+        )
 
     def save(self) -> None:
         """Write a checkpoint of this very step."""
@@ -253,11 +248,11 @@ class StudentTrainer(Trainer):
 
     def _close_point(self) -> None:
         """Validate, add a point to the curve, keep the weights when they are the best so far."""
-        loss = self.validate()
-        if loss is not None and not math.isfinite(loss):
-            raise self._diverged(f"the validation loss is {loss}", ())
+        found = self.validate()
+        if found is not None and not math.isfinite(found.loss):
+            raise self._diverged(f"the validation loss is {found.loss}", ())
         before = self.position.best_step
-        self.position = self.position.after_validation(loss, self.lesson.stopping)
+        self.position = self.position.after_validation(found, self.lesson.stopping, self.train_settings.metric)
         if self.position.best_step != before and self.is_world_process_zero():
             name, sha256 = self.checkpoints.write_best(self.position.step, trainable(self.module))
             self.position = msgspec.structs.replace(self.position, best_file=name, best_sha256=sha256)
