@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from types import TracebackType
 from typing import Protocol, runtime_checkable
 
 from imbik.core.errors import BudgetSpentError, ImbikError
@@ -19,6 +20,7 @@ from imbik.core.progress import Progress
 from imbik.core.questions import Question
 from imbik.core.results import Artifact, Books
 from imbik.core.runfolder import RunFolder
+from imbik.core.scores import ScoreRequest, TokenScores
 from imbik.core.types import Completion, Sensitivity
 from imbik.recipe import Recipe
 
@@ -91,6 +93,40 @@ class Foresees(Protocol):
 
     def takes(self, teacher: str, sensitivity: Sensitivity) -> bool:
         """Whether a row of this level may go to this teacher, as it is or cleaned; nothing is written down."""
+        ...
+
+
+class Scoring(Protocol):
+    """One served teacher, asked how likely it finds given token ids; see `imbik.ask.scoring`."""
+
+    def __enter__(self) -> Scoring:
+        """Itself."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        ...
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[TokenScores]:
+        """What the teacher says of each, in order; of a row that may not go there, or failed, why."""
+        ...
+
+    def forget(self) -> None:
+        """Whoever asked has what it needs of all that was scored: the replies need not be kept."""
+        ...
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """An asker through which a served teacher scores token ids."""
+
+    def scoring(self, teacher: str, store: Path, *, purpose: str) -> Scoring:
+        """Opened for one caller; replies lie in the file `store` until they are forgotten.
+
+        Raises: RecipeError for a teacher that cannot say.
+        """
         ...
 
 

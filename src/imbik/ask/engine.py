@@ -37,6 +37,7 @@ from imbik.teachers import CompositeTeacher, LocalTeacher, ServedTeacher
 
 if TYPE_CHECKING:
     from imbik.ask.batch.sender import BatchSender
+    from imbik.ask.scoring import Scorer
     from imbik.ask.sending import Sender
     from imbik.ask.served import ServedAsker
 
@@ -116,6 +117,18 @@ class AskEngine:
             self._progress.event(
                 "asked", teacher=teacher, purpose=purpose, requests=asker.requests - before, outcomes=told, **spent
             )
+
+    def scoring(self, teacher: str, store: Path, *, purpose: str) -> Scorer:
+        """What asks a served teacher how likely given token ids are; replies lie in `store` until they are forgotten.
+
+        Raises: RecipeError for a teacher that cannot say.
+        """
+
+        def stream(asker: ServedAsker, questions: Iterable[Question]) -> Iterator[Completion]:
+            yield from self._stream(asker, questions, purpose, leave_pending=False)
+            self._tell_spending()
+
+        return self._parts.scorer(teacher, purpose, store, stream)
 
     def _tell_spending(self) -> None:
         """What is spent by now stands beside the bar; half and four fifths of the budget have a line each."""

@@ -12,6 +12,7 @@ import hashlib
 import msgspec
 
 from imbik.core.questions import Question
+from imbik.core.scores import ScoreRequest
 
 _encoder = msgspec.json.Encoder()
 
@@ -35,6 +36,7 @@ def question_key(identity: str, question: Question, *, local: bool) -> bytes:
         question.sample,
         question.choices if local else (),
         *((question.schema,) if question.schema else ()),
+        *((question.tokens, question.tokenizer, question.top_k) if isinstance(question, ScoreRequest) else ()),
     )
     return hashlib.sha256(_encoder.encode(parts)).digest()
 

@@ -8,6 +8,7 @@ and model. A run in which nothing changed opens none of it.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imbik.ask.answers import AnswerStore
@@ -33,6 +34,7 @@ from imbik.teachers.catalogue.terms import Terms, terms_of_teacher
 
 if TYPE_CHECKING:
     from imbik.ask.batch.sender import BatchSender
+    from imbik.ask.scoring import Scorer, Stream
     from imbik.ask.sending import Sender
     from imbik.ask.served import ServedAsker, UnderWay
     from imbik.privacy.cleaning import Cleaner
@@ -62,6 +64,7 @@ class AskParts:
         self._operator, self._policy = operator, policy
         self._teachers: dict[str, ServedTeacher | LocalTeacher | CompositeTeacher] = {}
         self._askers: dict[tuple[str, bool], ServedAsker | LocalAsker] = {}
+        self._scorers: list[tuple[ServedAsker, Scorer]] = []
         self.store: AnswerStore | None = None
         self.purse: Purse | None = None
         self._audit: Audit | None = None
@@ -74,7 +77,8 @@ class AskParts:
 
     def served_askers(self) -> list[ServedAsker]:
         """The askers of served teachers that were opened."""
-        return [asker for asker in self._askers.values() if not isinstance(asker, LocalAsker)]
+        asking = [asker for asker in self._askers.values() if not isinstance(asker, LocalAsker)]
+        return [*asking, *(asker for asker, _ in self._scorers)]
 
     def senders(self) -> list[Sender | BatchSender]:
         """What sends to them; of use after `close` too."""
@@ -82,6 +86,8 @@ class AskParts:
 
     def close(self) -> None:
         """Let requests under way end for a moment, give claims back, make the audit chain durable."""
+        for _, scorer in list(self._scorers):
+            scorer.close()
         loop, self._loop = self._loop, None
         if loop is not None:
             loop.submit(self._shut()).result()
@@ -143,6 +149,32 @@ class AskParts:
         else:
             sender = Sender(name, teacher, transport, store, policy, self._limiter(teacher), purse)
         return ServedAsker(sender, transport.keeper, store, policy, self._under_way, self._cleaner(gate))
+
+    def scorer(self, name: str, purpose: str, store: Path, stream: Stream) -> Scorer:
+        """What asks this teacher about given token ids; its replies lie in `store`.
+
+        Raises: RecipeError for a teacher that cannot say.
+        """
+        from imbik.ask.scoring import Scorer, scoring_side
+        from imbik.ask.sending import Sender
+        from imbik.ask.served import ServedAsker
+
+        teacher = self.teacher(name)
+        side = scoring_side(name, teacher, where=f"teachers.{name}")
+        gate = self._guard()
+        self._note_terms(name, teacher)  # type: ignore[arg-type]
+        transport, replies = self._door(gate), AnswerStore(store)
+        sender = Sender(name, side, transport, replies, self._policy, self._limiter(side), self.money())
+        # Nothing cleans token ids: a row that may leave in other words only does not leave.
+        asker = ServedAsker(sender, transport.keeper, replies, self._policy, {}, None)
+
+        def closing() -> None:
+            self.background().submit(asker.close(self._policy.grace)).result()
+            self._scorers = [item for item in self._scorers if item[0] is not asker]
+
+        scorer = Scorer(asker, replies, stream, purpose, closing)
+        self._scorers.append((asker, scorer))
+        return scorer
 
     def _note_terms(self, name: str, teacher: ServedTeacher | LocalTeacher) -> None:
         """Write down, before the teacher is asked, which of its terms the recipe says somebody accepts."""

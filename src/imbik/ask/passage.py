@@ -13,6 +13,7 @@ import msgspec
 
 from imbik.core.errors import ImbikError
 from imbik.core.questions import Inspected, Question
+from imbik.core.scores import ScoreRequest
 from imbik.core.types import Completion, Sensitivity
 from imbik.privacy.cleaning import Cleaner, Cleansed
 from imbik.privacy.doorkeeper import Doorkeeper
@@ -53,6 +54,9 @@ class Passage:
         """
         texts = [*(message.content for message in question.messages), *([question.schema] if question.schema else [])]
         asked, decision = await self._keeper.foresee(self._url, asked_of(question), texts)
+        if isinstance(question, ScoreRequest):  # the words were looked into, and the ids that leave nobody can read
+            asked, _ = await self._keeper.foresee(self._url, asked, None)
+            return Prepared(_known(question, asked))
         cleaner = self._cleaner
         if cleaner is not None and decision is not None and not (decision.allowed or asked.trouble):
             asked_clean = asked._replace(cleaned=cleaner.word)

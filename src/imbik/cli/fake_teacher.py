@@ -38,6 +38,10 @@ def fake_teacher(
     wrong: Annotated[
         float, typer.Option(min=0, max=1, help="Of --recipe: share of rows that get another row's answer.")
     ] = 0.0,
+    scores: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Say of given token ids how likely this model finds them, as vLLM does."),
+    ] = None,
     batch: Annotated[
         str, typer.Option(metavar="PLAN", help="How batches go, e.g. 'seconds=60 expired=20 lost=2'.")
     ] = "",
@@ -54,6 +58,7 @@ def fake_teacher(
     """
     from imbik.testing import GrowthTeacher, from_file, from_recipe, parse_rule, read_script, solve
     from imbik.testing import run as serve
+    from imbik.testing.completions import scores_of
     from imbik.testing.judges import judging
     from imbik.testing.told import faults_told, plan_of, price_of
 
@@ -63,7 +68,10 @@ def fake_teacher(
     rules = [*(parse_rule(text) for text in rule or ()), *(read_script(script) if script else ())]
     known = from_recipe(recipe, wrong) if recipe else from_file(answers) if answers else solve
     answer = judging(judge, GrowthTeacher(known))
+    score = scores_of(scores) if scores else None
     paid, plan, place = price_of(price), plan_of(batch), f"http://127.0.0.1:{port}"
     print(f"teachers: {{fake: {{use: openai, base_url: '{place}/v1', model: sahte}}}}")
+    if score:
+        print(f"to score token ids: {{use: openai, base_url: '{place}/v1', model: sahte, prompt_logprobs: 20}}")
     print(f"or in the other format: {{use: anthropic, base_url: '{place}', key: '', model: sahte}}", flush=True)
-    serve(port, answer=answer, latency=latency, rules=rules, key=key, price=paid, log=log, batch=plan)
+    serve(port, answer=answer, latency=latency, rules=rules, key=key, price=paid, log=log, batch=plan, score=score)

@@ -3,7 +3,7 @@
 Enters: a request's URL, headers and body. Leaves: all texts in it for the detectors (prompts of every role, examples,
 extra fields, file names, keys of objects, numbers), or None where the body cannot be read: then nobody can say what it
 holds, and it counts as confidential. JSON, JSON lines, multipart/form-data, forms and plain text are read; whatever is
-compressed, binary or cut is not.
+compressed, binary, cut, or written as token ids is not.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ _SPOKEN = {"content", "text", "role"}  # keys that say nothing of what stands un
 _HIDDEN = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 _JSON_LINES = ("application/jsonl", "application/x-ndjson", "application/x-jsonlines")
 _DEPTH = 64
+_FEW = 4  # so many whole numbers in one list may be a text
+_NUMBERS = {"enum", "examples", "default", "stop_token_ids", "allowed_token_ids"}  # lists in schemas and of settings
 
 
 class UnreadableError(Exception):
@@ -97,15 +99,21 @@ def _lines(text: str) -> Iterator[str]:
             yield from _walk(_decode(line), "", 0)
 
 
+class _Number(str):
+    """A whole number, as it was written."""
+
+    __slots__ = ()
+
+
 class _Pairs(list[tuple[str, Any]]):
     """An object as it was written: a key that stands there twice is read twice."""
 
 
 def _decode(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_Pairs, parse_int=str, parse_float=str, parse_constant=str)
+    return json.loads(text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=str, parse_constant=str)
 
 
-def _walk(value: Any, key: str, depth: int) -> Iterator[str]:
+def _walk(value: Any, key: str, depth: int, *, inner: bool = False) -> Iterator[str]:
     if depth > _DEPTH:
         raise UnreadableError
     if isinstance(value, str):
@@ -115,10 +123,17 @@ def _walk(value: Any, key: str, depth: int) -> Iterator[str]:
         for name, item in value:
             if not isinstance(item, str) or len(item) > _SHORT:
                 yield name
-            yield from _walk(item, name, depth + 1)
+            yield from _walk(item, name, depth + 1, inner=inner)
     elif isinstance(value, list):
+        if not inner and key not in _NUMBERS and _is_tokens(value):
+            raise UnreadableError
         for item in value:
-            yield from _walk(item, key, depth + 1)
+            yield from _walk(item, key, depth + 1, inner=inner)
+
+
+def _is_tokens(value: list[Any]) -> bool:
+    """Whether a list may be a text as token ids, which no detector can read. `_decode` leaves numbers as their text."""
+    return sum(isinstance(item, _Number) for item in value) >= _FEW
 
 
 def _inner(text: str, depth: int) -> Iterator[str]:
@@ -131,4 +146,4 @@ def _inner(text: str, depth: int) -> Iterator[str]:
             inner = _decode(bare)
         except ValueError:
             return
-        yield from _walk(inner, "", depth + 1)
+        yield from _walk(inner, "", depth + 1, inner=True)  # what it says was read already, as text

@@ -45,8 +45,9 @@ class Doorkeeper:
             return ways
         return [way for way in ways if self._gate.weigh(way[1], way[0]).allowed] or ways[:1]
 
-    async def foresee(self, url: str, asked: Asked, texts: list[str]) -> tuple[Asked, Decision | None]:
-        """What the gate would say of rows with these words, and how private the words make them; nothing is written.
+    async def foresee(self, url: str, asked: Asked, texts: list[str] | None) -> tuple[Asked, Decision | None]:
+        """What the gate would say of rows with these words (None: nobody can read them), and how private the words make
+        them; nothing is written.
 
         The decision is None where the host has no address: then nothing was looked into either.
         """

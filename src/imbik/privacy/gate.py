@@ -21,6 +21,9 @@ from imbik.privacy.inspection import Hit, InspectionError, Inspector, level_of
 from imbik.privacy.operator import Operator
 from imbik.privacy.sensitivity import inherited
 
+UNREADABLE = ("unreadable",)
+"""What stands for detectors where nobody can read what would leave."""
+
 
 class Asked(NamedTuple):
     """What the gate is asked about: rows of a level, and what is known of the words that would leave.
@@ -121,6 +124,9 @@ class Gate:
         decision = self.foresee(asked.level, place, cleaned=asked.cleaned, raised=raised)
         if decision.allowed or not asked.found:
             return decision
+        if asked.found == UNREADABLE:
+            reason = "what would leave cannot be read (token ids, or bytes), so it counts as confidential: "
+            return Decision(False, reason + decision.reason, decision.key)
         by = ", ".join(name.partition("@")[0] for name in asked.found)
         reason = f"detectors found personal data in this {asked.mark.value} row ({by}): {decision.reason}"
         return Decision(False, reason, decision.key)
@@ -130,7 +136,7 @@ class Gate:
         try:
             self._looked = True
             if texts is None:
-                return self._raised(asked, Sensitivity.CONFIDENTIAL, ("unreadable",))
+                return self._raised(asked, Sensitivity.CONFIDENTIAL, UNREADABLE)
             hits, agreed = self._lowered.settled(await self.inspector.watch(texts), asked.rows)
             return self._with_hits(asked._replace(declassified=asked.declassified or agreed), hits)
         except DiskFullError:

@@ -115,6 +115,15 @@ class CompositeTeacher(Protocol):
         ...
 
 
+@runtime_checkable
+class ScoringTeacher(Protocol):
+    """A served teacher that may also say how likely given token ids are (`core.scores`)."""
+
+    def scores(self) -> ServedTeacher | None:
+        """Its scoring side, which takes `ScoreRequest`s and reads `TokenScores`; None where the endpoint has none."""
+        ...
+
+
 def make_teacher(block: PluginBlock, context: TeacherContext) -> object:
     """The teacher of a recipe's block.
 

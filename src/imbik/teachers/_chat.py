@@ -14,14 +14,14 @@ from imbik.teachers import WireResponse
 from imbik.teachers._thinking import split_thinking
 from imbik.teachers._wire import count, decoded, error_text, is_blank, malformed, refused, text_of
 
-_FILTER_CODES = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "data_inspection_failed"}
+FILTER_CODES = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "data_inspection_failed"}
 
 
 def read_chat(response: WireResponse) -> Completion:
     """The completion in a reply; whatever is not a good answer becomes a typed outcome."""
     body = decoded(response)
     if response.status != 200:
-        return refused(response.status, body, _FILTER_CODES)
+        return refused(response.status, body, FILTER_CODES)
     if not isinstance(body, dict):
         return malformed("the reply is not JSON" if body is None else "the reply is no JSON object")
     choices = body.get("choices")
@@ -32,7 +32,7 @@ def read_chat(response: WireResponse) -> Completion:
     message = choices[0].get("message")
     if not isinstance(message, dict):
         return malformed("the reply holds no message")
-    return _completion(choices[0], message, _usage(body))
+    return _completion(choices[0], message, usage_in(body))
 
 
 def _completion(choice: dict[str, Any], message: dict[str, Any], usage: Usage) -> Completion:
@@ -83,7 +83,7 @@ def _outcome(choice: dict[str, Any], message: dict[str, Any], answer: str, *, cl
     return Outcome.ANSWERED, ""
 
 
-def _usage(body: dict[str, Any]) -> Usage:
+def usage_in(body: dict[str, Any]) -> Usage:
     """Tokens as counted there. Some count reasoning in the total alone (xAI, Gemini): it was written, and is paid."""
     usage = body.get("usage")
     if not isinstance(usage, dict):

@@ -23,6 +23,7 @@ from imbik.teachers import TeacherContext, WireRequest, WireResponse
 from imbik.teachers._batch import BatchWire, refuse_batches
 from imbik.teachers._batch_openai import OpenAIBatch
 from imbik.teachers._chat import read_chat
+from imbik.teachers._scores import PromptScores
 from imbik.teachers._wire import (
     JSON_HEADERS,
     WireSettings,
@@ -72,6 +73,12 @@ class OpenAITeacher:
         base_url: str = Field(_HOME, description="address of the API, usually ending in /v1")
         top_logprobs: int = Field(0, ge=0, le=20, description="alternatives to ask for at each token (0: none)")
         logprobs: int = Field(20, ge=0, le=20, description="the most alternatives that the endpoint gives (0: none)")
+        prompt_logprobs: int = Field(
+            0,
+            ge=0,
+            le=1000,
+            description="the most alternatives at each given token, as vLLM has them (0: none)",
+        )
         seed: str = Field("seed", description="the field for a seed ('': the endpoint takes none)")
         limit: Literal["", "max_tokens", "max_completion_tokens"] = Field(
             "", description="the field for the length limit (default: what the endpoint takes)"
@@ -148,6 +155,12 @@ class OpenAITeacher:
     def cost_at_most(self, question: Question) -> Decimal | None:
         """The most that one request can cost, in USD."""
         return at_most(self.settings, self.price, question)
+
+    def scores(self) -> PromptScores | None:
+        """Its side that says how likely given tokens are; None where the endpoint has none."""
+        if not self.settings.prompt_logprobs:
+            return None
+        return PromptScores(self.settings, self._place, self.identity, self.price)
 
     def _batch(self) -> BatchWire:
         place = self._place

@@ -34,6 +34,7 @@ from imbik.testing.anthropic_messages import AnthropicMessages
 from imbik.testing.batches import Batches, BatchPlan
 from imbik.testing.books import Bill, Books
 from imbik.testing.chat import Chat
+from imbik.testing.completions import Completions, Score
 from imbik.testing.connection import Connection, Request
 from imbik.testing.faults import FAULTS, Call
 from imbik.testing.faults.table import JSON, encode
@@ -42,6 +43,7 @@ from imbik.testing.rules import Rule, RuleBook, rules_of
 
 Answer = Callable[[Messages], str | Mapping[str, Any]]
 # As real servers do, it answers at its own addresses alone (Azure's among them): a wrong base_url is found out here.
+_COMPLETIONS = re.compile(r"/v1/completions")
 _FORMATS: tuple[tuple[re.Pattern[str], Format], ...] = (
     (re.compile(r"(/[\w.-]+)?/v1/chat/completions|/openai/deployments/[^/]+/chat/completions"), Chat()),
     (re.compile(r"/models/chat/completions"), Chat()),
@@ -54,7 +56,8 @@ class FakeTeacher:
 
     `answer` gives the text, or a mapping merged into the message (`reasoning_content`, `refusal` …; a `finish_reason`
     in it is the choice's). `key` is the key it accepts (empty: any). Text beyond the request's `max_tokens` words is
-    cut off. `price` is USD for a million tokens read and written; `log` a file that gets a line for every whole reply.
+    cut off. `score` lets it say how likely given token ids are, as vLLM does (`/v1/completions`). `price` is USD for a
+    million tokens read and written; `log` a file that gets a line for every whole reply.
     """
 
     def __init__(
@@ -69,10 +72,12 @@ class FakeTeacher:
         price: tuple[Decimal | str, Decimal | str] = ("0", "0"),
         log: Path | None = None,
         batch: BatchPlan = BatchPlan(),  # noqa: B008 - frozen
+        score: Score | None = None,
     ) -> None:
         self.answer, self.latency, self.key, self.host, self.port = answer, latency, key, host, port
         self.books = Books((Decimal(price[0]), Decimal(price[1])), log)
         self.batches = Batches(batch, self.books, self._say)
+        self._formats = (*_FORMATS, *([(_COMPLETIONS, Completions(score))] if score else []))
         self._book = RuleBook(rules)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -162,7 +167,7 @@ class FakeTeacher:
         """Route one request; whether the connection stays open."""
         route = (request.method, request.path)
         if request.method == "POST":
-            for route_of, form in _FORMATS:
+            for route_of, form in self._formats:
                 if route_of.fullmatch(request.path):
                     return await self._asked(request, line, form)
         if route == ("GET", "/v1/models"):
@@ -192,7 +197,8 @@ class FakeTeacher:
         return await _send(line, {"error": {"message": f"nothing at {request.path}", "code": "not_found"}}, 404)
 
     def _say(self, form: Format, body: Mapping[str, Any]) -> Said:
-        return said(self.answer(form.messages(body))).within(form.limit(body))
+        answer = echo if isinstance(form, Completions) else self.answer
+        return said(answer(form.messages(body))).within(form.limit(body))
 
     async def _new_rules(self, request: Request, line: Connection) -> bool:
         try:
@@ -223,7 +229,7 @@ class FakeTeacher:
                 rule=rule,
                 form=form,
                 body=body,
-                said=said(self.answer(messages)).within(limit),
+                said=self._say(form, body),
                 number=number,
                 here=f"http://{self.host}:{self.port}",
                 charge=(lambda _: None) if FAULTS[rule.do].paid == "no" else bill.charge,
@@ -258,6 +264,7 @@ def run(
     price: tuple[Decimal | str, Decimal | str] = ("0", "0"),
     log: Path | None = None,
     batch: BatchPlan = BatchPlan(),  # noqa: B008 - frozen
+    score: Score | None = None,
 ) -> None:
     """Serve in the foreground until Ctrl-C: for the command line and for benchmarks.
 
@@ -267,7 +274,16 @@ def run(
         if log:
             log.open("ab").close()  # now, not at the first reply
         teacher = FakeTeacher(
-            answer, rules=rules, latency=latency, key=key, host=host, port=port, price=price, log=log, batch=batch
+            answer,
+            rules=rules,
+            latency=latency,
+            key=key,
+            host=host,
+            port=port,
+            price=price,
+            log=log,
+            batch=batch,
+            score=score,
         )
         asyncio.run(teacher.serve())
     except OSError as error:
