@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from imbik.core.runfolder import RunFolder, write_parts
-from imbik.core.types import Sample
+from imbik.core.types import Completion, Sample, Sensitivity
 from imbik.recipe import Recipe
-from stagekit import make_recipe, make_run, make_sample, make_task
+from stagekit import FakeAsker, make_recipe, make_run, make_sample, make_task
 
 STUDENT = {
     "architecture": "llama", "hidden_size": 16, "layers": 1, "heads": 2, "context": 96, "vocabulary": 320,
@@ -38,3 +38,14 @@ def lay(folder: Path, rows: int = 30, samples: Sequence[Sample] | None = None, *
     write_parts(run.begin("3_refined", "h"), iter(kept))
     train = {**TRAIN, **sections.pop("train", {})}
     return run, make_recipe(student=sections.pop("student", STUDENT), train=train, **sections)
+
+
+class Beside(FakeAsker):
+    """Knows one teacher's folder, whose answers are internal."""
+
+    def __init__(self, folder: Path | None, level: Sensitivity = Sensitivity.INTERNAL) -> None:
+        super().__init__(lambda teacher, question: Completion(answer=""), level)
+        self.weights = folder
+
+    def model_folder(self, teacher: str) -> Path | None:
+        return self.weights

@@ -113,8 +113,8 @@ class Scoring(Protocol):
         """What the teacher says of each, in order; of a row that may not go there, or failed, why."""
         ...
 
-    def forget(self) -> None:
-        """Whoever asked has what it needs of all that was scored: the replies need not be kept."""
+    def forget(self, keep: Sequence[ScoreRequest] = ()) -> None:
+        """Whoever asked has what it needs of all that was scored but for `keep`: other replies need not be kept."""
         ...
 
 

@@ -7,6 +7,7 @@ so that a kill costs at most the requests under way.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imbik.ask.answers import AnswerStore
+from imbik.ask.key import question_key
 from imbik.core.errors import RecipeError
 from imbik.core.files import remove
 from imbik.core.questions import Question
@@ -77,9 +79,10 @@ class Scorer:
         answers = self._stream(self._asker, requests)
         return [_scores(request, answer) for request, answer in zip(requests, answers, strict=True)]
 
-    def forget(self) -> None:
-        """The caller has what it needs of all that was scored: the replies need not be kept."""
-        self._store.submit(lambda connection: connection.execute("DELETE FROM answers")).result()
+    def forget(self, keep: Sequence[ScoreRequest] = ()) -> None:
+        """The caller has what it needs of all that was scored but for `keep`: the other replies need not be kept."""
+        keys = [question_key(self._asker.teacher.identity, request, local=False) for request in keep]
+        self._store.submit(lambda connection: _forget(connection, keys)).result()
 
     def close(self) -> None:
         """Let requests under way end; the store goes where it is empty."""
@@ -93,6 +96,13 @@ class Scorer:
         if empty:
             for ending in ("", "-wal", "-shm"):
                 remove(self._store.path.with_name(self._store.path.name + ending))
+
+
+def _forget(connection: sqlite3.Connection, keep: Sequence[bytes]) -> None:
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY)")
+    connection.execute("DELETE FROM kept")
+    connection.executemany("INSERT OR IGNORE INTO kept VALUES (?)", [(key,) for key in keep])
+    connection.execute("DELETE FROM answers WHERE key NOT IN (SELECT key FROM kept)")
 
 
 def _scores(request: ScoreRequest, answer: Completion) -> TokenScores:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from imbik.core.types import Sensitivity
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx")
 
@@ -43,6 +43,11 @@ class LanguageModel:
     @property
     def context(self) -> int:
         """Longest sequence in tokens."""
-        config = self.network.config.get_text_config()
-        found = [getattr(config, name, None) for name in _LENGTHS]
-        return next((int(length) for length in found if length), 2048)
+        return context_in(self.network.config)
+
+
+def context_in(config: PretrainedConfig) -> int:
+    """Longest sequence in tokens, by a model's config."""
+    text = config.get_text_config()
+    found = [getattr(text, name, None) for name in _LENGTHS]
+    return next((int(length) for length in found if length), 2048)

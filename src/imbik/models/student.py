@@ -101,12 +101,13 @@ def tokenizer_origin(recipe: Recipe, asker: Teachers | None) -> tuple[Origin, Pa
 
 
 def teacher_folder(recipe: Recipe, asker: Teachers | None) -> Path | None:
-    """The folder with the tokenizer of the teacher whose logits are captured, else of the first answering one that is a
-    model here."""
+    """The folder with the tokenizer of the teacher whose distributions are learned (captured, or beside the student),
+    else of the first answering one that is a model here."""
     if asker is None:
         return None
     captured = [recipe.capture.teacher] if recipe.capture and recipe.capture.teacher else []
-    folders = (asker.model_folder(name) for name in (*captured, *recipe.answering_teachers()))
+    beside = [recipe.train.teacher] if recipe.train.teacher in recipe.teachers else []
+    folders = (asker.model_folder(name) for name in (*captured, *beside, *recipe.answering_teachers()))
     found = next((folder for folder in folders if folder is not None), None)
     return None if found is None else tokenizer_home(found)
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from imbik.core.errors import MissingExtraError, ModelError, RecipeError
-from imbik.core.plugins import PluginBlock, load_plugin, typed_settings
+from imbik.core.errors import ModelError, RecipeError
+from imbik.core.plugins import PluginBlock, typed_settings
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity
 from imbik.evaluate import require
@@ -22,24 +21,23 @@ from imbik.generate.tally import held_back_advice
 from imbik.models.folder import check_folder, read_base
 from imbik.models.gguf import is_gguf
 from imbik.models.load import may_be_on_hub, resolve
+from imbik.models.opening import check_model
 from imbik.models.spread import spread_for
 from imbik.pipeline import judging, money, rules
 from imbik.pipeline.estimate import Estimate, estimate
 from imbik.pipeline.growth import refuse_growth
 from imbik.pipeline.growth import warnings as growth_warnings
+from imbik.pipeline.learning import refuse_learning
 from imbik.pipeline.offered import ended_models
 from imbik.pipeline.reach import cleans_in_vain, kept_from, keys_missing, refuse_unreachable
 from imbik.pipeline.rows import Rows, look
-from imbik.pipeline.sizes import folder_here, tokenizer_teacher
+from imbik.pipeline.sizes import folder_here
 from imbik.pipeline.terms import refuse_terms, unknown_terms
 from imbik.privacy.operator import load_operator
 from imbik.recipe import Recipe
 from imbik.recipe.secrets import refuse_secrets
 from imbik.recipe.write import to_data
 from imbik.tasks.answer_schema import schema_text
-from imbik.train.losses import DISTRIBUTIONS
-
-MODELS_HERE = ("in_process", "run")
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def refuse_contradictions(recipe: Recipe) -> None:
 
     Raises: RecipeError naming the keys.
     """
-    for check in (_student_shape, _models, _logits, _tokenizer, _optimizer, _teacher_recipes):
+    for check in (_student_shape, _models, refuse_learning, _teacher_recipes):
         check(recipe)
 
 
@@ -170,7 +168,7 @@ def _models(recipe: Recipe) -> None:
     for key, name in named.items():
         folder = folder_here(name, recipe.base)
         if folder is not None:
-            check_folder(folder)
+            (check_model if key != "student.model" else check_folder)(folder)
             if key == "student.model" and (base := read_base(folder)):
                 raise RecipeError(
                     f"'{name}' is an adapter over {base}, and a student begins from a whole model",
@@ -187,59 +185,6 @@ def _no_model(key: str, name: str, base: Path) -> None:
         resolve(name, base)
     except ModelError as error:
         raise RecipeError(error.what, where=key, next=error.next) from None
-
-
-def _logits(recipe: Recipe) -> None:
-    """A loss on logits needs captured logits, and logits need a teacher whose weights are here."""
-    hungry = [block for block in recipe.train.losses if DISTRIBUTIONS in load_plugin("train/losses", block.use).needs]
-    if hungry and recipe.capture is None:
-        raise RecipeError(
-            f"loss '{hungry[0].use}' compares with the teacher's logits, and the recipe captures none",
-            where=hungry[0].where,
-            next="add `capture: {top_k: 20}`, or learn from text alone: train.losses: [cross_entropy]",
-        )
-    if recipe.capture is None:
-        return
-    if not recipe.teachers:
-        raise RecipeError("capture needs a teacher, and the recipe has none", next="take `capture:` out")
-    _weights_here(recipe, tokenizer_teacher(recipe), "capture.teacher")
-
-
-def _weights_here(recipe: Recipe, name: str, key: str) -> None:
-    block = recipe.teachers[name]
-    if block.use not in MODELS_HERE:
-        article = "an" if block.use[0] in "aeiou" else "a"
-        raise RecipeError(
-            f"{key}: '{name}' is {article} {block.use} teacher, whose weights are not here",
-            where=block.where,
-            next="name an in_process or run teacher, or leave the key out: others teach by text",
-        )
-
-
-def _tokenizer(recipe: Recipe) -> None:
-    """`teacher` needs a teacher with a tokenizer; `own` needs a model that has one."""
-    student = recipe.student
-    if student.tokenizer == "teacher":
-        if not recipe.teachers:
-            raise RecipeError(
-                "student.tokenizer is teacher, and the recipe has none", next="--set student.tokenizer=train"
-            )
-        _weights_here(recipe, tokenizer_teacher(recipe), "student.tokenizer")
-    if student.tokenizer == "own" and student.architecture:
-        raise RecipeError(
-            "student.tokenizer is own, but a model made from a config has none",
-            next="--set student.tokenizer=train",
-        )
-
-
-def _optimizer(recipe: Recipe) -> None:
-    """What the optimiser needs must be installed before anything is paid for."""
-    if recipe.train.optimizer == "adamw_8bit" and find_spec("bitsandbytes") is None:
-        raise MissingExtraError(
-            "optimizer adamw_8bit needs bitsandbytes, which is not installed",
-            where="train.optimizer",
-            next="pip install 'imbik[qlora]', or --set train.optimizer=adamw",
-        )
 
 
 def _teacher_recipes(recipe: Recipe) -> None:

@@ -159,9 +159,13 @@ def _vocabulary(recipe: Recipe, runs: Path | None) -> int:
 
 
 def tokenizer_teacher(recipe: Recipe) -> str:
-    """The teacher whose tokenizer and logits a student may share: the captured one, else the first that answers."""
+    """The teacher whose tokenizer and logits a student may share: the captured one, else that beside the student where
+    it is a model here, else the first that answers."""
     if recipe.capture and recipe.capture.teacher:
         return recipe.capture.teacher
+    beside = recipe.teachers.get(recipe.train.teacher)
+    if beside is not None and beside.use in ("in_process", "run"):
+        return recipe.train.teacher
     return next(iter(recipe.answering_teachers() or recipe.teachers))
 
 

@@ -56,6 +56,16 @@ class EarlyStopping(Section):
     minimum: float = Field(0.0, ge=0, description="improvement of validation loss that counts")
 
 
+class OnPolicy(Section):
+    """The student's own attempts, read by `train.teacher`, in place of some rows (GKD)."""
+
+    share: float = Field(0.5, gt=0, le=1, description="share of rows learned at the student's own attempt (lambda)")
+    temperature: float = Field(1.0, ge=0, description="how freely the student writes; 0 takes the likeliest token")
+    top_p: float = Field(1.0, gt=0, le=1, description="tokens are drawn from the smallest set that reaches this")
+    max_tokens: int = Field(256, ge=1, description="longest attempt in tokens")
+    every: int = Field(1, ge=1, description="steps whose attempts are written at once, by the student as it is then")
+
+
 class Train(Section):
     """How the student is trained; controls and seeds are variants of the same stage."""
 
@@ -118,4 +128,9 @@ class Train(Section):
         "loss", description="what says on validation rows which step is best, and when to stop early"
     )
     early_stopping: EarlyStopping | None = Field(None, description="stop when validation loss no longer falls")
+    teacher: str = Field(
+        "", description="a teacher that reads beside the student: a model in this process, or with on_policy a server"
+    )
+    top_k: int = Field(20, ge=1, description="probabilities asked of a served train.teacher where nothing is captured")
+    on_policy: OnPolicy | None = Field(None, description="learn at the student's own attempts too: {share: 0.5}")
     threads: int = Field(0, ge=0, description="torch threads (0: measured; 1 for tiny models)")

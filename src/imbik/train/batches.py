@@ -35,6 +35,11 @@ def _draw(*parts: object) -> int:
     return int.from_bytes(hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest(), "big")
 
 
+def drawn(*parts: object) -> float:
+    """A number in [0, 1) that depends on nothing but the parts."""
+    return _draw(*parts) / 2.0**64
+
+
 def seed_of(*parts: object) -> int:
     """A seed for torch's generator: randomness belongs to a step, never to a process."""
     return _draw(*parts) >> 1
@@ -99,7 +104,8 @@ class MicroBatch:
     """Rows in tensors: what one forward pass takes.
 
     ids: (B, S); positions: (B, S) where rows share a line, else None; places: (N,) indices into the flattened (B, S)
-    of the positions whose next token is learned; labels: (N,) those tokens; weights: (N,) how much each counts, or None
+    of the positions whose next token is learned; labels: (N,) those tokens (UNLABELLED where the
+    text is none); weights: (N,) how much each counts, or None
     for 1; teacher ids and log-probabilities (N, k) at the same places, where captured; passed: tokens that are not
     padding.
     """
@@ -144,7 +150,7 @@ def lay_out(rows: Sequence[Row], layout: Layout) -> MicroBatch:
             ids[number, at : at + length] = row.ids[:-1]
             positions[number, at : at + length] = np.arange(length)
             places.append(row.places + (number * width + at))
-            labels.append(row.ids[row.places + 1])
+            labels.append(row.labels)
             order.append(row)
             at += length
         positions[number, at:] = np.arange(width - at)

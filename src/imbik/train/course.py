@@ -13,6 +13,7 @@ import msgspec
 
 from imbik.core.types import Record
 from imbik.recipe.training import EarlyStopping, Metric
+from imbik.train.attempts import AttemptBooks
 
 if TYPE_CHECKING:
     from imbik.train.validation import Validation
@@ -112,7 +113,8 @@ class TrainingRecord(Record, frozen=True, kw_only=True, omit_defaults=False):
     """`training.json`: how one student or control was trained. Its presence means that the weights beside it are final.
 
     `tokens` are non-padding tokens passed through the student; `losses` is the learning curve; `kept_step` is the step
-    whose weights these are (lowest validation loss, or the last) and `kept_loss` their validation loss.
+    whose weights these are (lowest validation loss, or the last) and `kept_loss` their validation loss; `attempts` what
+    became of the rows that were drawn for the student's own attempts.
     """
 
     variant: str
@@ -139,6 +141,7 @@ class TrainingRecord(Record, frozen=True, kw_only=True, omit_defaults=False):
     adapted: str = ""
     same_as: str = ""
     warnings: tuple[str, ...] = ()
+    attempts: AttemptBooks | None = None
 
     @property
     def validation_loss(self) -> float:

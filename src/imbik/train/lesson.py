@@ -15,12 +15,14 @@ from imbik.train.losses import Loss
 from imbik.train.rows import Row
 
 if TYPE_CHECKING:
+    from imbik.train.on_policy import Attempts
     from imbik.train.precision import Measured
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is trained: rows and their order, validation rows with the losses they are judged by, when to stop early."""
+    """What is trained: rows and their order, validation rows with the losses they are judged by, when to stop early;
+    `attempts` replaces some rows of a step by the student's own."""
 
     name: str
     seed: int
@@ -29,6 +31,11 @@ class Lesson:
     validation: Sequence[Row]
     validation_losses: Sequence[Loss]
     stopping: EarlyStopping | None
+    attempts: Attempts | None = None
+
+    def batch(self, step: int) -> list[Row]:
+        """The rows of a step, as they stand."""
+        return [self.rows[index] for index in self.order.batch(step)]
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 
 from imbik.models.head import head_of
 from imbik.train.chunked import token_losses
-from imbik.train.losses import DISTRIBUTIONS, Loss, Signals, TokenLoss, TopK
+from imbik.train.losses import DISTRIBUTIONS, Loss, Signals, Teacher, TokenLoss, TopK
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+    from imbik.train.tutor import Tutor
 
 
 def bare(network: nn.Module) -> PreTrainedModel:
@@ -29,8 +31,10 @@ def bare(network: nn.Module) -> PreTrainedModel:
 class StudentModule(nn.Module):
     """`forward` takes a micro-batch and gives the weighted sum of its losses."""
 
-    def __init__(self, network: nn.Module, losses: Sequence[Loss]) -> None:
+    def __init__(self, network: nn.Module, losses: Sequence[Loss], tutor: Tutor | None = None) -> None:
+        """`tutor` is a teacher that reads every micro-batch beside the student."""
         super().__init__()
+        self.tutor = tutor
         self.network = network
         self.losses = tuple(losses)
         self.head = head_of(network)  # type: ignore[arg-type]
@@ -49,12 +53,16 @@ class StudentModule(nn.Module):
         """Sum of the losses at `places` divided by `tokens`, the learned tokens of the global batch; see MicroBatch."""
         hidden = hidden_states(self.network, ids, positions)
         chosen = hidden.flatten(0, 1).index_select(0, places)
-        teacher = None
+        teacher: Teacher | None = None
+        wanted = any(DISTRIBUTIONS in loss.needs for loss in self.losses)
         if teacher_ids is not None and teacher_logprobs is not None:
             teacher = TopK(teacher_ids, teacher_logprobs)
-        elif any(DISTRIBUTIONS in loss.needs for loss in self.losses):
+        elif wanted and self.tutor is not None:
+            teacher = self.tutor.read(ids, positions, places)
+        elif wanted:
             # None of these rows could be read by the teacher.
-            teacher = TopK(labels[:, None], torch.full_like(labels[:, None], float("-inf"), dtype=torch.float32))
+            column = labels.clamp_min(0)[:, None]
+            teacher = TopK(column, torch.full_like(column, float("-inf"), dtype=torch.float32))
         return total(self.losses, Signals(chosen, self.head, labels, tokens, teacher, weights))
 
 

@@ -6,7 +6,7 @@ be one the reason why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from imbik.models.tokens import LossOn, Turns, encode_row, token_hash
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+UNLABELLED = -100  # the label of a token that no loss of the text learns
 TeacherRow = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
 
 
@@ -36,7 +37,9 @@ class Rejected(Record, frozen=True, kw_only=True):
 class Row:
     """One row in memory: `ids` (n,), `places` (m,) the positions whose next token is learned, `weights` (m,) how much
     each of these counts (None: 1 each); `recall` reads the teacher's k best next tokens at those places, ids and
-    log-probabilities (m, k), when they are needed.
+    log-probabilities (m, k), when they are needed. The first `prompt` tokens stand before the last answer (0: that is
+    not known). A row that is not `labelled` is the student's own text: what the teacher says there counts, and not what
+    stands there.
     """
 
     id: str
@@ -44,6 +47,14 @@ class Row:
     places: npt.NDArray[np.int64]
     recall: Callable[[], TeacherRow] | None = None
     weights: npt.NDArray[np.float32] | None = None
+    prompt: int = 0
+    labelled: bool = True
+
+    @property
+    def labels(self) -> npt.NDArray[np.int32]:
+        """The tokens that are learned, (m,); UNLABELLED each where the text is no label."""
+        following = self.ids[self.places + 1]
+        return following if self.labelled else np.full_like(following, UNLABELLED)
 
     @property
     def learned(self) -> float:
@@ -97,8 +108,19 @@ def encode(samples: Iterable[tuple[Sample, str]], how: Encoding) -> tuple[list[R
             weights = None
             if how.loss_on == "all" and how.prompt_weight != 1.0:
                 weights = np.where(np.array(encoded.answer)[places + 1], 1.0, how.prompt_weight).astype(np.float32)
-            rows.append(Row(sample.id, np.array(encoded.ids, dtype=np.int32), places, weights=weights))
+            ids = np.array(encoded.ids, dtype=np.int32)
+            rows.append(Row(sample.id, ids, places, weights=weights, prompt=_prompt(encoded.answer)))
     return rows, rejected
+
+
+def _prompt(answer: Sequence[bool]) -> int:
+    """How many tokens stand before the last answer."""
+    at = len(answer)
+    while at and not answer[at - 1]:
+        at -= 1
+    while at and answer[at - 1]:
+        at -= 1
+    return at
 
 
 def with_teacher(rows: Iterable[Row], store: LogitStore) -> list[Row]:

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 STUDENT, LOGITS, BEST = "6_student", "5_logits", "best.json"
 # What decides speed and memory, but not what is learned.
-_FREE = {"micro_batch", "threads", "checkpoint_every", "gradient_checkpointing", "losses", "method"}
+_FREE = {"micro_batch", "threads", "checkpoint_every", "gradient_checkpointing", "losses", "method", "teacher"}
 # Keys that came later: left at their defaults they are no part of a hash made before them.
 _LATER = {
     "learning_rates", "layer_decay", "schedule_cycles", "schedule_power", "schedule_floor", "betas", "epsilon",
-    "momentum", "no_weight_decay", "length_bucketing", "metric",
+    "momentum", "no_weight_decay", "length_bucketing", "metric", "on_policy", "top_k",
 }  # fmt: skip
 # What decides which students there are, but not what any of them learns.
 _WHICH = {"seeds", "controls"}
@@ -69,6 +69,7 @@ class TrainStage:
             "turns": tasks.turns,
             "loss_on": tasks.loss_on,
             "prompt_weight": tasks.prompt_weight,
+            **_beside(recipe, asker),
         }
 
     def _decisive(self, context: StageContext) -> object:
@@ -96,6 +97,12 @@ class TrainStage:
         chosen = min(students, key=lambda record: (record.validation_loss, record.seed))
         write_json(context.folder / BEST, Best(seed=chosen.seed))
         return work.result(records)
+
+
+def _beside(recipe: Recipe, asker: Asker) -> dict[str, Any]:
+    """Who the teacher beside the student is; nothing where there is none."""
+    name = recipe.train.teacher
+    return {"beside": [asker.identity(name), asker.sensitivity(name).value]} if name else {}
 
 
 def _unset(train: Train) -> set[str]:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from imbik.core.files import digest, read_json, remove, write_json
+from imbik.core.questions import Sampling
 from imbik.models.save import save
 from imbik.recipe import Recipe
 from imbik.train.batches import Order, rows_for_tokens
 from imbik.train.course import TrainingRecord
 from imbik.train.lesson import Hooks, Lesson
-from imbik.train.losses import Loss
+from imbik.train.losses import DISTRIBUTIONS, Loss
 from imbik.train.pupil import Pupil
 from imbik.train.rows import Row
 from imbik.train.variants import Variant
@@ -28,7 +29,11 @@ from imbik.train.variants import Variant
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from imbik.models.engines import Generated
+    from imbik.train.attempts import AttemptBooks
+    from imbik.train.on_policy import Attempts, Reader
     from imbik.train.precision import Measured
+    from imbik.train.tutor import Tutor
 
 TRAINING = "training.json"
 MEASURED = "measured.json"
@@ -55,7 +60,11 @@ def rows_to_pass(recipe: Recipe, rows: Sequence[Row], seed: int, budget: int) ->
 
 @dataclass(frozen=True)
 class Assignment:
-    """One variant and seed to train, with its rows and its budget of tokens (0: the recipe's steps or epochs)."""
+    """One variant and seed to train, with its rows and its budget of tokens (0: the recipe's steps or epochs).
+
+    `longest` is the most tokens that a row may have; `reader` a served teacher that reads the student's own attempts,
+    `tutor` one in this process that reads every row.
+    """
 
     variant: Variant
     seed: int
@@ -63,6 +72,9 @@ class Assignment:
     validation_losses: Sequence[Loss]
     budget: int
     folder: Path
+    longest: int = 0
+    reader: Reader | None = None
+    tutor: Tutor | None = None
 
     @property
     def name(self) -> str:
@@ -84,10 +96,12 @@ def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Ho
     from imbik.train.module import StudentModule, load_weights
     from imbik.train.trainer import StudentTrainer
 
-    module = StudentModule(pupil.prepared.network, task.variant.losses)
+    module = StudentModule(pupil.prepared.network, task.variant.losses, task.tutor)
     if torch.cuda.is_available():
         module.to("cuda")
     lesson = _lesson(task, recipe)
+    if attempting(recipe, task.variant):
+        lesson = replace(lesson, attempts=_attempts(task, recipe, pupil, lesson))
     measured = _measured(module, lesson, recipe, pupil, stage, hooks)
     checkpoints = Checkpoints(task.folder / "checkpoints", hooks.say)
     board = Board(task.folder / "tensorboard")
@@ -154,6 +168,34 @@ def _lesson(task: Assignment, recipe: Recipe) -> Lesson:
     )
 
 
+def attempting(recipe: Recipe, variant: Variant) -> bool:
+    """Whether a variant learns at its own attempts: controls learn the text alone."""
+    return recipe.train.on_policy is not None and DISTRIBUTIONS in variant.needs
+
+
+def _attempts(task: Assignment, recipe: Recipe, pupil: Pupil, lesson: Lesson) -> Attempts:
+    """What writes the student's attempts, keeps them and has them read."""
+    from imbik.models.engines.transformers import TransformersEngine
+    from imbik.train.attempts import FILE, AttemptStore
+    from imbik.train.on_policy import Attempts
+
+    assert recipe.train.on_policy is not None
+    network: Any = pupil.prepared.network
+    engine = TransformersEngine(replace(pupil.model, network=network), device=module_device(network))
+
+    def write(prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], seeds: Sequence[int]) -> list[Generated]:
+        learning = network.training
+        network.eval()
+        try:
+            return engine.generate(prompts, samplings, seeds=seeds)
+        finally:
+            network.train(learning)
+
+    store = AttemptStore(task.folder / FILE)
+    longest = task.longest or pupil.model.context
+    return Attempts(recipe.train.on_policy, lesson.order, lesson.rows, longest, write, store, task.reader)
+
+
 def _measured(module: nn.Module, lesson: Lesson, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Hooks) -> Measured:
     """What was measured for this stage: read where it is there, else found now and written before the first step."""
     import torch
@@ -169,6 +211,8 @@ def _measured(module: nn.Module, lesson: Lesson, recipe: Recipe, pupil: Pupil, s
         return measured
     train = recipe.train
     longest = max(len(row.ids) for row in lesson.rows)
+    if lesson.attempts is not None:
+        longest = max(longest, lesson.attempts.longest)
     micro = train.micro_batch or rows_that_fit(
         pupil.model.network, longest=longest, batch_size=train.batch_size, checkpointing=train.gradient_checkpointing
     )
@@ -191,7 +235,7 @@ def _overruled(measured: Measured, recipe: Recipe) -> Measured:
 def sample_batches(lesson: Lesson) -> list[list[Row]]:
     """The first batches of a lesson, as lists of rows."""
     steps = range(min(SAMPLE_BATCHES, lesson.order.steps))
-    return [[lesson.rows[index] for index in lesson.order.batch(step)] for step in steps]
+    return [lesson.batch(step) for step in steps]
 
 
 def module_device(module: nn.Module) -> str:
@@ -204,6 +248,7 @@ def _record(task: Assignment, trainer: Any, pupil: Pupil, module: nn.Module, sha
 
     position, measured, lesson = trainer.position, trainer.measured, trainer.lesson
     last = trainer.train_settings.keep == "last" or not position.best_step
+    books = None if lesson.attempts is None else lesson.attempts.store.books(position.step)
     return TrainingRecord(
         variant=task.variant.name,
         seed=task.seed,
@@ -227,5 +272,13 @@ def _record(task: Assignment, trainer: Any, pupil: Pupil, module: nn.Module, sha
         trainable=sum(p.numel() for p in module.parameters() if p.requires_grad),
         sha256=sha256,
         adapted=pupil.prepared.adapted,
-        warnings=pupil.prepared.warnings,
+        warnings=(*pupil.prepared.warnings, *attempts_told(books)),
+        attempts=books,
     )
+
+
+def attempts_told(books: AttemptBooks | None) -> list[str]:
+    """What a person should know of attempts that were not taught."""
+    if books is None or not books.reasons:
+        return []
+    return [str(books)]

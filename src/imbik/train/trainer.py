@@ -123,7 +123,9 @@ class StudentTrainer(Trainer):
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:  # noqa: ARG002
         """Gradients of one step; returns its loss. Out of memory: half as many rows at a time, the same step again."""
-        rows = [self.lesson.rows[index] for index in self.lesson.order.batch(int(inputs))]
+        rows = self.lesson.batch(int(inputs))
+        if self.lesson.attempts is not None:
+            rows = self.lesson.attempts.mixed(int(inputs), rows)
         torch.manual_seed(seed_of(self.lesson.seed, "step", int(inputs)))
         loss = self._try(model, rows)
         while loss is None:
@@ -151,8 +153,7 @@ class StudentTrainer(Trainer):
         norm = self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
         if self.accelerator.scaler is None and not math.isfinite(float(norm)):
             step = self.position.step - 1
-            rows = [self.lesson.rows[index] for index in self.lesson.order.batch(step)]
-            raise self._diverged(f"the gradient's norm is {float(norm)}", rows)
+            raise self._diverged(f"the gradient's norm is {float(norm)}", self.lesson.batch(step))
         return norm
 
     def _maybe_log_save_evaluate(self, *_: Any, **__: Any) -> None:
@@ -245,6 +246,8 @@ class StudentTrainer(Trainer):
         optimizer: Any = self.optimizer
         inner = getattr(optimizer, "optimizer", optimizer)
         self.checkpoints.write(self.position, trainable(self.module), state_tensors(inner))
+        if self.lesson.attempts is not None:
+            self.lesson.attempts.checkpointed()
 
     def _close_point(self) -> None:
         """Validate, add a point to the curve, keep the weights when they are the best so far."""

@@ -50,11 +50,11 @@ def recipe_losses(recipe: Recipe) -> list[Loss]:
     """
     losses: list[Loss] = [make("train/losses", block) for block in recipe.train.losses]
     for block, loss in zip(recipe.train.losses, losses, strict=True):
-        if DISTRIBUTIONS in loss.needs and recipe.capture is None:
+        if DISTRIBUTIONS in loss.needs and recipe.capture is None and not recipe.train.teacher:
             raise RecipeError(
                 f"the loss '{block.use}' learns from the teacher's logits, and this recipe captures none",
                 where=block.where or "train.losses",
-                next="add `capture: {top_k: 20}` (an in_process or run teacher), or use cross_entropy alone",
+                next="add `capture: {top_k: 20}` or train.teacher (a model here), or use cross_entropy alone",
             )
     return losses
 

@@ -7,8 +7,10 @@ the stage, for what it needs (numpy above all) is not loaded where the students 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from imbik.core.errors import TrainingError
@@ -20,8 +22,8 @@ from imbik.core.types import Sample, Sensitivity
 from imbik.models.logits import LogitStore
 from imbik.models.model import LanguageModel
 from imbik.models.student import initial_student
-from imbik.privacy.sensitivity import highest
-from imbik.stage import StageContext, StageResult
+from imbik.privacy.sensitivity import highest, inherited
+from imbik.stage import Scores, StageContext, StageResult
 from imbik.tasks.kinds import Kind
 from imbik.tasks.read import kind_of, read_samples
 from imbik.train.course import TrainingRecord
@@ -31,10 +33,13 @@ from imbik.train.methods import Method
 from imbik.train.pupil import make_pupil
 from imbik.train.reuse import mark, take
 from imbik.train.rows import Encoding, Rejected, Row, encode, with_teacher
-from imbik.train.teaching import VALIDATION_ROWS, Assignment, Sets, copy_student, teach
+from imbik.train.served import ServedReader
+from imbik.train.teaching import VALIDATION_ROWS, Assignment, Sets, attempting, copy_student, teach
+from imbik.train.tutor import Tutor, beside_context, open_tutor
 from imbik.train.variants import Variant, cross_entropy, plan
 
 LOGITS = "5_logits"
+SCORES = "scores.sqlite"
 
 
 @dataclass
@@ -66,13 +71,14 @@ class Work:
         model = initial_student(recipe, run, context.asker, recipe.train.seeds[0])
         method: Method = make("train/methods", recipe.train.method)
         level = _level(context, model, [sample for sample, _ in everything], variants)
+        longest = min(recipe.train.max_length or model.context, model.context, beside_context(context) or model.context)
         encoding = Encoding(
             model.tokenizer,
             model.tokenizer_hash,
             model.class_tokens,
             recipe.tasks.turns,
             recipe.tasks.loss_on,
-            min(recipe.train.max_length or model.context, model.context),
+            longest,
             recipe.tasks.prompt_weight,
         )
         work = cls(
@@ -116,7 +122,7 @@ class Work:
     def _divide(self, rows: Sequence[Row], variant: Variant) -> Sets:
         """Training and validation rows, with the teacher's distributions where the variant's losses want them."""
         validating = {sample.id for sample, name in self.samples if name == "validation"}
-        if DISTRIBUTIONS in variant.needs:
+        if DISTRIBUTIONS in variant.needs and self.context.recipe.capture is not None:
             store = LogitStore.open(self.context.run.stage(LOGITS))
             store.check_tokenizer(self.encoding.tokenizer_hash)
             rows = with_teacher(rows, store)
@@ -154,14 +160,16 @@ class Work:
             say=progress.say,
             adjust=lambda measured: write_json(self.context.folder / "measured.json", measured),
         )
-        record = teach(task, recipe, pupil, self.context.folder, hooks)
+        with self._reader(variant) as reader:
+            record = teach(replace(task, reader=reader), recipe, pupil, self.context.folder, hooks)
         progress.end(task.name)
         return record
 
     def _assignment(self, variant: Variant, seed: int, budget: int) -> Assignment:
         sets = self.sets[variant.name]
         losses: Sequence[Loss] = variant.losses
-        if DISTRIBUTIONS in variant.needs and not all(row.taught for row in sets.validation):
+        tutor = self.tutor if DISTRIBUTIONS in variant.needs else None
+        if DISTRIBUTIONS in variant.needs and tutor is None and not all(row.taught for row in sets.validation):
             losses = [cross_entropy()]
         return Assignment(
             variant=variant,
@@ -170,7 +178,31 @@ class Work:
             validation_losses=losses,
             budget=budget,
             folder=self.context.folder / variant.name / f"seed-{seed}",
+            longest=self.encoding.longest,
+            tutor=tutor,
         )
+
+    @cached_property
+    def tutor(self) -> Tutor | None:
+        """The teacher that reads beside the students, loaded once; None where the recipe names none in this process."""
+        return open_tutor(self.context, self.encoding.tokenizer_hash)
+
+    @contextmanager
+    def _reader(self, variant: Variant) -> Iterator[ServedReader | None]:
+        """The served teacher that reads a variant's attempts; None where there is none."""
+        recipe, asker = self.context.recipe, self.context.asker
+        if not attempting(recipe, variant) or self.tutor is not None:
+            yield None
+            return
+        if not isinstance(asker, Scores):
+            raise TrainingError("nobody here can be asked about token ids", where="train.teacher")
+        name = recipe.train.teacher
+        with asker.scoring(name, self.context.folder / SCORES, purpose="training") as scoring:
+            wanted = recipe.capture.top_k if recipe.capture else recipe.train.top_k
+            levels = {sample.id: inherited(sample.sensitivity, self.sensitivity) for sample, _ in self.samples}
+            encoding = self.encoding
+            yield ServedReader(name, scoring, encoding.tokenizer, encoding.tokenizer_hash, wanted, levels)
+            scoring.forget()
 
     def _fresh(self, seed: int) -> LanguageModel:
         """The student before training, its own weights for each training."""
@@ -209,6 +241,8 @@ def _level(
     captured = context.run.manifest(LOGITS) if any(DISTRIBUTIONS in variant.needs for variant in variants) else None
     if captured is not None:
         levels.append(captured.sensitivity)
+    if context.recipe.train.teacher:
+        levels.append(context.asker.sensitivity(context.recipe.train.teacher))
     return highest(levels)
 
 

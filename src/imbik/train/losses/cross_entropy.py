@@ -38,11 +38,14 @@ class CrossEntropy:
         return token_losses(signals, [(1.0, self)])
 
     def of_logits(self, logits: Tensor, labels: Tensor, teacher: Known | None) -> TokenTerm:  # noqa: ARG002
-        """logsumexp(z) - z[label]; by z: softmax(z) - onehot(label)."""
+        """logsumexp(z) - z[label]; by z: softmax(z) - onehot(label). A label below 0 is none: 0 there."""
         import torch
 
-        column = labels[:, None]
+        column = labels.clamp_min(0)[:, None]
         values = torch.logsumexp(logits, -1) - logits.gather(1, column)[:, 0]
         gradient = torch.softmax(logits, -1)
         gradient.scatter_add_(1, column, torch.full_like(column, -1, dtype=gradient.dtype))
+        if bool((labels < 0).any()):
+            spoken = labels >= 0
+            return TokenTerm(values.where(spoken, 0.0), gradient.mul_(spoken[:, None]))
         return TokenTerm(values, gradient)

@@ -1,0 +1,176 @@
+"""What a student learns from has to be there: refused before anything is paid, made or trained.
+
+Enters: a recipe. Leaves: nothing, or an error that names the key. Losses that look at the teacher's distributions get
+them from captured logits (`capture:`) or from a teacher that reads beside the student (`train.teacher`).
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from imbik.ask.scoring import scoring_side
+from imbik.core.errors import MissingExtraError, RecipeError
+from imbik.core.misspelt import closest
+from imbik.core.plugins import PluginBlock, load_plugin
+from imbik.models.folder import tokenizer_hash
+from imbik.models.gguf import is_gguf, tokenizer_home
+from imbik.pipeline.sizes import folder_here, tokenizer_teacher
+from imbik.recipe import Recipe
+from imbik.teachers import TeacherContext, make_teacher
+from imbik.train.losses import DISTRIBUTIONS
+from imbik.train.tutor import MODELS_HERE, refuse_weights
+
+
+def refuse_learning(recipe: Recipe) -> None:
+    """Everything below, in order.
+
+    Raises: RecipeError, MissingExtraError.
+    """
+    for check in (_logits, _beside, _on_policy, _tokenizer, _optimizer):
+        check(recipe)
+
+
+def _hungry(recipe: Recipe) -> list[PluginBlock]:
+    """The losses that look at the teacher's distributions."""
+    return [block for block in recipe.train.losses if DISTRIBUTIONS in load_plugin("train/losses", block.use).needs]
+
+
+def _logits(recipe: Recipe) -> None:
+    """A loss on logits needs captured logits, and logits need a teacher whose weights are here."""
+    hungry = _hungry(recipe)
+    if hungry and recipe.capture is None and not recipe.train.teacher:
+        raise RecipeError(
+            f"loss '{hungry[0].use}' compares with the teacher's logits, and the recipe captures none",
+            where=hungry[0].where,
+            next="add `capture: {top_k: 20}`, name a model in this process as train.teacher, or learn from text alone: "
+            "train.losses: [cross_entropy]",
+        )
+    if recipe.capture is None:
+        return
+    if not recipe.teachers:
+        raise RecipeError("capture needs a teacher, and the recipe has none", next="take `capture:` out")
+    _weights_here(recipe, tokenizer_teacher(recipe), "capture.teacher")
+
+
+def _weights_here(recipe: Recipe, name: str, key: str) -> None:
+    block = recipe.teachers[name]
+    if block.use not in MODELS_HERE:
+        article = "an" if block.use[0] in "aeiou" else "a"
+        raise RecipeError(
+            f"{key}: '{name}' is {article} {block.use} teacher, whose weights are not here",
+            where=block.where,
+            next="name an in_process or run teacher, or leave the key out: others teach by text",
+        )
+
+
+def _beside(recipe: Recipe) -> None:
+    """`train.teacher` is a model here that reads every row; or, with `on_policy`, a server that scores token ids."""
+    name = recipe.train.teacher
+    if not name:
+        return
+    if name not in recipe.teachers:
+        raise RecipeError(
+            f"there is no teacher '{name}'; {closest(name, list(recipe.teachers))}", where="train.teacher"
+        )
+    if not _hungry(recipe):
+        raise RecipeError(
+            "no loss of this recipe looks at what train.teacher says",
+            where="train.losses",
+            next="add a loss of its distributions such as forward_kl, or take train.teacher out",
+        )
+    block = recipe.teachers[name]
+    if block.use in MODELS_HERE:
+        if recipe.capture is not None:
+            raise RecipeError(
+                f"the losses get teacher '{name}' beside the student, so nothing reads what `capture:` writes down",
+                where="capture",
+                next="take `capture:` out, or train.teacher",
+            )
+        _readable(recipe, name)
+    elif recipe.train.on_policy is None:
+        raise RecipeError(
+            f"teacher '{name}' is served, and reads the student's own attempts alone",
+            where="train.teacher",
+            next="add train.on_policy: {share: 0.5}, or take train.teacher out and use `capture:`",
+        )
+    else:
+        _scores(recipe, name)
+
+
+def _readable(recipe: Recipe, name: str) -> None:
+    """A teacher in this process has weights that give hidden states, and the student's tokenizer, where it is known."""
+    block, student = recipe.teachers[name], recipe.student
+    folder = folder_here(str(block.raw.get("model", "")), recipe.base) if block.use == "in_process" else None
+    if student.tokenizer == "train":
+        raise RecipeError(
+            f"a tokenizer trained here is not teacher '{name}'s, so what it says is not of the student's tokens",
+            where="student.tokenizer",
+            next="--set student.tokenizer=teacher, or take train.teacher out and learn from text alone",
+        )
+    if folder is None:
+        return
+    own = folder_here(student.model, recipe.base) if student.model else None
+    if own is not None and not is_gguf(own):
+        refuse_weights(name, folder, tokenizer_hash(own))
+    else:
+        refuse_weights(name, folder, tokenizer_hash(tokenizer_home(folder)))
+
+
+def _scores(recipe: Recipe, name: str) -> None:
+    """A served teacher has to score token ids; the rows that are no attempts need captured logits, or a text."""
+    block, how = recipe.teachers[name], recipe.train.on_policy
+    context = TeacherContext(name=name, base=recipe.base, runs=recipe.base)
+    teacher = make_teacher(block, context)
+    scoring_side(name, teacher, where="train.teacher")
+    wanted = recipe.capture.top_k if recipe.capture else recipe.train.top_k
+    most = int(getattr(getattr(teacher, "settings", None), "prompt_logprobs", wanted))
+    if wanted > most:
+        raise RecipeError(
+            f"teacher '{name}' gives {most} alternatives for a token, and {wanted} are wanted",
+            where="capture.top_k" if recipe.capture else "train.top_k",
+            next=f"--set {'capture' if recipe.capture else 'train'}.top_k={most}, or start the server with "
+            f"--max-logprobs {wanted} and say so: --set teachers.{name}.prompt_logprobs={wanted}",
+        )
+    assert how is not None
+    if how.share < 1 and recipe.capture is None and len(_hungry(recipe)) == len(recipe.train.losses):
+        raise RecipeError(
+            f"{1 - how.share:.0%} of the rows are no attempts, and no loss of this recipe learns their text",
+            where="train.on_policy.share",
+            next="--set train.on_policy.share=1, add `capture:` for them, or cross_entropy to train.losses",
+        )
+
+
+def _on_policy(recipe: Recipe) -> None:
+    """The student's own attempts need somebody who reads them."""
+    if recipe.train.on_policy is not None and not recipe.train.teacher:
+        raise RecipeError(
+            "train.on_policy needs a teacher that reads what the student writes",
+            where="train.teacher",
+            next="name one: a model in this process (in_process, run) or a vLLM server",
+        )
+
+
+def _tokenizer(recipe: Recipe) -> None:
+    """`teacher` needs a teacher with a tokenizer; `own` needs a model that has one."""
+    student = recipe.student
+    if student.tokenizer == "teacher":
+        if not recipe.teachers:
+            raise RecipeError(
+                "student.tokenizer is teacher, and the recipe has none", next="--set student.tokenizer=train"
+            )
+        _weights_here(recipe, tokenizer_teacher(recipe), "student.tokenizer")
+    if student.tokenizer == "own" and student.architecture:
+        raise RecipeError(
+            "student.tokenizer is own, but a model made from a config has none",
+            next="--set student.tokenizer=train",
+        )
+
+
+def _optimizer(recipe: Recipe) -> None:
+    """What the optimiser needs must be installed before anything is paid for."""
+    if recipe.train.optimizer == "adamw_8bit" and find_spec("bitsandbytes") is None:
+        raise MissingExtraError(
+            "optimizer adamw_8bit needs bitsandbytes, which is not installed",
+            where="train.optimizer",
+            next="pip install 'imbik[qlora]', or --set train.optimizer=adamw",
+        )

@@ -1,0 +1,105 @@
+"""What a student learns from has to be there: distributions, teachers beside the student, its own attempts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imbik.core.errors import RecipeError
+from imbik.pipeline.learning import refuse_learning
+from imbik.recipe import build
+from imbik.testing.tiny_models import make_model
+
+VLLM = {"use": "vllm", "model": "m"}
+CHAT = {"use": "openai", "model": "gpt-x"}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a teacher, a student that has its tokenizer, and one that has another."""
+    folder = tmp_path_factory.mktemp("models")
+    make_model(folder / "teacher")
+    make_model(folder / "pupil", tokenizer=folder / "teacher", hidden_size=8)
+    make_model(folder / "stranger", texts=["başka sözler 0123456789"])
+    return folder
+
+
+def check(base: Path, *, train: dict[str, Any] | None = None, **sections: Any) -> None:
+    """Refuse, or not, a recipe whose teacher is a model here."""
+    data: dict[str, Any] = {
+        "name": "a",
+        "tasks": {"source": "rows.csv", "kind": "math"},
+        "teachers": {"t": {"use": "in_process", "model": "teacher"}, "v": VLLM, "c": CHAT},
+        "student": {"model": "pupil"},
+        "train": {"losses": ["forward_kl"], "teacher": "t", **(train or {})},
+    }
+    refuse_learning(build({**data, **sections}, base=base))
+
+
+def refused(base: Path, **sections: Any) -> str:
+    with pytest.raises(RecipeError) as error:
+        check(base, **sections)
+    assert error.value.next or "did you mean" in error.value.what
+    return f"{error.value.where} | {error.value.what} | {error.value.next}"
+
+
+def test_a_teacher_beside_the_student_needs_no_capture(models: Path) -> None:
+    check(models)
+    check(models, train={"on_policy": {"share": 0.5}})
+    check(models, student={"architecture": "llama", "tokenizer": "teacher"})
+
+
+def test_losses_of_distributions_need_one_or_the_other(models: Path) -> None:
+    told = refused(models, train={"teacher": ""})
+    assert "captures none" in told
+    assert "train.teacher" in told
+    check(models, train={"teacher": ""}, capture={"teacher": "t"})
+
+
+def test_a_teacher_that_is_not_there_is_named(models: Path) -> None:
+    assert "there is no teacher 'tt'; did you mean 't'" in refused(models, train={"teacher": "tt"})
+
+
+def test_a_teacher_that_no_loss_looks_at_is_refused(models: Path) -> None:
+    assert "no loss of this recipe looks" in refused(models, train={"losses": ["cross_entropy"]})
+
+
+def test_captured_logits_that_nobody_reads_are_refused(models: Path) -> None:
+    assert "nothing reads what `capture:` writes down" in refused(models, capture={"teacher": "t"})
+
+
+def test_another_tokenizer_is_refused_before_anything_is_paid(models: Path) -> None:
+    assert "student.tokenizer" in refused(models, student={"model": "stranger"})
+    assert "trained here" in refused(models, student={"architecture": "llama", "tokenizer": "train"})
+
+
+def test_a_served_teacher_reads_attempts_alone(models: Path) -> None:
+    told = refused(models, train={"teacher": "v"})
+    assert "reads the student's own attempts alone" in told
+    check(models, train={"teacher": "v", "on_policy": {"share": 1}})
+    check(models, train={"teacher": "v", "on_policy": {"share": 0.5}, "losses": ["cross_entropy", "forward_kl"]})
+
+
+def test_rows_that_nobody_teaches_are_refused(models: Path) -> None:
+    told = refused(models, train={"teacher": "v", "on_policy": {"share": 0.75}})
+    assert "25% of the rows are no attempts" in told
+
+
+def test_a_chat_api_is_refused_with_the_reason(models: Path) -> None:
+    told = refused(models, train={"teacher": "c", "on_policy": {"share": 1}})
+    assert "chat API" in told
+    assert "vLLM" in told
+
+
+def test_more_alternatives_than_the_server_gives_are_refused(models: Path) -> None:
+    told = refused(models, train={"teacher": "v", "on_policy": {"share": 1}, "top_k": 64})
+    assert "gives 20 alternatives" in told
+    assert "--set train.top_k=20" in told
+    assert "--max-logprobs 64" in told
+
+
+def test_attempts_without_a_reader_are_refused(models: Path) -> None:
+    told = refused(models, train={"teacher": "", "losses": ["cross_entropy"], "on_policy": {"share": 0.5}})
+    assert "train.teacher" in told
