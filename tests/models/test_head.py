@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,14 +105,37 @@ def test_adapters_take_part_in_the_hidden_states(tiny: Tiny) -> None:
     assert not torch.allclose(adapted(torch.tensor(IDS)).logits, plain)
 
 
-def test_an_adapter_on_the_head_is_refused(tiny: Tiny) -> None:
+def adapted_head(tiny: Tiny, architecture: str, **settings: Any) -> Any:
     from peft import LoraConfig, get_peft_model
 
-    folder = tiny("llama").folder
+    folder = tiny(architecture).folder
     assert isinstance(folder, Path)
+    config = LoraConfig(r=2, target_modules=["q_proj", "lm_head"], init_lora_weights=False, **settings)
+    if architecture == "gpt2":
+        config.target_modules = {"c_attn", "lm_head"}
     with warnings.catch_warnings(action="ignore"):
-        adapted = get_peft_model(load(folder).network, LoraConfig(r=2, target_modules=["lm_head"]))
-    with pytest.raises(ModelError, match="lm_head|adapter"):
+        return get_peft_model(load(folder).network, config).eval()
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "gemma2", "qwen3", "granite"])
+def test_an_adapter_on_the_head_takes_part(tiny: Tiny, architecture: str) -> None:
+    import torch
+
+    adapted = adapted_head(tiny, architecture, use_rslora=True)
+    head = head_of(adapted)
+    assert head.adapter is not None
+    with torch.no_grad():
+        hidden = HiddenTap(adapted)(adapted, input_ids=torch.tensor(IDS))
+        own = adapted(torch.tensor(IDS)).logits
+        assert torch.allclose(head.logits(hidden), own, atol=1e-5)
+        assert not torch.allclose(replace(head, adapter=None).logits(hidden), own, atol=1e-3)
+        with adapted.disable_adapter():
+            assert head_of(adapted).adapter is None
+
+
+def test_other_adapters_on_the_head_are_refused(tiny: Tiny) -> None:
+    adapted = adapted_head(tiny, "llama", use_dora=True)
+    with pytest.raises(ModelError, match="dora"):
         head_of(adapted)
 
 

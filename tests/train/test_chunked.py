@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from imbik.core.plugins import PluginBlock, make
-from imbik.models.head import OutputHead, head_of
+from imbik.models.head import LowRank, OutputHead, head_of
 from imbik.testing.tiny_models import make_model
 from imbik.train.chunked import block_rows, token_losses
 from imbik.train.losses import Dense, Known, Sampled, Signals, TokenTerm, TopK
@@ -98,6 +98,23 @@ def test_parts_of_a_sampled_teacher_keep_weights_and_entropy_together() -> None:
     assert part.entropy is not None
     assert part.entropy.tolist() == [2.0, 3.0]
     assert Sampled(ids, weights).part(slice(2)).entropy is None
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_low_rank_adapter_on_the_head_is_that_of_the_whole_weight(frozen: bool) -> None:
+    """Value and every gradient, also through scale and soft cap, against weight + scale * up @ down."""
+    plain = given(rows=50)
+    draw = torch.Generator().manual_seed(4)
+    down, up = (torch.randn(shape, generator=draw).requires_grad_() for shape in ((3, 8), (40, 3)))
+    weight = plain.head.weight.detach() if frozen else plain.head.weight
+    leaves = [plain.hidden, down, up] + ([] if frozen else [weight])
+    head = OutputHead(weight, torch.randn(40, generator=draw), 0.5, 3.0, LowRank(down, up, 0.7))
+    value = token_losses(replace(plain, head=head), losses(), rows=7)
+    merged = OutputHead(weight + 0.7 * up @ down, head.bias, 0.5, 3.0)
+    wanted = token_losses(replace(plain, head=merged), losses())
+    torch.testing.assert_close(value, wanted, rtol=1e-6, atol=1e-7)
+    for mine, other in zip(torch.autograd.grad(value, leaves), torch.autograd.grad(wanted, leaves), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-6)
 
 
 def test_a_long_sum_is_not_rounded_away() -> None:

@@ -23,19 +23,42 @@ _PROVEN: WeakSet[Any] = WeakSet()
 
 
 @dataclass(frozen=True)
+class LowRank:
+    """What a LoRA adapter adds to a head: scale * up @ down, of `down` (r, hidden) and `up` (vocabulary, r)."""
+
+    down: Tensor
+    up: Tensor
+    scale: float
+    dropout: Callable[[Tensor], Tensor] | None = None
+
+    def inner(self, hidden: Tensor) -> Tensor:
+        """(…, hidden) -> (…, r), scaled, with dropout while training: `up` makes logits of it."""
+        import torch
+
+        kept = hidden if self.dropout is None else self.dropout(hidden)
+        return torch.nn.functional.linear(kept.to(self.down.dtype), self.down) * self.scale
+
+
+@dataclass(frozen=True)
 class OutputHead:
-    """weight (vocabulary, hidden), bias (vocabulary,) or None; logits are scaled, then capped: cap * tanh(x / cap)."""
+    """weight (vocabulary, hidden), bias (vocabulary,) or None, an adapter beside the weight or None; logits are scaled,
+    then capped: cap * tanh(x / cap).
+    """
 
     weight: Tensor
     bias: Tensor | None = None
     scale: float = 1.0
     soft_cap: float | None = None
+    adapter: LowRank | None = None
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, hidden) -> (…, vocabulary), in the dtype of the hidden states."""
         import torch
 
         made = torch.nn.functional.linear(hidden, self.weight, self.bias)
+        if self.adapter is not None:
+            inner = self.adapter.inner(hidden)
+            made = made + torch.nn.functional.linear(inner, self.adapter.up.to(inner.dtype)).to(made.dtype)
         if self.scale != 1.0:
             made = made * self.scale
         return made if self.soft_cap is None else torch.tanh(made / self.soft_cap) * self.soft_cap
@@ -61,23 +84,38 @@ class HiddenTap:
 def head_of(network: PreTrainedModel) -> OutputHead:
     """The network's head, as it is now; the first time it is checked against the network's own logits.
 
-    Raises: ModelError when the network makes its logits in a way not known here, or an adapter changes the head.
+    Raises: ModelError when the network makes its logits in a way not known here, or an adapter other than one plain
+    LoRA changes the head.
     """
     whole = _whole(network)
-    layer = whole.get_output_embeddings()
-    if layer is None or hasattr(layer, "base_layer"):
-        raise ModelError(
-            "the output head is changed by an adapter, so logits cannot be computed from its weight alone",
-            next="leave lm_head out of the adapter's target modules",
-        )
+    layer, adapter = _adapted(whole.get_output_embeddings())
     trained = getattr(layer, "modules_to_save", None)
     if trained is not None:
         layer = trained[next(iter(trained))]
-    head = OutputHead(layer.weight, getattr(layer, "bias", None), *_shaping(whole.config.get_text_config()))
+    shaping = _shaping(whole.config.get_text_config())
+    head = OutputHead(layer.weight, getattr(layer, "bias", None), *shaping, adapter)
     if whole not in _PROVEN:
         _check(network, head)
         _PROVEN.add(whole)
     return head
+
+
+def _adapted(layer: Any) -> tuple[Any, LowRank | None]:
+    """The head's own layer, and what one LoRA adapter adds to it; an adapter that is merged or off adds nothing."""
+    base = getattr(layer, "base_layer", None)
+    if layer is not None and base is None:
+        return layer, None
+    active = [] if base is None else [name for name in layer.active_adapters if name in getattr(layer, "lora_A", ())]
+    if base is None or len(active) != 1 or layer.use_dora.get(active[0]) or layer.lora_bias.get(active[0]):
+        raise ModelError(
+            "the output head is changed by an adapter other than one plain LoRA, and the losses know no other",
+            next="leave lm_head out of the adapter's target modules, or set dora: false",
+        )
+    if layer.merged or layer.disable_adapters:
+        return base, None
+    name = active[0]
+    down, up = layer.lora_A[name].weight, layer.lora_B[name].weight
+    return base, LowRank(down, up, layer.scaling[name], layer.lora_dropout[name])
 
 
 def _shaping(config: Any) -> tuple[float, float | None]:

@@ -34,11 +34,14 @@ def token_losses(signals: Signals, terms: Sequence[tuple[float, TokenLoss]], *, 
     `terms` are (weight, loss); `rows` is the block length (0: chosen by vocabulary and device).
     """
     head = signals.head
+    adapter = head.adapter
     rows = rows or block_rows(head.weight.shape[0], signals.hidden.device.type)
     total: Tensor = _TokenLosses.apply(
         signals.hidden,
         head.weight,
         head.bias,
+        None if adapter is None else adapter.inner(signals.hidden),
+        None if adapter is None else adapter.up,
         head,
         signals.labels,
         signals.teacher,
@@ -64,6 +67,8 @@ class _TokenLosses(torch.autograd.Function):
         hidden: Tensor,
         weight: Tensor,
         bias: Tensor | None,
+        inner: Tensor | None,
+        up: Tensor | None,
         head: OutputHead,
         labels: Tensor,
         teacher: Teacher | None,
@@ -73,16 +78,17 @@ class _TokenLosses(torch.autograd.Function):
         learn: bool,
     ) -> Tensor:
         kind = _compute_dtype(hidden)
-        wanted = ctx.needs_input_grad[:3] if learn else (False, False, False)
+        wanted = ctx.needs_input_grad[:5] if learn else (False,) * 5
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
-        grads = _Gradients(hidden, weight, bias, wanted)
+        grads = _Gradients(hidden, weight, bias, inner, up, wanted)
         with torch.autocast(hidden.device.type, enabled=False):
-            matrix = weight.to(kind)
+            matrix, low_matrix = weight.to(kind), None if up is None else up.to(kind)
             student, other = _Buffer(), _Buffer()
             for start in range(0, hidden.shape[0], rows):
                 part = slice(start, start + rows)
                 block = hidden[part].to(kind)
-                logits, slope = _logits(block, matrix, bias, head, student)
+                low = None if inner is None or low_matrix is None else (inner[part].to(kind), low_matrix)
+                logits, slope = _logits(block, matrix, bias, low, head, student)
                 own = _known(teacher, part, other)
                 values = _values(logits, labels[part], own, terms)
                 if weights is not None:
@@ -92,7 +98,7 @@ class _TokenLosses(torch.autograd.Function):
                     factors = [f for f in (slope, None if weights is None else weights[part, None]) if f is not None]
                     for factor in factors:
                         logits.mul_(factor)
-                    grads.add(part, block, matrix, logits)
+                    grads.add(part, block, matrix, low, logits)
         ctx.grads = grads
         return total.float()
 
@@ -105,33 +111,55 @@ class _TokenLosses(torch.autograd.Function):
 
 
 class _Gradients:
-    """Gradients of hidden states, head weight and bias, filled block by block; the weight's in float32."""
+    """Gradients of hidden states, head and adapter, filled block by block; those of weights in float32."""
 
-    def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor | None, wanted: Sequence[bool]) -> None:
+    def __init__(
+        self,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        inner: Tensor | None,
+        up: Tensor | None,
+        wanted: Sequence[bool],
+    ) -> None:
         self.hidden = torch.empty_like(hidden) if wanted[0] else None
         self.weight = torch.zeros_like(weight, dtype=torch.float32) if wanted[1] else None
         self.bias = torch.zeros_like(bias, dtype=torch.float32) if wanted[2] and bias is not None else None
-        self.kinds = (weight.dtype, None if bias is None else bias.dtype)
+        self.inner = torch.empty_like(inner) if wanted[3] and inner is not None else None
+        self.up = torch.zeros_like(up, dtype=torch.float32) if wanted[4] and up is not None else None
+        self.kinds = [None if given is None else given.dtype for given in (hidden, weight, bias, inner, up)]
 
-    def add(self, part: slice, block: Tensor, matrix: Tensor, gradient: Tensor) -> None:
-        """Put in one block: `gradient` is by the product hidden x weight + bias, (n, vocabulary) in float32."""
+    def add(
+        self, part: slice, block: Tensor, matrix: Tensor, low: tuple[Tensor, Tensor] | None, gradient: Tensor
+    ) -> None:
+        """Put in one block: `gradient` is by the products and the bias, (n, vocabulary) in float32."""
         if self.bias is not None:
             self.bias += gradient.sum(0)
         narrow = gradient.to(matrix.dtype)
         if self.hidden is not None:
             self.hidden[part] = narrow @ matrix
         if self.weight is not None:
-            if narrow.dtype == torch.float32:
-                self.weight.addmm_(narrow.t(), block)
-            else:
-                self.weight += narrow.t() @ block
+            _add_product(self.weight, narrow, block)
+        if low is not None and self.inner is not None:
+            self.inner[part] = narrow @ low[1]
+        if low is not None and self.up is not None:
+            _add_product(self.up, narrow, low[0])
 
-    def scaled(self, factor: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """The three gradients times the gradient of the sum, in the dtypes of what they belong to."""
-        hidden = None if self.hidden is None else self.hidden.mul_(factor.to(self.hidden.dtype))
-        weight = None if self.weight is None else self.weight.mul_(factor).to(self.kinds[0])
-        bias = None if self.bias is None else self.bias.mul_(factor).to(self.kinds[1])
-        return hidden, weight, bias
+    def scaled(self, factor: Tensor) -> list[Tensor | None]:
+        """The gradients times the gradient of the sum, in the dtypes of what they belong to."""
+        made = (self.hidden, self.weight, self.bias, self.inner, self.up)
+        return [
+            None if one is None else one.mul_(factor.to(one.dtype)).to(kind)
+            for one, kind in zip(made, self.kinds, strict=True)
+        ]
+
+
+def _add_product(total: Tensor, gradient: Tensor, block: Tensor) -> None:
+    """total (V, m) plus the transposed gradient (n, V) times block (n, m), summed over blocks in float32."""
+    if gradient.dtype == torch.float32:
+        total.addmm_(gradient.t(), block)
+    else:
+        total += gradient.t() @ block
 
 
 class _Buffer:
@@ -154,8 +182,9 @@ def _known(teacher: Teacher | None, part: slice, buffer: _Buffer) -> Known | Non
     own = teacher.part(part)
     if not isinstance(own, Dense):
         return own
-    kind = _compute_dtype(own.hidden)
-    logits, _ = _logits(own.hidden.to(kind), own.head.weight.to(kind), own.head.bias, own.head, buffer)
+    kind, adapter = _compute_dtype(own.hidden), own.head.adapter
+    low = None if adapter is None else (adapter.inner(own.hidden).to(kind), adapter.up.to(kind))
+    logits, _ = _logits(own.hidden.to(kind), own.head.weight.to(kind), own.head.bias, low, own.head, buffer)
     return Full(logits)
 
 
@@ -166,10 +195,20 @@ def _compute_dtype(hidden: Tensor) -> torch.dtype:
 
 
 def _logits(
-    block: Tensor, matrix: Tensor, bias: Tensor | None, head: OutputHead, buffer: _Buffer
+    block: Tensor,
+    matrix: Tensor,
+    bias: Tensor | None,
+    low: tuple[Tensor, Tensor] | None,
+    head: OutputHead,
+    buffer: _Buffer,
 ) -> tuple[Tensor, Tensor | float | None]:
-    """Logits in float32 (float64 stays), and their derivative by the product where scale or soft cap change it."""
+    """Logits in float32 (float64 stays), and their derivative by the product where scale or soft cap change it.
+
+    `low` is what a head's adapter adds: (n, r) and (vocabulary, r), whose product is added to that of block and matrix.
+    """
     product = buffer.product(block, matrix)
+    if low is not None:
+        product.addmm_(low[0], low[1].t())
     logits = product if product.dtype == torch.float64 else product.float()
     if bias is not None:
         logits.add_(bias)

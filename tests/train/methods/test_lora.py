@@ -47,6 +47,20 @@ def test_a_saved_adapter_answers_as_the_trained_one(
     torch.testing.assert_close(load(tmp_path / "weights").network(input_ids=ids).logits, wanted, rtol=1e-5, atol=1e-6)
 
 
+def test_the_head_is_adapted_where_it_is_named_and_exported_right_though_it_is_tied(tmp_path: Path) -> None:
+    from imbik.export.formats.safetensors import merged
+
+    model = make_model(tmp_path / "base")
+    prepared = method(r=2, target_modules=["q_proj", "lm_head"]).prepare(model, seed=1)
+    assert "lm_head" in reached(prepared.network)
+    moved(prepared.network)
+    model.network = prepared.network.eval()
+    ids = torch.tensor([[3, 60, 7, 9]])
+    with torch.no_grad():
+        wanted = model.network(input_ids=ids).logits
+        torch.testing.assert_close(merged(model.network)(input_ids=ids).logits, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_all_reaches_every_linear_layer_but_the_head(tmp_path: Path) -> None:
     model = make_model(tmp_path / "m")
     prepared = method().prepare(model, seed=1)

@@ -33,7 +33,7 @@ class LoRA:
         alpha: int = Field(0, ge=0, description="scale of the adapters: alpha / r (0: twice r)")
         dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the adapters' input")
         target_modules: list[str] | str = Field(
-            _ALL, description="all (every linear layer but the head), or endings of names such as [q_proj, v_proj]"
+            _ALL, description="all (every linear layer but the head), or endings of names such as [q_proj, lm_head]"
         )
         modules_to_save: list[str] = Field([], description="modules trained whole beside the adapters")
         dora: bool = Field(False, description="learn direction and size of the weights apart (DoRA)")
@@ -52,7 +52,7 @@ class LoRA:
         """
         network: Any = model.network
         linear, fused = linear_names(network), fused_names(network)
-        targets, own = self._targets(linear, fused), self.settings
+        targets, own = self._targets(linear, fused, head_names(network)), self.settings
         everything = own.target_modules == _ALL
         weights_too = not own.dropout and not own.dora
         if everything and fused and not weights_too:
@@ -96,11 +96,12 @@ class LoRA:
             except ValueError as error:
                 raise PluginError(str(error).split("\n")[0][:300], where="train.method") from None
 
-    def _targets(self, linear: list[str], fused: list[str]) -> list[str]:
+    def _targets(self, linear: list[str], fused: list[str], head: list[str]) -> list[str]:
         """Full names of the layers to adapt."""
         wanted = self.settings.target_modules
         if wanted == _ALL:
             return linear
+        linear = [*linear, *head]
         endings = [wanted] if isinstance(wanted, str) else wanted
         for ending in endings:
             if not any(name == ending or name.endswith("." + ending) for name in linear):
@@ -120,6 +121,12 @@ def linear_names(network: nn.Module) -> list[str]:
     head = network.get_output_embeddings()  # type: ignore[operator]
     kinds = (torch.nn.Linear, Conv1D)
     return [name for name, module in network.named_modules() if isinstance(module, kinds) and module is not head]
+
+
+def head_names(network: nn.Module) -> list[str]:
+    """The name of the output head, adapted only where a recipe names it."""
+    head = network.get_output_embeddings()  # type: ignore[operator]
+    return [name for name, module in network.named_modules() if module is head]
 
 
 def fused_names(network: nn.Module) -> list[str]:
