@@ -41,7 +41,7 @@ def check(base: Path, *, train: dict[str, Any] | None = None, **sections: Any) -
 def refused(base: Path, **sections: Any) -> str:
     with pytest.raises(RecipeError) as error:
         check(base, **sections)
-    assert error.value.next or "did you mean" in error.value.what
+    assert error.value.next or ";" in error.value.what
     return f"{error.value.where} | {error.value.what} | {error.value.next}"
 
 
@@ -103,3 +103,28 @@ def test_more_alternatives_than_the_server_gives_are_refused(models: Path) -> No
 def test_attempts_without_a_reader_are_refused(models: Path) -> None:
     told = refused(models, train={"teacher": "", "losses": ["cross_entropy"], "on_policy": {"share": 0.5}})
     assert "train.teacher" in told
+
+
+def test_losses_of_the_layers_need_a_model_beside_the_student(models: Path) -> None:
+    assert "looks into the teacher's layers" in refused(models, train={"losses": ["hidden_state"], "teacher": ""})
+    served = {"losses": ["attention"], "teacher": "v", "on_policy": {"share": 1}}
+    assert "looks into the teacher's layers" in refused(models, train=served)
+    check(models, train={"losses": ["hidden_state", "attention", "relations"]})
+
+
+def test_layers_and_heads_that_do_not_fit_are_refused_before_anything_is_paid(models: Path) -> None:
+    wrong = {"losses": [{"use": "hidden_state", "layers": [[1, 9]]}]}
+    assert "the teacher has no layer 9" in refused(models, train=wrong)
+    assert "do not divide" in refused(models, train={"losses": [{"use": "relations", "heads": 5}]})
+
+
+def test_losses_of_pairs_need_pairs(models: Path) -> None:
+    losses = {"losses": ["cross_entropy", "margin"], "teacher": ""}
+    assert "compares two texts" in refused(models, train=losses)
+    assert "there is no file" in refused(models, train={**losses, "pairs": {"from": "yok.jsonl"}})
+    check(models, train={**losses, "pairs": {"from": "categories"}})
+    assert "no loss of this recipe compares" in refused(models, train={"pairs": {"from": "rewordings"}})
+
+
+def test_schedules_are_looked_at(models: Path) -> None:
+    assert "no loss 'jsd'" in refused(models, train={"loss_schedules": {"jsd": {"beta": {"to": 0.9}}}})

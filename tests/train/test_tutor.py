@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from imbik.train.losses import Dense
 from imbik.train.module import StudentModule, hidden_states
 from imbik.train.rows import Row
 from imbik.train.stage import TrainStage
+from imbik.train.trainer import StudentTrainer
 from imbik.train.tutor import Tutor, refuse_weights
 from stagekit import context_of
-from trainkit import STUDENT, Beside, Ready
+from trainkit import STUDENT, Beside, Ready, lay
 
 TEACHERS = {"t": {"use": "in_process", "model": "m"}, "u": {"use": "openai", "model": "m"}}
 KD = ["cross_entropy", {"use": "forward_kl", "weight": 0.5}]
@@ -53,7 +55,8 @@ def rows(count: int = 5) -> list[Row]:
 def test_it_says_what_the_teacher_says_of_each_row_alone(weights: Path, layout: Any) -> None:
     model = load(weights)
     tutor, batch = Tutor(model, torch.device("cpu")), lay_out(rows(), layout)
-    said = tutor.read(batch.ids, batch.positions, batch.places)
+    said, layers = tutor.read(batch.ids, batch.positions, batch.places)
+    assert layers is None
     assert isinstance(said, Dense)
     alone = [
         model.network(torch.tensor([row.ids.tolist()])).logits[0, torch.from_numpy(row.places)] for row in _order(batch)
@@ -164,3 +167,61 @@ def test_a_tutor_is_no_part_of_what_is_trained(weights: Path, tmp_path: Path) ->
         student, [make("train/losses", PluginBlock(use="forward_kl"))], Tutor(load(weights), torch.device("cpu"))
     )
     assert sum(p.numel() for p in module.parameters()) == sum(p.numel() for p in student.parameters())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"losses": ["cross_entropy", {"use": "hidden_state", "weight": 0.1}]},
+        {"losses": ["forward_kl", "attention", "relations"], "micro_batch": 2},
+        {"losses": ["cross_entropy", "hidden_state"], "method": "lora", "optimizer": "muon"},
+        {
+            "losses": ["cross_entropy", {"use": "reverse_kl", "weight": 0.1}],
+            "loss_schedules": {"reverse_kl": {"weight": {"to": 1.0}, "temperature": {"to": 2.0, "shape": "cosine"}}},
+        },
+    ],
+)
+def test_losses_of_layers_and_schedules_train_and_go_on_bit_for_bit(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
+) -> None:
+    settings = {"teacher": "t", "checkpoint_every": 4, **more}
+    made = {"teachers": TEACHERS, "train": settings, "student": {**STUDENT, "tokenizer": "teacher"}}
+
+    def trained(run: Any, recipe: Any) -> TrainingRecord:
+        stage = TrainStage()
+        stage.run(context_of(stage, recipe, run, Beside(weights)))
+        return read_json(run.stage("6_student") / "student" / "seed-1" / "training.json", TrainingRecord)
+
+    whole = trained(*lay(tmp_path / "whole", **made))
+    inner = StudentTrainer.training_step
+
+    def stops(self: StudentTrainer, model: Any, inputs: Any, count: Any = None) -> Any:
+        if int(inputs) == 7:
+            raise KeyboardInterrupt
+        return inner(self, model, inputs, count)
+
+    run, recipe = lay(tmp_path / "stopped", **made)
+    monkeypatch.setattr(StudentTrainer, "training_step", stops)
+    with pytest.raises(KeyboardInterrupt):
+        trained(run, recipe)
+    monkeypatch.setattr(StudentTrainer, "training_step", inner)
+    assert trained(run, recipe).sha256 == whole.sha256
+    weights_file = run.stage("6_student") / "student" / "seed-1" / "weights"
+    assert not [name for name, _ in load(weights_file).network.named_parameters() if "learned" in name]
+
+
+def test_pairs_are_learned_beside_the_rows(tmp_path: Path, weights: Path) -> None:
+    pairs = [
+        {"first": f"{n} elma", "second": f"{n + label} elma", "label": label} for n in range(6) for label in (0, 1)
+    ]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    source = {"from": str(tmp_path / "pairs.jsonl"), "batch": 3, "sensitivity": "internal"}
+    losses = {"losses": ["cross_entropy", {"use": "margin", "weight": 5.0}], "pairs": source, "micro_batch": 2}
+    found = []
+    for name, train in (("with", losses), ("without", {})):
+        run, recipe = lay(tmp_path / name, train=train)
+        stage = TrainStage()
+        result = stage.run(context_of(stage, recipe, run, Beside(None, Sensitivity.PUBLIC)))
+        found.append((result.leaves, result.sensitivity))
+    assert found[0][0] != found[1][0]
+    assert [level for _, level in found] == [Sensitivity.INTERNAL, Sensitivity.PUBLIC]

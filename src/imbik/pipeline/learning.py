@@ -6,18 +6,21 @@ them from captured logits (`capture:`) or from a teacher that reads beside the s
 
 from __future__ import annotations
 
+from collections.abc import Set
 from importlib.util import find_spec
 
 from imbik.ask.scoring import scoring_side
 from imbik.core.errors import MissingExtraError, RecipeError
 from imbik.core.misspelt import closest
-from imbik.core.plugins import PluginBlock, load_plugin
-from imbik.models.folder import tokenizer_hash
+from imbik.core.plugins import PluginBlock, make
+from imbik.models.folder import read_base, tokenizer_hash
 from imbik.models.gguf import is_gguf, tokenizer_home
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.recipe import Recipe
+from imbik.recipe.training import PAIRS_OF_TASKS
 from imbik.teachers import TeacherContext, make_teacher
-from imbik.train.losses import DISTRIBUTIONS
+from imbik.train.loss_schedule import Courses
+from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, LearnsAlong
 from imbik.train.tutor import MODELS_HERE, refuse_weights
 
 
@@ -26,13 +29,70 @@ def refuse_learning(recipe: Recipe) -> None:
 
     Raises: RecipeError, MissingExtraError.
     """
-    for check in (_logits, _beside, _on_policy, _tokenizer, _optimizer):
+    for check in (_schedules, _logits, _layers, _pairs, _beside, _on_policy, _tokenizer, _optimizer):
         check(recipe)
+
+
+def _wanting(recipe: Recipe, needs: Set[str]) -> list[PluginBlock]:
+    """The losses that must be given any of these."""
+    return [block for block in recipe.train.losses if needs & make("train/losses", block).needs]
 
 
 def _hungry(recipe: Recipe) -> list[PluginBlock]:
     """The losses that look at the teacher's distributions."""
-    return [block for block in recipe.train.losses if DISTRIBUTIONS in load_plugin("train/losses", block.use).needs]
+    return _wanting(recipe, {DISTRIBUTIONS})
+
+
+def _schedules(recipe: Recipe) -> None:
+    Courses.of(recipe).check()
+
+
+def _layers(recipe: Recipe) -> None:
+    """A loss of the layers needs a teacher beside the student, and shapes that fit."""
+    blocks = _wanting(recipe, BESIDE)
+    if not blocks:
+        return
+    teacher = recipe.teachers.get(recipe.train.teacher)
+    if teacher is None or teacher.use not in MODELS_HERE:
+        raise RecipeError(
+            f"loss '{blocks[0].use}' looks into the teacher's layers, and no model here reads beside the student",
+            where=blocks[0].where or "train.losses",
+            next="name an in_process or run teacher as train.teacher",
+        )
+    theirs = folder_here(str(teacher.raw.get("model", "")), recipe.base) if teacher.use == "in_process" else None
+    own = folder_here(recipe.student.model, recipe.base) if recipe.student.model else None
+    if theirs is None or own is None or is_gguf(theirs) or read_base(theirs):
+        return
+    from transformers import AutoConfig
+
+    student, other = (AutoConfig.from_pretrained(path, local_files_only=True) for path in (own, theirs))
+    for block in blocks:
+        loss = make("train/losses", block)
+        if isinstance(loss, LearnsAlong):
+            loss.learned(student.get_text_config(), other.get_text_config())
+
+
+def _pairs(recipe: Recipe) -> None:
+    """A loss of pairs needs pairs, and a file of them has to be there."""
+    blocks, path = _wanting(recipe, {PAIRS}), recipe.pair_file()
+    if blocks and recipe.train.pairs is None:
+        raise RecipeError(
+            f"loss '{blocks[0].use}' compares two texts, and the recipe has no pairs",
+            where=blocks[0].where or "train.losses",
+            next="add train.pairs: {from: rewordings} (with tasks.augment), {from: categories}, or {from: FILE}",
+        )
+    if recipe.train.pairs is not None and not blocks:
+        raise RecipeError(
+            "no loss of this recipe compares two texts",
+            where="train.pairs",
+            next="add margin (or a loss of your own) to train.losses, or take train.pairs out",
+        )
+    if path is not None and not path.is_file():
+        raise RecipeError(
+            f"there is no file {path}",
+            where="train.pairs.from",
+            next=f"correct it, or write one of {', '.join(PAIRS_OF_TASKS)}",
+        )
 
 
 def _logits(recipe: Recipe) -> None:
@@ -72,7 +132,7 @@ def _beside(recipe: Recipe) -> None:
         raise RecipeError(
             f"there is no teacher '{name}'; {closest(name, list(recipe.teachers))}", where="train.teacher"
         )
-    if not _hungry(recipe):
+    if not _wanting(recipe, BESIDE | {DISTRIBUTIONS}):
         raise RecipeError(
             "no loss of this recipe looks at what train.teacher says",
             where="train.losses",

@@ -22,7 +22,7 @@ from imbik.recipe.blocks import Block, MisplacedError, Part, Section
 from imbik.recipe.growing import asks, named_for_growth
 from imbik.recipe.searching import Search
 from imbik.recipe.tasks import Tasks
-from imbik.recipe.training import Capture, Student, Train
+from imbik.recipe.training import PAIRS_OF_TASKS, Capture, Student, Train
 
 _ROUTES = [*(level.value for level in Sensitivity), "otherwise"]
 
@@ -185,6 +185,11 @@ class Recipe(Section):
         blocks += [("tasks/augmentations", block) for block in self.tasks.augment]
         found = [self.growing_teacher(block) for group, block in blocks if asks(group, block)]
         return [name for name in dict.fromkeys(found) if name]
+
+    def pair_file(self) -> Path | None:
+        """The file of pairs that `train.pairs` names; None where they are the run's own tasks', or there are none."""
+        source = self.train.pairs
+        return None if source is None or source.origin in PAIRS_OF_TASKS else self.path(source.origin)
 
     def answering_teachers(self) -> list[str]:
         """Names of the teachers that answer tasks, in the order written, without repeats."""

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from imbik.core.plugins import PluginBlock, RecipePath
+from imbik.core.types import Sensitivity
 from imbik.recipe.blocks import Block, Section
 
 
@@ -64,6 +65,28 @@ class OnPolicy(Section):
     top_p: float = Field(1.0, gt=0, le=1, description="tokens are drawn from the smallest set that reaches this")
     max_tokens: int = Field(256, ge=1, description="longest attempt in tokens")
     every: int = Field(1, ge=1, description="steps whose attempts are written at once, by the student as it is then")
+
+
+PAIRS_OF_TASKS = ("rewordings", "categories")
+
+
+class PairSource(Section):
+    """Pairs of texts that mean the same or not, for losses that compare two texts (margin, custom)."""
+
+    origin: str = Field(
+        alias="from", description="rewordings or categories (of the run's own tasks), or a file of pairs (JSON lines)"
+    )
+    batch: int = Field(8, ge=1, description="pairs in one optimiser step")
+    sensitivity: Sensitivity = Field(Sensitivity.CONFIDENTIAL, description="how private a file of pairs is")
+
+
+class LossSchedule(Section):
+    """How a number of a loss changes while a student is trained; it begins at what the loss says."""
+
+    to: float = Field(description="what it ends at")
+    shape: Literal["linear", "cosine", "step"] = Field("linear", description="how it gets there (step: at once)")
+    begin: float = Field(0.0, ge=0, le=1, description="share of the training that passes before")
+    until: float = Field(1.0, ge=0, le=1, description="share of the training at which it is there")
 
 
 class Train(Section):
@@ -130,6 +153,10 @@ class Train(Section):
     early_stopping: EarlyStopping | None = Field(None, description="stop when validation loss no longer falls")
     teacher: str = Field(
         "", description="a teacher that reads beside the student: a model in this process, or with on_policy a server"
+    )
+    pairs: PairSource | None = Field(None, description="pairs of texts for losses that compare two: {from: rewordings}")
+    loss_schedules: dict[str, dict[str, LossSchedule]] = Field(
+        {}, description="numbers of losses that change: {reverse_kl: {weight: {to: 1.0, until: 0.5}}}"
     )
     top_k: int = Field(20, ge=1, description="probabilities asked of a served train.teacher where nothing is captured")
     on_policy: OnPolicy | None = Field(None, description="learn at the student's own attempts too: {share: 0.5}")

@@ -30,19 +30,19 @@ Layout = Literal["padded", "packed"]
 Indices = npt.NDArray[np.int64]
 
 
-def _draw(*parts: object) -> int:
+def draw_of(*parts: object) -> int:
     """A 64-bit number that depends on nothing but the parts."""
     return int.from_bytes(hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest(), "big")
 
 
 def drawn(*parts: object) -> float:
     """A number in [0, 1) that depends on nothing but the parts."""
-    return _draw(*parts) / 2.0**64
+    return draw_of(*parts) / 2.0**64
 
 
 def seed_of(*parts: object) -> int:
     """A seed for torch's generator: randomness belongs to a step, never to a process."""
-    return _draw(*parts) >> 1
+    return draw_of(*parts) >> 1
 
 
 class Order:
@@ -76,7 +76,7 @@ class Order:
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
     def _permutation(self, epoch: int) -> Indices:
-        turns = [_draw(self.seed, epoch, name) for name in self._ids]
+        turns = [draw_of(self.seed, epoch, name) for name in self._ids]
         return np.argsort(np.array(turns, dtype=np.uint64), kind="stable").astype(np.int64)
 
     def _batches_of(self, window: int) -> list[Indices]:
@@ -85,7 +85,7 @@ class Order:
         if self.bucketing:
             rows = rows[np.argsort(self._lengths[rows], kind="stable")]
         cuts = [rows[at : at + self.size] for at in range(0, len(rows), self.size)]
-        turns = sorted(range(len(cuts)), key=lambda cut: _draw(self.seed, "window", window, cut))
+        turns = sorted(range(len(cuts)), key=lambda cut: draw_of(self.seed, "window", window, cut))
         return [cuts[cut] for cut in turns]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,12 @@ class Board:
         self._writer: Any = None
         self._last: tuple[float, int, int] | None = None
 
-    def write(self, point: Point, learning_rates: Sequence[float], tokens: int) -> None:
+    def write(
+        self, point: Point, learning_rates: Sequence[float], tokens: int, changing: Mapping[str, float] | None = None
+    ) -> None:
         """One point: `loss/*`, `perplexity`, `learning_rate` (the highest; `learning_rate/lowest` where weights have
-        several), `tokens`, `throughput/*` since the last point, and what `utilisation` gives.
+        several), `tokens`, `throughput/*` since the last point, what `utilisation` gives, and
+        under `losses/` the numbers of losses that are `changing`.
         """
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
@@ -43,6 +46,7 @@ class Board:
         if point.validation_loss is not None:
             values["loss/validation"] = point.validation_loss
             values["perplexity"] = math.exp(min(point.validation_loss, 700.0))
+        values |= {f"losses/{name}": value for name, value in (changing or {}).items()}
         for name, value in {**values, **self._throughput(point.step, tokens), **utilisation()}.items():
             self._writer.add_scalar(name, value, point.step)
 

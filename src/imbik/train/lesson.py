@@ -15,14 +15,18 @@ from imbik.train.losses import Loss
 from imbik.train.rows import Row
 
 if TYPE_CHECKING:
+    from imbik.train.loss_schedule import Courses
     from imbik.train.on_policy import Attempts
+    from imbik.train.pairs import PairOrder
     from imbik.train.precision import Measured
 
 
 @dataclass(frozen=True)
 class Lesson:
     """What is trained: rows and their order, validation rows with the losses they are judged by, when to stop early;
-    `attempts` replaces some rows of a step by the student's own."""
+    `attempts` replaces some rows of a step by the student's own, `pairs` are texts to compare beside them, `courses`
+    says how losses change.
+    """
 
     name: str
     seed: int
@@ -32,6 +36,8 @@ class Lesson:
     validation_losses: Sequence[Loss]
     stopping: EarlyStopping | None
     attempts: Attempts | None = None
+    pairs: PairOrder | None = None
+    courses: Courses | None = None
 
     def batch(self, step: int) -> list[Row]:
         """The rows of a step, as they stand."""

@@ -7,14 +7,30 @@ body runs; its head is applied by the losses, block by block, at learned positio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from imbik.models.head import head_of
+from imbik.models.layers import listening, show_attention
 from imbik.train.chunked import token_losses
-from imbik.train.losses import DISTRIBUTIONS, Loss, Signals, Teacher, TokenLoss, TopK
+from imbik.train.layers import Layers, at_places
+from imbik.train.losses import (
+    ATTENTION,
+    BESIDE,
+    DISTRIBUTIONS,
+    PAIRS,
+    LearnsAlong,
+    Loss,
+    PooledPairs,
+    Signals,
+    Teacher,
+    TokenLoss,
+    TopK,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -32,12 +48,20 @@ class StudentModule(nn.Module):
     """`forward` takes a micro-batch and gives the weighted sum of its losses."""
 
     def __init__(self, network: nn.Module, losses: Sequence[Loss], tutor: Tutor | None = None) -> None:
-        """`tutor` is a teacher that reads every micro-batch beside the student."""
+        """`tutor` is a teacher that reads every micro-batch beside the student.
+
+        Raises: RecipeError where a loss does not fit the two models.
+        """
         super().__init__()
         self.tutor = tutor
         self.network = network
         self.losses = tuple(losses)
         self.head = head_of(network)  # type: ignore[arg-type]
+        self.learned = learned_along(self.losses, network, tutor)
+        if ATTENTION in needs_of(self.losses):
+            show_attention(bare(network))
+            if tutor is not None:
+                show_attention(tutor.model.network)
 
     def forward(
         self,
@@ -49,21 +73,63 @@ class StudentModule(nn.Module):
         teacher_ids: Tensor | None,
         teacher_logprobs: Tensor | None,
         tokens: Tensor,
+        pairs: Mapping[str, Tensor] | None = None,
+        pair_count: Tensor | None = None,
     ) -> Tensor:
-        """Sum of the losses at `places` divided by `tokens`, the learned tokens of the global batch; see MicroBatch."""
-        hidden = hidden_states(self.network, ids, positions)
+        """Sum of the losses at `places` divided by `tokens`, the learned tokens of the global batch; see MicroBatch.
+
+        `pairs` are texts side by side (`train.pairs.tensors_of`), of `pair_count` in the global batch.
+        """
+        needs = needs_of(self.losses)
+        with listening(bare(self.network), needs & BESIDE) if needs & BESIDE else nullcontext() as heard:
+            hidden = hidden_states(self.network, ids, positions)
         chosen = hidden.flatten(0, 1).index_select(0, places)
+        own = None if heard is None else at_places(heard, places, positions, (ids.shape[0], ids.shape[1]))
         teacher: Teacher | None = None
-        wanted = any(DISTRIBUTIONS in loss.needs for loss in self.losses)
+        theirs: Layers | None = None
         if teacher_ids is not None and teacher_logprobs is not None:
             teacher = TopK(teacher_ids, teacher_logprobs)
-        elif wanted and self.tutor is not None:
-            teacher = self.tutor.read(ids, positions, places)
-        elif wanted:
+        elif self.tutor is not None and needs & (BESIDE | {DISTRIBUTIONS}):
+            teacher, theirs = self.tutor.read(ids, positions, places, needs & BESIDE)
+        elif DISTRIBUTIONS in needs:
             # None of these rows could be read by the teacher.
             column = labels.clamp_min(0)[:, None]
             teacher = TopK(column, torch.full_like(column, float("-inf"), dtype=torch.float32))
-        return total(self.losses, Signals(chosen, self.head, labels, tokens, teacher, weights))
+        signals = Signals(chosen, self.head, labels, tokens, teacher, weights, own, theirs)
+        if pairs is not None and pair_count is not None:
+            signals = replace(signals, pairs=self._pooled(pairs, pair_count))
+        return total(self.losses, signals, self.learned)
+
+    def _pooled(self, pairs: Mapping[str, Tensor], count: Tensor) -> PooledPairs:
+        """Final hidden states of both texts of each pair, mean over their tokens."""
+        ids, lengths = pairs["ids"], pairs["lengths"]
+        hidden = hidden_states(self.network, ids, None)
+        inside = torch.arange(ids.shape[1], device=ids.device)[None] < lengths[:, None]
+        pooled = (hidden * inside[..., None]).sum(1) / lengths[:, None]
+        half = len(pooled) // 2
+        return PooledPairs(pooled[:half], pooled[half:], pairs["labels"], count)
+
+
+def learned_along(losses: Sequence[Loss], network: nn.Module, tutor: Tutor | None) -> nn.ModuleDict:
+    """The losses' own weights, by the loss's place in the sum; drawn alike in every process.
+
+    Raises: RecipeError where a loss does not fit the two models.
+    """
+    student = bare(network).config.get_text_config()
+    teacher = None if tutor is None else bare(tutor.model.network).config.get_text_config()
+    made = nn.ModuleDict()
+    with torch.random.fork_rng(devices=[]):
+        for number, loss in enumerate(losses):
+            torch.manual_seed(number)
+            found = loss.learned(student, teacher) if isinstance(loss, LearnsAlong) else None
+            if found is not None:
+                made[str(number)] = found
+    return made
+
+
+def needs_of(losses: Sequence[Loss]) -> frozenset[str]:
+    """What all of them together must be given."""
+    return frozenset().union(*(loss.needs for loss in losses))
 
 
 def hidden_states(network: nn.Module, ids: Tensor, positions: Tensor | None) -> Tensor:
@@ -76,13 +142,27 @@ def hidden_states(network: nn.Module, ids: Tensor, positions: Tensor | None) -> 
     return hidden
 
 
-def total(losses: Sequence[Loss], signals: Signals) -> Tensor:
-    """The weighted sum; losses of each token's own logits share one pass over the vocabulary."""
+def total(losses: Sequence[Loss], signals: Signals, learned: nn.ModuleDict | None = None) -> Tensor:
+    """The weighted sum; losses of each token's own logits share one pass over the vocabulary, and those of pairs are
+    left out where there are none.
+    """
     shared = [(loss.weight, loss) for loss in losses if isinstance(loss, TokenLoss)]
-    parts = [loss.value(signals) * loss.weight for loss in losses if not isinstance(loss, TokenLoss)]
+    parts = [
+        loss.value(_given(signals, learned, number)) * loss.weight
+        for number, loss in enumerate(losses)
+        if not isinstance(loss, TokenLoss) and (signals.pairs is not None or PAIRS not in loss.needs)
+    ]
     if shared:
         parts.append(token_losses(signals, shared))
+    if not parts:  # nothing of this micro-batch is learned
+        return signals.hidden.sum() * 0.0
     return torch.stack(parts).sum() if len(parts) > 1 else parts[0]
+
+
+def _given(signals: Signals, learned: nn.ModuleDict | None, number: int) -> Signals:
+    """The signals with a loss's own weights."""
+    own = learned[str(number)] if learned is not None and str(number) in learned else None
+    return signals if own is None else replace(signals, learned=own)
 
 
 def trainable(module: nn.Module) -> dict[str, Tensor]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from imbik.core.files import write_json
-from imbik.core.plugins import identity, load_plugin
+from imbik.core.files import file_digest, write_json
+from imbik.core.plugins import identity, make
 from imbik.core.students import Best
 from imbik.models.folder import tokenizer_hash
 from imbik.models.load import fingerprint, resolve, sensitivity_of
@@ -31,6 +31,7 @@ _FREE = {"micro_batch", "threads", "checkpoint_every", "gradient_checkpointing",
 _LATER = {
     "learning_rates", "layer_decay", "schedule_cycles", "schedule_power", "schedule_floor", "betas", "epsilon",
     "momentum", "no_weight_decay", "length_bucketing", "metric", "on_policy", "top_k",
+    "pairs", "loss_schedules",
 }  # fmt: skip
 # What decides which students there are, but not what any of them learns.
 _WHICH = {"seeds", "controls"}
@@ -50,7 +51,7 @@ class TrainStage:
     def inputs(self, recipe: Recipe) -> Sequence[str]:
         """Kept samples, and the captured logits where a loss learns from them."""
         kept = "review" if recipe.review is not None else "refine"
-        taught = any(DISTRIBUTIONS in load_plugin("train/losses", block.use).needs for block in recipe.train.losses)
+        taught = any(DISTRIBUTIONS in make("train/losses", block).needs for block in recipe.train.losses)
         return (kept, "capture") if taught and recipe.capture is not None else (kept,)
 
     def settings(self, recipe: Recipe, asker: Asker) -> dict[str, Any]:
@@ -70,6 +71,7 @@ class TrainStage:
             "loss_on": tasks.loss_on,
             "prompt_weight": tasks.prompt_weight,
             **_beside(recipe, asker),
+            **({"pairs": file_digest(path)} if (path := recipe.pair_file()) is not None and path.exists() else {}),
         }
 
     def _decisive(self, context: StageContext) -> object:

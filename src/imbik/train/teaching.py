@@ -22,6 +22,7 @@ from imbik.train.batches import Order, rows_for_tokens
 from imbik.train.course import TrainingRecord
 from imbik.train.lesson import Hooks, Lesson
 from imbik.train.losses import DISTRIBUTIONS, Loss
+from imbik.train.pairs import Pair, PairOrder
 from imbik.train.pupil import Pupil
 from imbik.train.rows import Row
 from imbik.train.variants import Variant
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from imbik.models.engines import Generated
     from imbik.train.attempts import AttemptBooks
+    from imbik.train.loss_schedule import Courses
     from imbik.train.on_policy import Attempts, Reader
     from imbik.train.precision import Measured
     from imbik.train.tutor import Tutor
@@ -63,7 +65,8 @@ class Assignment:
     """One variant and seed to train, with its rows and its budget of tokens (0: the recipe's steps or epochs).
 
     `longest` is the most tokens that a row may have; `reader` a served teacher that reads the student's own attempts,
-    `tutor` one in this process that reads every row.
+    `tutor` one in this process that reads every row;
+    `pairs` are texts to compare, `courses` says how losses change.
     """
 
     variant: Variant
@@ -75,6 +78,8 @@ class Assignment:
     longest: int = 0
     reader: Reader | None = None
     tutor: Tutor | None = None
+    pairs: Sequence[Pair] = ()
+    courses: Courses | None = None
 
     @property
     def name(self) -> str:
@@ -119,7 +124,7 @@ def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Ho
         base=pupil.base,
         lineage={"variant": task.variant.name, "seed": str(task.seed), "weights": sha256},
     )
-    record = _record(task, trainer, pupil, module, sha256)
+    record = _record(task, trainer, pupil, sha256)
     write_json(task.folder / TRAINING, record)
     checkpoints.clear()
     return record
@@ -165,6 +170,8 @@ def _lesson(task: Assignment, recipe: Recipe) -> Lesson:
         validation_losses=task.validation_losses,
         # A control is passed the student's tokens, whatever its own validation says.
         stopping=None if task.budget else recipe.train.early_stopping,
+        pairs=PairOrder(task.pairs, task.seed, recipe.train.pairs.batch) if task.pairs and recipe.train.pairs else None,
+        courses=task.courses,
     )
 
 
@@ -243,10 +250,11 @@ def module_device(module: nn.Module) -> str:
     return str(next(module.parameters()).device.type)
 
 
-def _record(task: Assignment, trainer: Any, pupil: Pupil, module: nn.Module, sha256: str) -> TrainingRecord:
+def _record(task: Assignment, trainer: Any, pupil: Pupil, sha256: str) -> TrainingRecord:
     from imbik.train.precision import padding
 
     position, measured, lesson = trainer.position, trainer.measured, trainer.lesson
+    network = pupil.prepared.network
     last = trainer.train_settings.keep == "last" or not position.best_step
     books = None if lesson.attempts is None else lesson.attempts.store.books(position.step)
     return TrainingRecord(
@@ -268,8 +276,8 @@ def _record(task: Assignment, trainer: Any, pupil: Pupil, module: nn.Module, sha
         layout=measured.layout,
         micro_batch=measured.micro_batch,
         padding=round(padding(sample_batches(lesson)), 4),
-        parameters=sum(p.numel() for p in module.parameters()),
-        trainable=sum(p.numel() for p in module.parameters() if p.requires_grad),
+        parameters=sum(p.numel() for p in network.parameters()),
+        trainable=sum(p.numel() for p in network.parameters() if p.requires_grad),
         sha256=sha256,
         adapted=pupil.prepared.adapted,
         warnings=(*pupil.prepared.warnings, *attempts_told(books)),

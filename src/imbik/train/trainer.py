@@ -31,6 +31,7 @@ from imbik.train.lesson import Hooks, Lesson
 from imbik.train.memory import is_out_of_memory
 from imbik.train.module import StudentModule, load_weights, trainable
 from imbik.train.optimizers import make_optimizer, restore_state, state_tensors
+from imbik.train.pairs import tensors_of
 from imbik.train.precision import Measured, autocast
 from imbik.train.rows import Row
 from imbik.train.schedules import schedule
@@ -126,6 +127,8 @@ class StudentTrainer(Trainer):
         rows = self.lesson.batch(int(inputs))
         if self.lesson.attempts is not None:
             rows = self.lesson.attempts.mixed(int(inputs), rows)
+        if self.lesson.courses is not None:
+            self.module.losses = tuple(self.lesson.courses.at(int(inputs) / self.lesson.order.steps))
         torch.manual_seed(seed_of(self.lesson.seed, "step", int(inputs)))
         loss = self._try(model, rows)
         while loss is None:
@@ -191,21 +194,32 @@ class StudentTrainer(Trainer):
         own = list(rows)[self.args.process_index :: world]
         cuts = [own[at : at + self.measured.micro_batch] for at in range(0, len(own), self.measured.micro_batch)]
         total = torch.zeros((), dtype=torch.float64)
+        pairs = self._pairs(len(cuts))
         for number, cut in enumerate(cuts):
             last = number == len(cuts) - 1
             quiet = contextlib.nullcontext() if last or world == 1 else self.accelerator.no_sync(model)
             with quiet:
-                loss = self._loss(model, lay_out(cut, self.measured.layout), tokens)
+                loss = self._loss(model, lay_out(cut, self.measured.layout), tokens, pairs[number])
                 self.accelerator.backward(loss * world if world > 1 else loss)
             total += loss.detach().double().cpu()
         if world > 1:
             total = self.accelerator.reduce(total.to(device), reduction="sum").cpu()
         return total.float().to(device)
 
-    def _loss(self, model: nn.Module, batch: MicroBatch, tokens: Tensor) -> Tensor:
+    def _loss(self, model: nn.Module, batch: MicroBatch, tokens: Tensor, pairs: dict[str, Any]) -> Tensor:
         with autocast(self.args.device.type, self.measured.precision):
-            loss: Tensor = model(**batch.tensors(self.args.device), tokens=tokens)
+            loss: Tensor = model(**batch.tensors(self.args.device), tokens=tokens, **pairs)
         return loss
+
+    def _pairs(self, parts: int) -> list[dict[str, Any]]:
+        """The step's pairs of texts, spread over its micro-batches; nothing where none are learned from."""
+        if self.lesson.pairs is None:
+            return [{}] * parts
+        step = self.lesson.pairs.batch(self.position.step)
+        own, device = step[self.args.process_index :: self.args.world_size], self.args.device
+        count = torch.tensor(float(len(step)), device=device)
+        cuts = [own[number::parts] for number in range(parts)]
+        return [{"pairs": tensors_of(cut, device), "pair_count": count} if cut else {} for cut in cuts]
 
     def _halve(self) -> None:
         """Half as many rows at a time, from here on and after a resume."""
@@ -261,7 +275,9 @@ class StudentTrainer(Trainer):
             self.position = msgspec.structs.replace(self.position, best_file=name, best_sha256=sha256)
         optimizer: Any = self.optimizer
         rates = [float(group["lr"]) for group in optimizer.param_groups]
-        self.board.write(self.position.curve[-1], rates, self.position.tokens)
+        courses, passed = self.lesson.courses, self.position.step / self.lesson.order.steps
+        changing = {} if courses is None else courses.values(passed)
+        self.board.write(self.position.curve[-1], rates, self.position.tokens, changing)
 
     def kept_weights(self) -> Mapping[str, Tensor]:
         """By `train.keep` the weights of the lowest validation loss or the last; the last where none validated."""

@@ -7,6 +7,7 @@ reads the student's token ids, so both have one tokenizer.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING
 from imbik.core.errors import RecipeError
 from imbik.models.folder import read_base, tokenizer_hash
 from imbik.models.gguf import is_gguf, tokenizer_home
+from imbik.models.layers import listening
 from imbik.models.load import resolve
 from imbik.models.model import LanguageModel, context_in
 from imbik.stage import StageContext
 from imbik.teachers import dtype_of
+from imbik.train.layers import Layers, at_places
 from imbik.train.losses import Dense
 
 if TYPE_CHECKING:
@@ -41,19 +44,26 @@ class Tutor:
         model.network.eval().requires_grad_(False)
         self._head, self._device = head_of(model.network), device
 
-    def read(self, ids: Tensor, positions: Tensor | None, places: Tensor) -> Dense:
-        """What it says at `places` (N,) of the flattened (B, S) of a micro-batch; see `MicroBatch`."""
+    def read(
+        self, ids: Tensor, positions: Tensor | None, places: Tensor, wanted: frozenset[str] = frozenset()
+    ) -> tuple[Dense, Layers | None]:
+        """What it says at `places` (N,) of the flattened (B, S) of a micro-batch (see `MicroBatch`), with what of its
+        layers is wanted."""
         import torch
 
         from imbik.models.spread import input_device
-        from imbik.train.module import hidden_states
+        from imbik.train.module import bare, hidden_states
 
         network = self.model.network
         here = input_device(network)
         with torch.no_grad(), torch.autocast(self._device.type, enabled=False):
-            hidden = hidden_states(network, ids.to(here), None if positions is None else positions.to(here))
-            chosen = hidden.flatten(0, 1).index_select(0, places.to(hidden.device))
-        return Dense(chosen.to(self._device), self._near())
+            with listening(bare(network), wanted) if wanted else nullcontext() as heard:
+                hidden = hidden_states(network, ids.to(here), None if positions is None else positions.to(here))
+            chosen = hidden.flatten(0, 1).index_select(0, places.to(hidden.device)).to(self._device)
+            layers = None
+            if heard is not None:
+                layers = at_places(heard.to(self._device), places, positions, (ids.shape[0], ids.shape[1]))
+        return Dense(chosen, self._near()), layers
 
     def _near(self) -> OutputHead:
         """The head on the student's device, moved there once."""

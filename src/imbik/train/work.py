@@ -28,8 +28,10 @@ from imbik.tasks.kinds import Kind
 from imbik.tasks.read import kind_of, read_samples
 from imbik.train.course import TrainingRecord
 from imbik.train.lesson import Hooks
-from imbik.train.losses import DISTRIBUTIONS, Loss
+from imbik.train.loss_schedule import Courses
+from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, Loss
 from imbik.train.methods import Method
+from imbik.train.pairs import Pair, pairs_of
 from imbik.train.pupil import make_pupil
 from imbik.train.reuse import mark, take
 from imbik.train.rows import Encoding, Rejected, Row, encode, with_teacher
@@ -168,7 +170,11 @@ class Work:
     def _assignment(self, variant: Variant, seed: int, budget: int) -> Assignment:
         sets = self.sets[variant.name]
         losses: Sequence[Loss] = variant.losses
-        tutor = self.tutor if DISTRIBUTIONS in variant.needs else None
+        tutor = self.tutor if variant.needs & (BESIDE | {DISTRIBUTIONS}) else None
+        courses = Courses.of(self.context.recipe) if variant.name == "student" else None
+        if courses is not None and not courses.fixed:
+            losses = courses.at(1.0)
+        losses = [loss for loss in losses if PAIRS not in loss.needs] or [cross_entropy()]
         if DISTRIBUTIONS in variant.needs and tutor is None and not all(row.taught for row in sets.validation):
             losses = [cross_entropy()]
         return Assignment(
@@ -180,7 +186,19 @@ class Work:
             folder=self.context.folder / variant.name / f"seed-{seed}",
             longest=self.encoding.longest,
             tutor=tutor,
+            pairs=self.pairs if PAIRS in variant.needs else (),
+            courses=None if courses is None or courses.fixed else courses,
         )
+
+    @cached_property
+    def pairs(self) -> Sequence[Pair]:
+        """Pairs of texts for losses that compare two, of training rows alone."""
+        recipe, encoding = self.context.recipe, self.encoding
+        if recipe.train.pairs is None:
+            return ()
+        tasks = {sample.task.id: sample.task for sample, name in self.samples if name == "train"}
+        path = recipe.pair_file()
+        return pairs_of(recipe.train.pairs, path, list(tasks.values()), encoding.tokenizer, encoding.longest)
 
     @cached_property
     def tutor(self) -> Tutor | None:
@@ -241,6 +259,9 @@ def _level(
     captured = context.run.manifest(LOGITS) if any(DISTRIBUTIONS in variant.needs for variant in variants) else None
     if captured is not None:
         levels.append(captured.sensitivity)
+    if any(PAIRS in variant.needs for variant in variants) and context.recipe.pair_file() is not None:
+        assert context.recipe.train.pairs is not None
+        levels.append(context.recipe.train.pairs.sensitivity)
     if context.recipe.train.teacher:
         levels.append(context.asker.sensitivity(context.recipe.train.teacher))
     return highest(levels)

@@ -16,19 +16,23 @@ says in `needs`, so that a recipe that cannot give it is refused before anything
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+from imbik.models.layers import ATTENTION as ATTENTION
+from imbik.models.layers import HIDDEN as HIDDEN
+from imbik.models.layers import RELATIONS as RELATIONS
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from imbik.models.head import OutputHead
+    from imbik.train.layers import Layers
 
 DISTRIBUTIONS = "distributions"  # the teacher's next-token distributions, in one of the forms of `Teacher`
-HIDDEN = "hidden"  # hidden states of layers, of both sides
-ATTENTION = "attention"  # attention maps, of both sides
-RELATIONS = "relations"  # queries, keys and values, of both sides
-PAIRS = "pairs"  # two texts of one row, side by side
+# HIDDEN: hidden states of layers; ATTENTION: attention maps; RELATIONS: queries, keys and values; each of both sides
+PAIRS = "pairs"  # two texts side by side, each as its pooled final hidden state
 NEEDS = frozenset({DISTRIBUTIONS, HIDDEN, ATTENTION, RELATIONS, PAIRS})
+BESIDE = frozenset({HIDDEN, ATTENTION, RELATIONS})  # what only a teacher beside the student gives
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Signals:
 
     hidden: (N, H) student hidden states that predict `labels`; head: turns them into logits; labels: (N,) token
     ids; tokens: learned tokens in the global batch, each by its weight; teacher: what is known of the teacher at the
-    same positions, or None; weights: (N,) how much each token counts, or None for 1 each.
+    same positions, or None; weights: (N,) how much each token counts, or None for 1 each. `layers` and
+    `teacher_layers` are what both sides' layers said, `learned` the loss's own weights, `pairs` texts side by side.
     """
 
     hidden: Tensor
@@ -105,6 +110,29 @@ class Signals:
     tokens: Tensor
     teacher: Teacher | None = None
     weights: Tensor | None = None
+    layers: Layers | None = None
+    teacher_layers: Layers | None = None
+    learned: nn.Module | None = None
+    pairs: PooledPairs | None = None
+
+
+@dataclass(frozen=True)
+class PooledPairs:
+    """P pairs of texts: their pooled final hidden states, first and second (P, H), and labels (P,): 0 means same, 1
+    different. `count` is how many pairs the global batch has.
+    """
+
+    first: Tensor
+    second: Tensor
+    labels: Tensor
+    count: Tensor
+
+
+def over_tokens(values: Tensor, signals: Signals) -> Tensor:
+    """What each of the N tokens counts (N,), summed by the tokens' weights, / `signals.tokens`."""
+    if signals.weights is not None:
+        values = values * signals.weights
+    return values.sum() / signals.tokens
 
 
 class Loss(Protocol):
@@ -129,6 +157,18 @@ class TokenTerm(NamedTuple):
 
     values: Tensor
     gradient: Tensor
+
+
+@runtime_checkable
+class LearnsAlong(Protocol):
+    """A loss that depends on the shapes of both models, and may have weights of its own."""
+
+    def learned(self, student: Any, teacher: Any) -> nn.Module | None:
+        """Weights learned along with the student (in its checkpoints, never exported) for models of these configs.
+
+        Raises: RecipeError where the two do not fit.
+        """
+        ...
 
 
 @runtime_checkable
