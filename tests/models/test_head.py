@@ -131,6 +131,11 @@ def test_an_adapter_on_the_head_takes_part(tiny: Tiny, architecture: str) -> Non
         assert not torch.allclose(replace(head, adapter=None).logits(hidden), own, atol=1e-3)
         with adapted.disable_adapter():
             assert head_of(adapted).adapter is None
+        with warnings.catch_warnings(action="ignore"):  # merging into a tied head moves the embeddings too
+            adapted.merge_adapter()
+        whole = head_of(adapted)
+        assert whole.adapter is None
+        assert torch.allclose(whole.logits(hidden), own, atol=1e-4)
 
 
 def test_other_adapters_on_the_head_are_refused(tiny: Tiny) -> None:

@@ -117,6 +117,31 @@ def test_a_low_rank_adapter_on_the_head_is_that_of_the_whole_weight(frozen: bool
         torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-6)
 
 
+def test_an_adapters_dropout_is_drawn_once_for_value_and_gradient() -> None:
+    """In float64, against the whole logits under the same draw; blocks of any length see that one draw."""
+    draw = torch.Generator().manual_seed(5)
+    kind = torch.float64
+    hidden, weight, down, up = (
+        torch.randn(shape, generator=draw, dtype=kind).requires_grad_() for shape in ((50, 8), (40, 8), (3, 8), (40, 3))
+    )
+    labels = torch.randint(0, 40, (50,), generator=draw)
+    head = OutputHead(weight, None, 1.0, None, LowRank(down, up, 0.7, torch.nn.Dropout(0.4)))
+    found = []
+    for rows in (50, 7):
+        torch.manual_seed(3)
+        signals = Signals(hidden, head, labels, torch.tensor(50.0, dtype=kind))
+        value = token_losses(signals, [(1.0, CrossEntropy(CrossEntropy.Settings()))], rows=rows)
+        found.append((value.double(), torch.autograd.grad(value, [hidden, weight, down, up])))
+    torch.manual_seed(3)
+    logits = head.logits(hidden)
+    wanted = torch.nn.functional.cross_entropy(logits, labels)
+    slopes = torch.autograd.grad(wanted, [hidden, weight, down, up])
+    for value, gradients in found:
+        torch.testing.assert_close(value, wanted, rtol=1e-6, atol=1e-9)
+        for mine, other in zip(gradients, slopes, strict=True):
+            torch.testing.assert_close(mine, other, rtol=1e-6, atol=1e-7)
+
+
 def test_a_long_sum_is_not_rounded_away() -> None:
     rows = 60_000
     signals = Signals(

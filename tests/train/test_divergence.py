@@ -124,6 +124,51 @@ def test_rows_that_pad_one_vocabulary_are_left_out(name: str, mine: int, other: 
 
 
 @every
+@pytest.mark.parametrize("tail", ["bucket", "renormalise"])
+@pytest.mark.parametrize("k", [4, V + 3])
+def test_captured_tokens_beyond_the_students_matrix_are_left_out(name: str, tail: str, k: int) -> None:
+    """A teacher whose matrix is padded further, its padding among the captured tokens: as if it had none."""
+    draw = torch.Generator().manual_seed(8)
+    hidden, weight = (torch.randn(shape, generator=draw, dtype=torch.float64) for shape in ((N, 6), (V, 6)))
+    theirs = 2 * torch.randn(N, V + 3, generator=draw, dtype=torch.float64)
+    theirs[:, V:] -= 40  # never said, but in every second row the likeliest
+    theirs[::2, V:] += 50
+    said = theirs.log_softmax(-1).topk(k, -1)
+    labels, tokens = torch.zeros(N, dtype=torch.long), torch.tensor(1.0)
+    loss = loss_of(name, tail=tail)
+    hidden.requires_grad_()
+    one = loss.value(Signals(hidden, OutputHead(weight), labels, tokens, TopK(said.indices, said.values)))
+    (slope,) = torch.autograd.grad(one, hidden)
+    real = theirs[:, :V].log_softmax(-1)
+    values, slopes = [], torch.zeros_like(hidden)
+    for row, ids in enumerate(said.indices):
+        inside = ids[ids < V]
+        given = TopK(inside[None], real[row, inside][None])
+        head = OutputHead(weight)
+        part = loss.value(Signals(hidden[row : row + 1], head, labels[:1], tokens, given)) if len(inside) else 0 * one
+        values.append(part)
+        slopes += torch.autograd.grad(part, hidden, retain_graph=True)[0]
+    torch.testing.assert_close(one, torch.stack(values).sum(), rtol=1e-5, atol=1e-7)
+    torch.testing.assert_close(slope, slopes, rtol=1e-5, atol=1e-7)
+
+
+@every
+def test_a_teacher_beside_with_a_padded_matrix_scale_and_cap_is_its_own_logits(name: str) -> None:
+    draw = torch.Generator().manual_seed(9)
+    hidden, weight = (torch.randn(shape, generator=draw) for shape in ((N, 6), (V, 6)))
+    hidden.requires_grad_()
+    head = OutputHead(torch.randn(V + 3, 4, generator=draw), torch.randn(V + 3, generator=draw), 0.5, 3.0)
+    theirs = torch.randn(N, 4, generator=draw)
+    labels, tokens = torch.zeros(N, dtype=torch.long), torch.tensor(1.0)
+    value = loss_of(name).value(Signals(hidden, OutputHead(weight), labels, tokens, Dense(theirs, head)))
+    (slope,) = torch.autograd.grad(value, hidden)
+    logits = torch.tanh((theirs @ head.weight.t() + head.bias) * 0.5 / 3.0) * 3.0
+    term = loss_of(name).of_logits(hidden.detach() @ weight.t(), labels, Full(logits))
+    torch.testing.assert_close(value, term.values.sum(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(slope, term.gradient @ weight, rtol=1e-4, atol=1e-5)
+
+
+@every
 def test_accumulation_in_the_kernel_changes_nothing(name: str) -> None:
     """1 x 32 = 4 x 8 = 32 x 1 tokens, each part divided by the learned tokens of the whole."""
     draw = torch.Generator().manual_seed(5)

@@ -235,6 +235,19 @@ def test_lora_on_a_model_made_here_saves_its_base_in_the_stage(ready: Lay) -> No
     assert load(moved / "6_student" / "student" / "seed-1" / "weights").network is not None
 
 
+def test_lora_on_the_head_trains_and_what_is_saved_answers_alike(ready: Lay, tmp_path: Path) -> None:
+    base = make_model(tmp_path / "base", context=96)
+    method = {"use": "lora", "r": 2, "dropout": 0.1, "target_modules": ["q_proj", "lm_head"]}
+    run, recipe = ready(student={"model": str(tmp_path / "base")}, train={"method": method, "steps": 6})
+    train((run, recipe))
+    trained = load(students.best_weights(run)).network
+    moved = [name for name, tensor in trained.named_parameters() if "lm_head.lora_B" in name and tensor.abs().max() > 0]
+    assert moved, "the head's adapter learned"
+    ids = torch.tensor([[3, 60, 7, 9]])
+    with torch.no_grad():
+        assert not torch.allclose(trained(ids).logits, base.network(ids).logits, atol=1e-4)
+
+
 def test_what_moves_only_speed_is_no_part_of_the_hash(asker: FakeAsker) -> None:
     stage = TrainStage()
     plain, quick, other, weighted = (

@@ -43,9 +43,13 @@ def save(
 def _write(model: LanguageModel, folder: Path, base: str | None, lineage: dict[str, str]) -> None:
     quiet()
     adapted = hasattr(model.network, "peft_config")
-    model.network.save_pretrained(folder / ADAPTER if adapted else folder)
+    network: Any = model.network
     if adapted:
+        # The base has its own folder: embeddings that an adapter stands beside are in it.
+        network.save_pretrained(folder / ADAPTER, save_embedding_layers=False)
         write_json(folder / BASE, BaseOf(base=base or _base_name(model), sensitivity=model.sensitivity))
+    else:
+        network.save_pretrained(folder)
     if not model.tokenizer.chat_template:
         model.tokenizer.chat_template = plain_template(model.tokenizer)
     model.tokenizer.save_pretrained(folder)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from imbik.train.losses import Dense, Full, Known, Signals, Teacher, TokenLoss
+from imbik.train.losses import Dense, Full, Known, Sampled, Signals, Teacher, TokenLoss, TopK
 
 if TYPE_CHECKING:
     from imbik.models.head import OutputHead
@@ -44,13 +44,18 @@ def token_losses(signals: Signals, terms: Sequence[tuple[float, TokenLoss]], *, 
         None if adapter is None else adapter.up,
         head,
         signals.labels,
-        signals.teacher,
+        _within(signals.teacher, head.weight.shape[0]),
         signals.weights,
         tuple(terms),
         rows,
         torch.is_grad_enabled(),
     )  # type: ignore[no-untyped-call]
     return total / signals.tokens
+
+
+def _within(teacher: Teacher | None, vocabulary: int) -> Teacher | None:
+    """Without tokens that only pad the teacher's matrix beyond the student's."""
+    return teacher.within(vocabulary) if isinstance(teacher, TopK | Sampled) else teacher
 
 
 def block_rows(vocabulary: int, device: str) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _ROUNDING = 1e-6
+_NEVER = -1e30  # the logit of what cannot be, finite so that no difference of two is undefined
 
 # Log-probabilities of student and teacher (n, m) -> values (n,) and their derivative by the student's
 # log-probabilities (n, m), each outcome taken for itself; the derivative is a new tensor, what it was given stays.
@@ -86,7 +87,7 @@ def _top_k(logits: Tensor, teacher: TopK, settings: DivergenceSettings, formula:
 
     k = teacher.ids.shape[1]
     spoken = teacher.logprobs[:, :1] > float("-inf")  # rows the teacher could not read teach by other losses
-    known, wanted = logits.gather(1, teacher.ids), teacher.logprobs.to(logits.dtype)
+    known, wanted = outcomes(logits, teacher)
     tail = settings.tail == "bucket" and k < logits.shape[1]
     others = logits.scatter(1, teacher.ids, float("-inf")) if tail else None
     if others is not None:
@@ -95,8 +96,21 @@ def _top_k(logits: Tensor, teacher: TopK, settings: DivergenceSettings, formula:
     values, outer = _outer(known, wanted.where(spoken, 0.0), settings.temperature, formula)
     outer = outer.where(spoken, 0.0)
     gradient = torch.zeros_like(logits) if others is None else torch.softmax(others, -1).mul_(outer[:, -1:])
-    gradient.scatter_(1, teacher.ids, outer[:, :k])
+    gradient.scatter_(1, teacher.ids, of_ids(outer[:, :k], teacher))
     return TokenTerm(values.where(spoken[:, 0], 0.0), gradient)
+
+
+def outcomes(logits: Tensor, teacher: TopK) -> tuple[Tensor, Tensor]:
+    """The student's logits and the teacher's log-probabilities of the k tokens, (n, k); no outcome is none to both."""
+    known, wanted = logits.gather(1, teacher.ids), teacher.logprobs.to(logits.dtype)
+    if teacher.known is None:
+        return known, wanted
+    return known.where(teacher.known, _NEVER), wanted.where(teacher.known, _NEVER)
+
+
+def of_ids(slopes: Tensor, teacher: TopK) -> Tensor:
+    """Gradients by outcome (n, k) as they belong to `teacher.ids`: where there is no outcome, that of the first."""
+    return slopes if teacher.known is None else slopes.where(teacher.known, slopes[:, :1])
 
 
 def rest(logprobs: Tensor) -> Tensor:

@@ -71,6 +71,10 @@ class Row:
         assert self.recall is not None
         return self.recall()
 
+    def counting_nothing(self) -> Row:
+        """The row with no token that counts."""
+        return replace(self, weights=np.zeros(len(self.places), dtype=np.float32))
+
     @property
     def hash(self) -> str:
         """The hash by which captured logits answer to these token ids."""

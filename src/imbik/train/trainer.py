@@ -187,11 +187,12 @@ class StudentTrainer(Trainer):
     def _accumulate(self, model: nn.Module, rows: Sequence[Row]) -> Tensor:
         """Forward and backward of the step's rows, a micro-batch at a time, each normalised by the whole step's tokens.
 
-        With several processes each takes every n-th row; DDP averages gradients, so losses are multiplied by n.
+        With several processes each takes every n-th row; DDP averages gradients, so losses are multiplied by n. One
+        that is left without a row passes another's for nothing, for DDP waits for all.
         """
         device, world = self.args.device, self.args.world_size
         tokens = torch.tensor(float(sum(row.learned for row in rows)), device=device)
-        own = list(rows)[self.args.process_index :: world]
+        own = list(rows)[self.args.process_index :: world] or [rows[0].counting_nothing()]
         cuts = [own[at : at + self.measured.micro_batch] for at in range(0, len(own), self.measured.micro_batch)]
         total = torch.zeros((), dtype=torch.float64)
         pairs = self._pairs(len(cuts))

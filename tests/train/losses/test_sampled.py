@@ -59,6 +59,17 @@ def test_the_gradient_is_that_of_the_value_and_silent_rows_teach_nothing() -> No
     assert not found[0][2].any()
 
 
+def test_samples_beyond_the_students_matrix_are_left_out() -> None:
+    draw = torch.Generator().manual_seed(4)
+    hidden, weight = torch.randn(2, 3, generator=draw), torch.randn(V, 3, generator=draw)
+    tokens, labels = torch.tensor(2.0), LABEL.expand(2)
+    said = Sampled(torch.tensor([[1, V + 2], [V, 3]]), torch.tensor([[0.7, 0.3], [0.2, 0.8]]))
+    kept = Sampled(torch.tensor([[1], [3]]), torch.tensor([[0.7], [0.8]]))
+    given = [Signals(hidden, OutputHead(weight), labels, tokens, teacher) for teacher in (said, kept)]
+    found = [loss_of("forward_kl").value(signals) for signals in given]
+    assert float(found[0]) == pytest.approx(float(found[1]), rel=1e-6)
+
+
 @pytest.mark.parametrize(("name", "settings"), [(n, {}) for n in NOT_LINEAR] + [("forward_kl", {"temperature": 2.0})])
 def test_what_has_no_unbiased_estimate_is_refused_with_what_has(name: str, settings: dict[str, Any]) -> None:
     sample = Sampled(LABEL[:, None], torch.ones(1, 1))

@@ -39,15 +39,31 @@ BESIDE = frozenset({HIDDEN, ATTENTION, RELATIONS})  # what only a teacher beside
 class TopK:
     """A teacher's k best next tokens, best first: ids (N, k) and log-probabilities in nats (N, k); the rest is
     unknown. A token of which the teacher said nothing has log-probabilities of minus infinity: KD losses are 0
-    there.
+    there. Where `known` (N, k) is false there is no outcome, and the id is that of the first.
     """
 
     ids: Tensor
     logprobs: Tensor
+    known: Tensor | None = None
 
     def part(self, rows: slice) -> TopK:
         """The distributions of some of the N tokens."""
-        return TopK(self.ids[rows], self.logprobs[rows])
+        return TopK(self.ids[rows], self.logprobs[rows], None if self.known is None else self.known[rows])
+
+    def within(self, vocabulary: int) -> TopK:
+        """The same given that the token is one of the first `vocabulary`: those beyond pad the teacher's matrix."""
+        import torch
+
+        inside = self.ids < vocabulary
+        if bool(inside.all()):
+            return self
+        lost = self.logprobs.double().masked_fill(inside, float("-inf")).exp().sum(-1, keepdim=True)
+        kept = self.logprobs.masked_fill(~inside, float("-inf"))
+        kept = kept - torch.log1p(-lost.clamp_max(1 - 1e-6)).to(kept.dtype)
+        order = (~inside).int().argsort(dim=-1, stable=True)
+        ids, known = self.ids.gather(1, order), inside.gather(1, order)
+        ids = ids.where(known, ids[:, :1]).clamp_max(vocabulary - 1)
+        return TopK(ids, kept.gather(1, order), known)
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,11 @@ class Sampled:
     def part(self, rows: slice) -> Sampled:
         """The estimates of some of the N tokens."""
         return Sampled(self.ids[rows], self.weights[rows], None if self.entropy is None else self.entropy[rows])
+
+    def within(self, vocabulary: int) -> Sampled:
+        """The same without tokens beyond the first `vocabulary`, which pad the teacher's matrix."""
+        inside = self.ids < vocabulary
+        return self if bool(inside.all()) else Sampled(self.ids.where(inside, 0), self.weights * inside, self.entropy)
 
 
 @dataclass(frozen=True)

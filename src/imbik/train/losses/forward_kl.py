@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imbik.core.errors import RecipeError
-from imbik.train.divergence import DivergenceSettings, divergence, rest
+from imbik.train.divergence import DivergenceSettings, divergence, of_ids, outcomes, rest
 from imbik.train.losses import DISTRIBUTIONS, Full, Known, Sampled, Signals, TokenTerm, TopK
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class ForwardKL:
             return self._sampled(logits, teacher)
         assert isinstance(teacher, TopK)
         spoken = teacher.logprobs[:, :1] > float("-inf")  # rows the teacher could not read teach by other losses
-        known = logits.gather(1, teacher.ids)
-        wanted = teacher.logprobs.to(logits.dtype)
+        known, wanted = outcomes(logits, teacher)
         tail = self.bucket and teacher.ids.shape[1] < logits.shape[1]
         others = logits.scatter(1, teacher.ids, float("-inf")) if tail else None
         if others is not None:
@@ -74,7 +73,7 @@ class ForwardKL:
         values = values.where(spoken[:, 0], 0.0)
         outer = ((student.exp() - share) * self.temperature).where(spoken, 0.0)
         gradient = torch.zeros_like(logits) if others is None else torch.softmax(others, -1).mul_(outer[:, -1:])
-        gradient.scatter_(1, teacher.ids, outer[:, : teacher.ids.shape[1]])
+        gradient.scatter_(1, teacher.ids, of_ids(outer[:, : teacher.ids.shape[1]], teacher))
         return TokenTerm(values, gradient)
 
     def _sampled(self, logits: Tensor, teacher: Sampled) -> TokenTerm:

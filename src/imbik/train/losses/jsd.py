@@ -17,6 +17,8 @@ from imbik.train.losses import DISTRIBUTIONS, Known, Signals, TokenTerm
 if TYPE_CHECKING:
     from torch import Tensor
 
+_LEAST = 1e-38  # below it a probability is none: no logarithm of 0
+
 
 class JSD:
     """T^2 (beta KL(p || m) + (1 - beta) KL(s || m)), m = beta p + (1 - beta) s."""
@@ -48,9 +50,8 @@ class JSD:
         """With m the mixture; by log s: (1 - beta) s log(s/m)."""
         import torch
 
-        beta = self.beta
         s, p = student.exp(), target.exp()
-        middle = (beta * p + (1 - beta) * s).log()
-        own = torch.where(s > 0, s * (student - middle), 0.0)
-        theirs = torch.where(p > 0, p * (target - middle), 0.0)
-        return (beta * theirs + (1 - beta) * own).sum(-1), (1 - beta) * own
+        middle = torch.lerp(s, p, self.beta).clamp_min_(_LEAST).log_()
+        theirs = (target - middle).mul_(p).masked_fill_(p == 0, 0.0)
+        own = middle.sub_(student).mul_(s).mul_(self.beta - 1)
+        return own.sum(-1).add_(theirs.sum(-1), alpha=self.beta), own
