@@ -5,14 +5,14 @@ whose gradients (hidden states, head weight, bias) were already computed in the 
 logits lives only while it is worked on. Values are summed in float64: a float32 sum over a long batch was 0.7% off.
 
 Matrix products want many tokens at once, everything after them wants a few that stay in the processor's cache: so a
-block of logits is one buffer, written again by each block, and the losses walk over it some rows at a time, putting
-each row's gradient where its logits were.
+block of products is one buffer in the format of the products, written again by each block, and the losses walk over it
+some rows at a time in float32, putting each row's gradient where its product was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 _CPU_CELLS = 1 << 20
 _GPU_CELLS = 1 << 26
-_CACHE_CELLS = 1 << 18
+_CPU_STEP = 1 << 18
+_GPU_STEP = 1 << 23
 _LEAST_ROWS = 128
+_WEIGHT_ROWS = 1 << 14
 
 
 def token_losses(signals: Signals, terms: Sequence[tuple[float, TokenLoss]], *, rows: int = 0) -> Tensor:
@@ -59,7 +61,7 @@ def _within(teacher: Teacher | None, vocabulary: int) -> Teacher | None:
 
 
 def block_rows(vocabulary: int, device: str) -> int:
-    """Tokens worked on at once: about 4 MB of float32 logits on a CPU (cache), 256 MB on an accelerator (occupancy)."""
+    """Tokens of one product: about 4 MB of float32 logits on a CPU (cache), 256 MB on an accelerator (occupancy)."""
     return max(_LEAST_ROWS, (_CPU_CELLS if device == "cpu" else _GPU_CELLS) // vocabulary)
 
 
@@ -93,17 +95,11 @@ class _TokenLosses(torch.autograd.Function):
                 part = slice(start, start + rows)
                 block = hidden[part].to(kind)
                 low = None if inner is None or low_matrix is None else (inner[part].to(kind), low_matrix)
-                logits, slope = _logits(block, matrix, bias, low, head, student)
-                own = _known(teacher, part, other)
-                values = _values(logits, labels[part], own, terms)
-                if weights is not None:
-                    values = values * weights[part]
-                total += values.sum(dtype=torch.float64)
+                counts = None if weights is None else weights[part]
+                seen = _Block(student.product(block, matrix, low), head, labels[part], counts)
+                total += seen.learn(_known(teacher, part, other), terms, grads.bias).sum(dtype=torch.float64)
                 if any(wanted):
-                    factors = [f for f in (slope, None if weights is None else weights[part, None]) if f is not None]
-                    for factor in factors:
-                        logits.mul_(factor)
-                    grads.add(part, block, matrix, low, logits)
+                    grads.add(part, block, matrix, low, seen.products)
         ctx.grads = grads
         return total.float()
 
@@ -137,18 +133,15 @@ class _Gradients:
     def add(
         self, part: slice, block: Tensor, matrix: Tensor, low: tuple[Tensor, Tensor] | None, gradient: Tensor
     ) -> None:
-        """Put in one block: `gradient` is by the products and the bias, (n, vocabulary) in float32."""
-        if self.bias is not None:
-            self.bias += gradient.sum(0)
-        narrow = gradient.to(matrix.dtype)
+        """Put in one block but for the bias: `gradient` is by the products, (n, vocabulary) in their format."""
         if self.hidden is not None:
-            self.hidden[part] = narrow @ matrix
+            self.hidden[part] = gradient @ matrix
         if self.weight is not None:
-            _add_product(self.weight, narrow, block)
+            _add_product(self.weight, gradient, block)
         if low is not None and self.inner is not None:
-            self.inner[part] = narrow @ low[1]
+            self.inner[part] = gradient @ low[1]
         if low is not None and self.up is not None:
-            _add_product(self.up, narrow, low[0])
+            _add_product(self.up, gradient, low[0])
 
     def scaled(self, factor: Tensor) -> list[Tensor | None]:
         """The gradients times the gradient of the sum, in the dtypes of what they belong to."""
@@ -163,8 +156,10 @@ def _add_product(total: Tensor, gradient: Tensor, block: Tensor) -> None:
     """total (V, m) plus the transposed gradient (n, V) times block (n, m), summed over blocks in float32."""
     if gradient.dtype == torch.float32:
         total.addmm_(gradient.t(), block)
-    else:
-        total += gradient.t() @ block
+        return
+    for at in range(0, len(total), _WEIGHT_ROWS):  # a product of another format needs room of its own
+        rows = slice(at, at + _WEIGHT_ROWS)
+        total[rows] += gradient[:, rows].t() @ block
 
 
 class _Buffer:
@@ -173,15 +168,30 @@ class _Buffer:
     def __init__(self) -> None:
         self._room: Tensor | None = None
 
-    def product(self, block: Tensor, matrix: Tensor) -> Tensor:
-        """block (n, H) times the transposed matrix (V, H); valid until the next call."""
+    def product(self, block: Tensor, matrix: Tensor, low: tuple[Tensor, Tensor] | None) -> Tensor:
+        """block (n, H) times the transposed matrix (V, H); valid until the next call.
+
+        `low` is what a head's adapter adds: (n, r) and (V, r), whose product is added.
+        """
         if self._room is None or len(self._room) < len(block):
             self._room = block.new_empty(len(block), len(matrix))
-        return torch.mm(block, matrix.t(), out=self._room[: len(block)])
+        made = torch.mm(block, matrix.t(), out=self._room[: len(block)])
+        return made if low is None else made.addmm_(low[0], low[1].t())
 
 
-def _known(teacher: Teacher | None, part: slice, buffer: _Buffer) -> Known | None:
-    """What is known of the teacher at some tokens; of one that reads beside the student, its logits are made here."""
+class _Products(NamedTuple):
+    """A teacher beside the student at the tokens of a block: products (n, V) that its head makes logits of."""
+
+    products: Tensor
+    head: OutputHead
+
+    def part(self, rows: slice) -> Full:
+        """Its logits at some of the tokens."""
+        return Full(_logits(self.products[rows], self.head)[0])
+
+
+def _known(teacher: Teacher | None, part: slice, buffer: _Buffer) -> Known | _Products | None:
+    """What is known of the teacher at some tokens; that of one beside the student is made of its hidden states here."""
     if teacher is None:
         return None
     own = teacher.part(part)
@@ -189,8 +199,35 @@ def _known(teacher: Teacher | None, part: slice, buffer: _Buffer) -> Known | Non
         return own
     kind, adapter = _compute_dtype(own.hidden), own.head.adapter
     low = None if adapter is None else (adapter.inner(own.hidden).to(kind), adapter.up.to(kind))
-    logits, _ = _logits(own.hidden.to(kind), own.head.weight.to(kind), own.head.bias, low, own.head, buffer)
-    return Full(logits)
+    return _Products(buffer.product(own.hidden.to(kind), own.head.weight.to(kind), low), own.head)
+
+
+class _Block:
+    """The student at some tokens: `products` (n, V) of hidden states and matrix, later the gradient by them."""
+
+    def __init__(self, products: Tensor, head: OutputHead, labels: Tensor, weights: Tensor | None) -> None:
+        self.products, self.head, self.labels, self.weights = products, head, labels, weights
+
+    def learn(
+        self, teacher: Known | _Products | None, terms: Sequence[tuple[float, TokenLoss]], bias: Tensor | None
+    ) -> Tensor:
+        """Weighted sums over the losses, (n,), some rows at a time; the gradient by a bias is added to `bias`."""
+        cells = _CPU_STEP if self.products.device.type == "cpu" else _GPU_STEP
+        step = max(1, cells // self.products.shape[1])
+        values = []
+        for start in range(0, len(self.products), step):
+            part = slice(start, start + step)
+            logits, slope = _logits(self.products[part], self.head)
+            value, gradient = _sum(logits, self.labels[part], None if teacher is None else teacher.part(part), terms)
+            if slope is not None:
+                gradient.mul_(slope)
+            if self.weights is not None:
+                value, gradient = value * self.weights[part], gradient.mul_(self.weights[part, None])
+            if bias is not None:
+                bias += gradient.sum(0)
+            self.products[part] = gradient
+            values.append(value)
+        return torch.cat(values)
 
 
 def _compute_dtype(hidden: Tensor) -> torch.dtype:
@@ -199,24 +236,14 @@ def _compute_dtype(hidden: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
 
 
-def _logits(
-    block: Tensor,
-    matrix: Tensor,
-    bias: Tensor | None,
-    low: tuple[Tensor, Tensor] | None,
-    head: OutputHead,
-    buffer: _Buffer,
-) -> tuple[Tensor, Tensor | float | None]:
-    """Logits in float32 (float64 stays), and their derivative by the product where scale or soft cap change it.
+def _logits(product: Tensor, head: OutputHead) -> tuple[Tensor, Tensor | float | None]:
+    """Logits in float32 (float64 stays) of products, which they may overwrite, and their derivative by the product.
 
-    `low` is what a head's adapter adds: (n, r) and (vocabulary, r), whose product is added to that of block and matrix.
+    The derivative is None where neither scale nor soft cap change it.
     """
-    product = buffer.product(block, matrix)
-    if low is not None:
-        product.addmm_(low[0], low[1].t())
     logits = product if product.dtype == torch.float64 else product.float()
-    if bias is not None:
-        logits.add_(bias)
+    if head.bias is not None:
+        logits.add_(head.bias)
     scale = float(head.scale)
     if scale != 1.0:
         logits.mul_(scale)
@@ -225,18 +252,6 @@ def _logits(
     squashed = logits.div_(head.soft_cap).tanh_()
     slope = (1 - squashed * squashed).mul_(scale)
     return squashed.mul_(head.soft_cap), slope
-
-
-def _values(logits: Tensor, labels: Tensor, teacher: Known | None, terms: Sequence[tuple[float, TokenLoss]]) -> Tensor:
-    """Weighted sums over the losses of one block, (n,); the gradient (n, vocabulary) takes the logits' place."""
-    step = len(logits) if logits.device.type != "cpu" else max(1, _CACHE_CELLS // logits.shape[1])
-    values = []
-    for start in range(0, len(logits), step):
-        part = slice(start, start + step)
-        value, gradient = _sum(logits[part], labels[part], None if teacher is None else teacher.part(part), terms)
-        logits[part] = gradient
-        values.append(value)
-    return torch.cat(values)
 
 
 def _sum(
