@@ -216,7 +216,7 @@ def test_an_optimiser_without_its_library_is_refused(
 ) -> None:
     recipe = written(API, "train.optimizer=adamw_8bit")
     check(recipe)
-    monkeypatch.setattr("imbik.pipeline.learning.find_spec", lambda name: None)
+    monkeypatch.setattr("imbik.models.quantised.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match="needs bitsandbytes") as raised:
         check(recipe)
     assert "pip install" in raised.value.next

@@ -306,3 +306,18 @@ def test_classes_are_learned_as_one_token(ready: Lay) -> None:
     assert set(model.class_tokens) == set(labels)
     assert record(run).kept_loss is not None
     assert record(run).kept_loss < 0.5  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "own", ["qlora", "ia3", {"use": "adapter", "size": 4}, {"use": "frozen", "embeddings": False, "layers": 0}]
+)
+def test_every_method_trains_a_student_that_is_read_again(
+    ready: Callable[..., Ready], asker: FakeAsker, own: Any
+) -> None:
+    run, recipe = ready(train={"method": own, "steps": 4})
+    stage = TrainStage()
+    stage.run(context_of(stage, recipe, run, asker))
+    folder = run.stage("6_student") / "student" / "seed-1"
+    record = read_json(folder / "training.json", TrainingRecord)
+    assert 0 < record.trainable <= record.parameters
+    assert load(folder / "weights").parameters == record.parameters

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from imbik.core.errors import ModelError
 from imbik.core.files import canonical_json, digest, digest_value, file_digest, read_json, write_json
@@ -34,12 +34,20 @@ class About(Record, frozen=True, kw_only=True):
     lineage: dict[str, str] = {}
 
 
+class FourBit(Record, frozen=True, kw_only=True):
+    """How a base's linear layers are held in four bits: the number format, and whether its scales are quantised too."""
+
+    kind: Literal["nf4", "fp4"] = "nf4"
+    double: bool = True
+
+
 class BaseOf(Record, frozen=True, kw_only=True):
     """`base.json`: which model an adapter stands on, and the adapter's own level, which stays here when `imbik.json` is
-    left behind."""
+    left behind; `four_bit` says how the base was held when the adapter was trained, and is when it is used."""
 
     base: str
     sensitivity: Sensitivity = Sensitivity.PUBLIC
+    four_bit: FourBit | None = None
 
 
 def read_about(folder: Path) -> About | None:
@@ -69,6 +77,12 @@ def read_base(folder: Path) -> str | None:
     """The base an adapter folder names, or None for a whole model."""
     path = folder / BASE
     return read_json(path, BaseOf).base if path.exists() else None
+
+
+def read_four_bit(folder: Path) -> FourBit | None:
+    """How an adapter folder's base is held; None for a whole model, and for a base in full precision."""
+    path = folder / BASE
+    return read_json(path, BaseOf).four_bit if path.exists() else None
 
 
 def check_folder(folder: Path) -> None:

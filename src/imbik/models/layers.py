@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 HIDDEN, ATTENTION, RELATIONS = "hidden", "attention", "relations"
+_MLP = ("mlp", "feed_forward", "block_sparse_moe")
 _ATTENTION = ("self_attn", "attn", "self_attention", "attention")
 
 
@@ -48,7 +49,7 @@ def decoder_layers(network: nn.Module) -> list[nn.Module]:
 
     count = int(network.config.get_text_config().num_hidden_layers)  # type: ignore[union-attr, operator]
     for module in network.modules():
-        if isinstance(module, torch.nn.ModuleList) and len(module) == count and _attention_of(module[0]) is not None:
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count and attention_of(module[0]) is not None:
             return list(module)
     raise ModelError(f"the {count} layers of this model are not found", where=type(network).__name__)
 
@@ -67,7 +68,7 @@ def listening(network: nn.Module, wanted: frozenset[str]) -> Iterator[Heard]:
                 if number == 0:
                     handles.append(layer.register_forward_pre_hook(_entering(heard), with_kwargs=True))
                 handles.append(layer.register_forward_hook(_leaving(heard)))
-            attention = _attention_of(layer)
+            attention = attention_of(layer)
             assert attention is not None
             if ATTENTION in wanted:
                 handles.append(attention.register_forward_hook(_maps(heard)))
@@ -84,7 +85,13 @@ def show_attention(network: Any) -> None:
     network.set_attn_implementation("eager")
 
 
-def _attention_of(layer: nn.Module) -> nn.Module | None:
+def mlp_of(layer: nn.Module) -> nn.Module | None:
+    """The part of a layer that works on each token alone; None where it has another name."""
+    return next((found for name in _MLP if (found := getattr(layer, name, None)) is not None), None)
+
+
+def attention_of(layer: nn.Module) -> nn.Module | None:
+    """The part of a layer that looks at other tokens; None where it has another name."""
     return next((found for name in _ATTENTION if (found := getattr(layer, name, None)) is not None), None)
 
 

@@ -7,6 +7,7 @@ do. A local folder never touches the network.
 from __future__ import annotations
 
 import json
+import logging as logs
 import os
 import re
 import warnings
@@ -17,20 +18,24 @@ from typing import TYPE_CHECKING, Any, cast
 from imbik.core.errors import ModelError
 from imbik.core.files import digest
 from imbik.core.types import Sensitivity
+from imbik.models.bottleneck import has_bottlenecks_saved, load_bottlenecks
 from imbik.models.content import class_tokens_of
 from imbik.models.folder import (
     ADAPTER,
+    FourBit,
     check_folder,
     files_fingerprint,
     marked_level,
     read_about,
     read_base,
+    read_four_bit,
     read_object,
     vocabulary_hash,
 )
 from imbik.models.folder import tokenizer_hash as tokenizer_hash
 from imbik.models.gguf import gguf_fingerprint, gguf_sensitivity, is_gguf
 from imbik.models.model import LanguageModel
+from imbik.models.quantised import hold_still, quantised_places
 from imbik.privacy.sensitivity import highest
 
 if TYPE_CHECKING:
@@ -133,11 +138,14 @@ def sensitivity_of(folder: Path) -> tuple[Sensitivity, str]:
     return under, note
 
 
-def load(folder: Path, *, dtype: str = "float32", spread: Spread | None = None) -> LanguageModel:
+def load(
+    folder: Path, *, dtype: str = "float32", spread: Spread | None = None, four_bit: FourBit | None = None
+) -> LanguageModel:
     """Load a model for inference or training (in eval mode, on the CPU); adapters stay unmerged.
 
     `dtype` is float32, bfloat16, float16 or auto (as stored). With `spread`, for inference only, its layers lie where
-    there is room for them.
+    there is room for them; with `four_bit` its linear layers are held in four bits. An adapter's base is held as it was
+    in training.
     Raises: ModelError when the folder is not whole, not safe, or not a causal language model.
     """
     check_folder(folder)
@@ -148,7 +156,10 @@ def load(folder: Path, *, dtype: str = "float32", spread: Spread | None = None) 
             where=str(folder),
             next="name the run's merged export (7_export/safetensors), or leave `memory` out",
         )
-    network = _load_network(folder, dtype, spread) if base is None else _load_adapted(folder, base, dtype)
+    four_bit = four_bit or read_four_bit(folder)
+    network = (
+        _load_network(folder, dtype, spread, four_bit) if base is None else _load_adapted(folder, base, dtype, four_bit)
+    )
     tokenizer = load_tokenizer(folder)
     if (widest := max(tokenizer.get_vocab().values())) >= embeddings(network):
         raise ModelError(
@@ -166,6 +177,7 @@ def load(folder: Path, *, dtype: str = "float32", spread: Spread | None = None) 
         folder=folder,
         class_tokens=class_tokens_of(tokenizer),
         notes=(note,) if note else (),
+        four_bit=four_bit,
     )
 
 
@@ -201,17 +213,22 @@ def hash_of(tokenizer: PreTrainedTokenizerFast) -> str:
 
 
 def quiet() -> None:
-    """Keep the library's own progress bars off the terminal: imbik shows its own."""
+    """Keep the libraries' own progress bars and notes off the terminal: imbik shows its own."""
+    logs.getLogger("bitsandbytes").setLevel(logs.ERROR)  # which of its faster kernels are not there
     from transformers.utils import logging
 
     logging.disable_progress_bar()
 
 
-def _load_network(folder: Path, dtype: str, spread: Spread | None = None) -> PreTrainedModel:
+def _load_network(
+    folder: Path, dtype: str, spread: Spread | None = None, four_bit: FourBit | None = None
+) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
     quiet()
     places: dict[str, Any] = {} if spread is None else {"device_map": "auto", "max_memory": dict(spread.limits)}
+    if four_bit is not None:
+        places |= quantised_places(four_bit)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -226,6 +243,8 @@ def _load_network(folder: Path, dtype: str, spread: Spread | None = None) -> Pre
         raise _explained(folder, error) from None
     network, info = loaded
     _refuse_incomplete(folder, info)
+    if four_bit is not None:
+        hold_still(network)
     return cast("PreTrainedModel", network)
 
 
@@ -253,13 +272,16 @@ def _refuse_incomplete(folder: Path, info: dict[str, Any]) -> None:
         )
 
 
-def _load_adapted(folder: Path, base: str, dtype: str) -> PreTrainedModel:
+def _load_adapted(folder: Path, base: str, dtype: str, four_bit: FourBit | None) -> PreTrainedModel:
     """The base with the adapter of `folder` over it, unmerged."""
     from peft import PeftModel
 
     base_folder = resolve(base, folder)
     check_folder(base_folder)
-    network = _load_network(base_folder, dtype)
+    network = _load_network(base_folder, dtype, None, four_bit)
+    if has_bottlenecks_saved(folder / ADAPTER):
+        load_bottlenecks(network, folder / ADAPTER)
+        return network
     try:
         # peft asks transformers by an old name, and speaks of patterns for experts' layers that became one weight
         with warnings.catch_warnings(action="ignore"):

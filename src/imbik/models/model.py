@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imbik.core.types import Sensitivity
+from imbik.models.folder import FourBit
 
 if TYPE_CHECKING:
+    from torch import nn
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 _LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx")
@@ -23,7 +25,7 @@ class LanguageModel:
 
     `identity` is a hash of weights, tokenizer and template (for a model not yet saved: of how it was made).
     `class_tokens` maps a class's label to its one token ({} when the vocabulary has none). `notes` are remarks worth
-    showing a person.
+    showing a person; `four_bit` says how linear layers are held, where that is not in full.
     """
 
     network: PreTrainedModel
@@ -34,16 +36,26 @@ class LanguageModel:
     folder: Path | None = None
     class_tokens: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    four_bit: FourBit | None = None
 
     @property
     def parameters(self) -> int:
         """Number of weights, shared ones counted once."""
-        return sum(parameter.numel() for parameter in self.network.parameters())
+        return weights_in(self.network)
 
     @property
     def context(self) -> int:
         """Longest sequence in tokens."""
         return context_in(self.network.config)
+
+
+def weights_in(network: nn.Module, *, learning: bool = False) -> int:
+    """Number of weights (two of four bits share a byte), shared ones counted once; or of those `learning` alone."""
+    return sum(
+        parameter.numel() * (2 if type(parameter).__name__ == "Params4bit" else 1)
+        for parameter in network.parameters()
+        if parameter.requires_grad or not learning
+    )
 
 
 def context_in(config: PretrainedConfig) -> int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from imbik.core.errors import ModelError
 from imbik.core.files import disk_errors, fsync_folder, make_private, remove, write_json
+from imbik.models.bottleneck import has_bottlenecks, save_bottlenecks
 from imbik.models.folder import ABOUT, ADAPTER, BASE, About, BaseOf, mark_config
 from imbik.models.load import quiet
 from imbik.models.model import LanguageModel
@@ -42,14 +43,18 @@ def save(
 
 def _write(model: LanguageModel, folder: Path, base: str | None, lineage: dict[str, str]) -> None:
     quiet()
-    adapted = hasattr(model.network, "peft_config")
     network: Any = model.network
-    if adapted:
+    adapted = hasattr(network, "peft_config") or has_bottlenecks(network)
+    if has_bottlenecks(network):
+        save_bottlenecks(network, folder / ADAPTER)
+    elif adapted:
         # The base has its own folder: embeddings that an adapter stands beside are in it.
         network.save_pretrained(folder / ADAPTER, save_embedding_layers=False)
-        write_json(folder / BASE, BaseOf(base=base or _base_name(model), sensitivity=model.sensitivity))
     else:
         network.save_pretrained(folder)
+    if adapted:
+        about = BaseOf(base=base or _base_name(model), sensitivity=model.sensitivity, four_bit=model.four_bit)
+        write_json(folder / BASE, about)
     if not model.tokenizer.chat_template:
         model.tokenizer.chat_template = plain_template(model.tokenizer)
     model.tokenizer.save_pretrained(folder)
@@ -64,7 +69,8 @@ def _write(model: LanguageModel, folder: Path, base: str | None, lineage: dict[s
 
 def _base_name(model: LanguageModel) -> str:
     """The folder that the base was loaded from."""
-    network = cast(Any, model.network).get_base_model()
+    network: Any = model.network
+    network = network.get_base_model() if hasattr(network, "get_base_model") else network
     found = Path(str(network.name_or_path)) if network.name_or_path else model.folder
     if found is None or not found.is_dir():
         raise ModelError(

@@ -133,11 +133,16 @@ def prepare_tokenizer(recipe: Recipe, run: RunFolder, asker: Teachers | None = N
 
 
 def initial_student(
-    recipe: Recipe, run: RunFolder, asker: Teachers | None = None, seed: int | None = None
+    recipe: Recipe,
+    run: RunFolder,
+    asker: Teachers | None = None,
+    seed: int | None = None,
+    loader: Callable[[Path], LanguageModel] = load,
 ) -> LanguageModel:
     """The student before its first step.
 
     `seed` is the training seed (default: the recipe's first): each draws its own weights where the model is made here.
+    `loader` reads a model that is loaded as it is; one whose embeddings grow is read in full.
     """
     student = recipe.student
     seed = recipe.train.seeds[0] if seed is None else seed
@@ -146,9 +151,10 @@ def initial_student(
         drawn = int(digest(str(student.seed), str(seed))[:8], 16)
         return make_model(student.model_copy(update={"seed": drawn}), tokenizer)
     folder = resolve(student.model, recipe.base)
+    if tokenizer == folder:
+        return loader(folder)
     model = load(folder)
-    if tokenizer != folder:
-        _use_tokenizer(model, tokenizer, seed)
+    _use_tokenizer(model, tokenizer, seed)
     return model
 
 
@@ -157,7 +163,7 @@ def token_labels(recipe: Recipe, run: RunFolder, origin: Origin) -> list[str]:
     said = recipe.tasks.kind.raw.get("answer_as", "auto")
     if recipe.tasks.kind.use != "classification" or said == "text" or (said == "auto" and origin != "train"):
         return []
-    if origin == "teacher" and recipe.capture is not None:
+    if origin == "teacher" and (recipe.capture is not None or recipe.train.teacher):
         raise RecipeError(
             "answer_as: token adds tokens that the teacher does not have, so its logits could not be used",
             where="tasks.kind.answer_as",

@@ -141,8 +141,9 @@ def _guessed(recipe: Recipe, student: Size, teachers: Sizes) -> dict[str, int]:
 
 def memory_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
     """Peak while training: weights and optimiser, activations of a micro-batch, and Python with its libraries."""
-    lora = recipe.train.method.use != "full"
-    weights = student.parameters * (4 + 1 if lora else OPTIMIZER_BYTES)
+    few = recipe.train.method.use not in ("full", "frozen")
+    held = 0.6 if recipe.train.method.use == "qlora" else 4
+    weights = student.parameters * (held + 1 if few else OPTIMIZER_BYTES)
     length = min(recipe.train.max_length or 4096, rows.prompt_tokens + answer_tokens(recipe, rows))
     micro = recipe.train.micro_batch or min(recipe.train.batch_size, 32)
     a_token = (8 if recipe.train.gradient_checkpointing else 40) * max(student.layers, 1) * student.hidden_size

@@ -7,14 +7,14 @@ them from captured logits (`capture:`) or from a teacher that reads beside the s
 from __future__ import annotations
 
 from collections.abc import Set
-from importlib.util import find_spec
 
 from imbik.ask.scoring import scoring_side
-from imbik.core.errors import MissingExtraError, RecipeError
+from imbik.core.errors import RecipeError
 from imbik.core.misspelt import closest
 from imbik.core.plugins import PluginBlock, make
 from imbik.models.folder import read_base, tokenizer_hash
 from imbik.models.gguf import is_gguf, tokenizer_home
+from imbik.models.quantised import need_bitsandbytes
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.recipe import Recipe
 from imbik.recipe.training import PAIRS_OF_TASKS
@@ -29,7 +29,8 @@ def refuse_learning(recipe: Recipe) -> None:
 
     Raises: RecipeError, MissingExtraError.
     """
-    for check in (_schedules, _logits, _layers, _pairs, _beside, _on_policy, _tokenizer, _optimizer):
+    checks = (_schedules, _logits, _layers, _pairs, _beside, _on_policy, _tokenizer, _optimizer, _method)
+    for check in checks:
         check(recipe)
 
 
@@ -228,9 +229,18 @@ def _tokenizer(recipe: Recipe) -> None:
 
 def _optimizer(recipe: Recipe) -> None:
     """What the optimiser needs must be installed before anything is paid for."""
-    if recipe.train.optimizer == "adamw_8bit" and find_spec("bitsandbytes") is None:
-        raise MissingExtraError(
-            "optimizer adamw_8bit needs bitsandbytes, which is not installed",
-            where="train.optimizer",
-            next="pip install 'imbik[qlora]', or --set train.optimizer=adamw",
+    if recipe.train.optimizer == "adamw_8bit":
+        need_bitsandbytes("optimizer adamw_8bit", "train.optimizer")
+
+
+def _method(recipe: Recipe) -> None:
+    """What the method needs, and what becomes of its student."""
+    use = recipe.train.method.use
+    if use == "qlora":
+        need_bitsandbytes("method qlora", "train.method")
+    if use == "adapter" and recipe.export:
+        raise RecipeError(
+            "bottleneck adapters cannot be merged into the model, so a student trained with them has no export",
+            where=recipe.export[0].where or "export",
+            next="write export: [], and use the run's own student; or train with lora",
         )

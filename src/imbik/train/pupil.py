@@ -15,7 +15,7 @@ from imbik.models.load import embeddings, load
 from imbik.models.model import LanguageModel
 from imbik.models.save import save
 from imbik.recipe import Recipe
-from imbik.train.methods import Method, Prepared
+from imbik.train.methods import LoadsBase, Method, Prepared
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,7 +48,7 @@ def make_pupil(
             folder = stage / "base" / f"seed-{seed}"
             if not (folder / "imbik.json").exists():
                 save(model, folder)
-            model, base = load(folder), f"../../../base/seed-{seed}"
+            model, base = loader(method)(folder), f"../../../base/seed-{seed}"
         elif (local := (recipe.base / Path(base).expanduser())).is_dir():
             base = str(local.resolve())
     set_dropout(model.network, recipe.train.dropout)
@@ -58,6 +58,11 @@ def make_pupil(
     if recipe.train.gradient_checkpointing:
         enable_checkpointing(prepared.network)
     return Pupil(model, prepared, base)
+
+
+def loader(method: Method) -> Callable[[Path], LanguageModel]:
+    """How a method's student is read from its folder."""
+    return method.load if isinstance(method, LoadsBase) else load
 
 
 def changed(model: LanguageModel) -> bool:

@@ -16,6 +16,7 @@ import msgspec
 
 from imbik.core.files import digest, read_json, remove, write_json
 from imbik.core.questions import Sampling
+from imbik.models.model import weights_in
 from imbik.models.save import save
 from imbik.recipe import Recipe
 from imbik.train.batches import Order, rows_for_tokens
@@ -276,8 +277,8 @@ def _record(task: Assignment, trainer: Any, pupil: Pupil, sha256: str) -> Traini
         layout=measured.layout,
         micro_batch=measured.micro_batch,
         padding=round(padding(sample_batches(lesson)), 4),
-        parameters=sum(p.numel() for p in network.parameters()),
-        trainable=sum(p.numel() for p in network.parameters() if p.requires_grad),
+        parameters=weights_in(network),
+        trainable=weights_in(network, learning=True),
         sha256=sha256,
         adapted=pupil.prepared.adapted,
         warnings=(*pupil.prepared.warnings, *attempts_told(books)),

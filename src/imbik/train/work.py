@@ -32,7 +32,7 @@ from imbik.train.loss_schedule import Courses
 from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, Loss
 from imbik.train.methods import Method
 from imbik.train.pairs import Pair, pairs_of
-from imbik.train.pupil import make_pupil
+from imbik.train.pupil import loader, make_pupil
 from imbik.train.reuse import mark, take
 from imbik.train.rows import Encoding, Rejected, Row, encode, with_teacher
 from imbik.train.served import ServedReader
@@ -70,8 +70,8 @@ class Work:
         kind = kind_of(recipe, run)
         everything = list(read_samples(run, recipe))
         variants, warnings = plan(recipe, [sample for sample, _ in everything], kind)
-        model = initial_student(recipe, run, context.asker, recipe.train.seeds[0])
         method: Method = make("train/methods", recipe.train.method)
+        model = initial_student(recipe, run, context.asker, recipe.train.seeds[0], loader(method))
         level = _level(context, model, [sample for sample, _ in everything], variants)
         longest = min(recipe.train.max_length or model.context, model.context, beside_context(context) or model.context)
         encoding = Encoding(
@@ -224,7 +224,8 @@ class Work:
 
     def _fresh(self, seed: int) -> LanguageModel:
         """The student before training, its own weights for each training."""
-        return initial_student(self.context.recipe, self.context.run, self.context.asker, seed)
+        context = self.context
+        return initial_student(context.recipe, context.run, context.asker, seed, loader(self.method))
 
     def result(self, records: Sequence[TrainingRecord]) -> StageResult:
         """Books over samples, one leaf and one artifact for each trained student."""

@@ -7,6 +7,7 @@ the shared matrix would change the other side as well.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
 
+from imbik.core.errors import ModelError
 from imbik.core.plugins import PluginSettings
+from imbik.models.bottleneck import has_bottlenecks
+from imbik.models.quantised import in_full
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,12 +77,34 @@ class SafetensorsFormat:
 
 
 def merged(network: PreTrainedModel) -> PreTrainedModel:
-    """The network with its adapter merged into the base; a network without adapter as it is."""
+    """The network with its adapter merged into the base; a network without adapter as it is.
+
+    Raises: ModelError for adapters that nothing merges.
+    """
+    if has_bottlenecks(network):
+        raise ModelError(
+            "bottleneck adapters are no linear part of a layer, so they cannot be merged into the model",
+            where="export",
+            next="leave `export:` empty for this student, or train it with lora",
+        )
     if not hasattr(network, "peft_config"):
         return network
     adapted = cast(Any, network)
+    if getattr(adapted.get_base_model(), "is_loaded_in_4bit", False):
+        adapted = _over_full_base(adapted)
     _untie_where_adapted(adapted)
     return cast("PreTrainedModel", adapted.merge_and_unload(safe_merge=True))
+
+
+def _over_full_base(adapted: Any) -> Any:
+    """The same adapter over its base in full: the numbers that the four bits stood for, so nothing is rounded anew."""
+    from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+
+    config, state = adapted.peft_config["default"], get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    with warnings.catch_warnings(action="ignore"):  # PEFT asks transformers by an old name
+        whole = get_peft_model(in_full(adapted.unload()), config)
+        set_peft_model_state_dict(whole, state)
+    return whole
 
 
 def _untie_where_adapted(adapted: Any) -> None:

@@ -7,7 +7,8 @@ from the base), and a line that says what was adapted, checked on the network it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from imbik.models.model import LanguageModel
 
@@ -36,4 +37,13 @@ class Method(Protocol):
 
         Raises: PluginError when the settings do not fit this network.
         """
+        ...
+
+
+@runtime_checkable
+class LoadsBase(Protocol):
+    """A method that reads the base in a way of its own."""
+
+    def load(self, folder: Path) -> LanguageModel:
+        """The base, as the method wants it held."""
         ...

@@ -1,0 +1,150 @@
+"""Which loss makes the better student, at equal training tokens: every loss beside learning the text alone.
+
+    python benchmarks/losses.py                       # embedded word problems, three seeds: about an hour on one core
+    python benchmarks/losses.py --task banking77 --data DIR
+    python benchmarks/losses.py --only gkd,reverse_kl --steps 200
+
+Every setting is a recipe that is run by `imbik run`, with the same rows, student, seeds and optimiser; the teacher's
+answers are asked for once. On-policy settings pass other tokens than rows alone would, so their steps are set by a
+short trial to pass as many. Printed: the share of held-out tasks that the students get right, and the paired difference from
+`text_only` (the same text, cross-entropy alone) and from `answers_only` (the answers without reasoning), each with its
+95% bootstrap interval over tasks and seeds. A setting wins where both intervals exclude zero.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import yaml
+
+from imbik.evaluate.bootstrap import Bootstrap
+
+CE = "cross_entropy"
+BESIDE: dict[str, Any] = {"teacher": "t"}
+OWN: dict[str, Any] = {**BESIDE, "on_policy": {"share": 0.5, "max_tokens": 64, "every": 4}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "text_only": {"losses": [CE]},
+    "answers_only": {"losses": [CE]},
+    "forward_kl": {"losses": ["forward_kl"]},
+    "text + forward_kl": {"losses": [{"use": CE, "weight": 0.5}, {"use": "forward_kl", "weight": 0.5}]},
+    "text + forward_kl T=2": {
+        "losses": [{"use": CE, "weight": 0.5}, {"use": "forward_kl", "weight": 0.5, "temperature": 2.0}]
+    },
+    "reverse_kl": {"losses": ["reverse_kl"]},
+    "jsd": {"losses": ["jsd"]},
+    "skew_kl": {"losses": ["skew_kl"]},
+    "skew_reverse_kl": {"losses": ["skew_reverse_kl"]},
+    "alpha_beta": {"losses": ["alpha_beta"]},
+    "tvd": {"losses": ["tvd"]},
+    "text + hidden_state": {"losses": [CE, {"use": "hidden_state", "weight": 0.1}], **BESIDE},
+    "gkd": {"losses": ["jsd"], **OWN},
+    "text + gkd": {"losses": [{"use": CE, "weight": 0.5}, {"use": "reverse_kl", "weight": 0.5}], **OWN},
+    "contrastive": {"losses": ["contrastive"], **OWN},
+}
+
+
+def recipe(task: str, data: str, train: Mapping[str, Any], *, rows: int, test: int) -> dict[str, Any]:
+    """A task's recipe with these settings of the student."""
+    teachers = {"t": {"use": "in_process", "model": "embedded:teacher"}}
+    made: dict[str, Any] = {
+        "tasks": {"source": {"use": "embedded", "pool": rows, "test": test}, "kind": "math", "sensitivity": "public"},
+        "generate": {"teacher": "t", "instruction": "", "max_tokens": 80},
+        "refine": [{"use": "shape"}, {"use": "answer"}, {"use": "leakage"}],
+        "student": {"model": "embedded:base"},
+    }
+    if task == "banking77":
+        text = Path(__file__).resolve().parents[1].joinpath("recipes", "banking77.yaml").read_text(encoding="utf-8")
+        made = yaml.safe_load(text.replace("../shared/data", data))
+        teachers = made["teachers"]
+    return {**made, "teachers": teachers, "train": dict(train), "evaluate": {"against": []}, "export": []}
+
+
+class Bench:
+    """Runs settings in one folder, so that answers and captured rows are made once."""
+
+    def __init__(self, folder: Path, arguments: argparse.Namespace) -> None:
+        self.folder, self.arguments = folder, arguments
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, name: str, setting: Mapping[str, Any], steps: int, seeds: list[int]) -> Path:
+        """The run folder of a setting."""
+        own = self.arguments
+        settings = {**dict(setting), "steps": steps, "seeds": seeds, "batch_size": 32, "optimizer": "muon"}
+        settings |= {"learning_rate": own.learning_rate, "schedule": "warmup_stable_decay", "validate_every": 100}
+        made = recipe(own.task, own.data, settings, rows=own.rows, test=own.test)
+        made["name"] = "".join(sign if sign.isalnum() else "-" for sign in f"{name}-{steps}")
+        if name == "answers_only":
+            made["train"]["controls"] = ["answers_only"]
+            made["evaluate"]["against"] = ["answers_only"]
+        if "teacher" not in setting and any(item != CE for item in setting["losses"]):
+            made["capture"] = {"teacher": "t", "top_k": own.top_k}
+        path = self.folder / f"{made['name']}.yaml"
+        path.write_text(yaml.safe_dump(made, allow_unicode=True), encoding="utf-8")
+        command = [sys.executable, "-m", "imbik", "run", str(path), "--runs", str(self.folder / "runs")]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return self.folder / "runs" / str(made["name"])
+
+    def tokens(self, run: Path, variant: str = "student") -> float:
+        """Tokens passed, mean over seeds."""
+        files = sorted((run / "6_student" / variant).glob("seed-*/training.json"))
+        return float(np.mean([json.loads(path.read_text(encoding="utf-8"))["tokens"] for path in files]))
+
+    def scores(self, run: Path, variant: str = "student") -> np.ndarray[Any, np.dtype[np.float64]]:
+        """(seeds, tasks) of 0 and 1."""
+        lines = (run / "8_report" / "answers" / f"{variant}.jsonl").read_bytes().splitlines()
+        found: dict[int, dict[str, float]] = {}
+        for line in map(msgspec.json.decode, lines):
+            found.setdefault(line["seed"], {})[line["id"]] = next(iter(line["scores"].values()))
+        names = sorted(next(iter(found.values())))
+        return np.array([[found[seed][name] for name in names] for seed in sorted(found)])
+
+
+def main() -> None:
+    """Run every setting, then print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", choices=["embedded", "banking77"], default="embedded")
+    parser.add_argument("--data", default="../shared/data", help="folder of Banking77")
+    parser.add_argument("--rows", type=int, default=3000)
+    parser.add_argument("--test", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--top-k", type=int, default=32)
+    parser.add_argument("--learning-rate", type=float, default=8e-3)
+    parser.add_argument("--only", default="", help="names of settings, with commas")
+    parser.add_argument("--folder", type=Path, default=Path("benchmarks/.losses"))
+    own = parser.parse_args()
+    bench, seeds = Bench(own.folder, own), list(range(1, own.seeds + 1))
+    chosen = {name for name in own.only.split(",") if name} or set(SETTINGS)
+    found: dict[str, tuple[Any, float]] = {}
+    for name, setting in SETTINGS.items():
+        if name not in chosen | {"text_only", "answers_only"}:
+            continue
+        began, variant = time.perf_counter(), "answers_only" if name == "answers_only" else "student"
+        steps = own.steps
+        if "on_policy" in setting:  # as many tokens as rows alone would pass
+            trial = bench.tokens(bench.run(f"{name} trial", setting, 60, [1])) / 60
+            steps = round(own.steps * found["text_only"][1] / own.steps / trial)
+        run = bench.run(name, setting, steps, seeds)
+        found[name] = (bench.scores(run, variant), bench.tokens(run, variant))
+        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
+    draw = Bootstrap()
+    print(f"\n{'setting':24} {'right':>22} {'over text_only':>26} {'over answers_only':>26}  tokens")
+    for name, (scores, tokens) in found.items():
+        parts = [draw.mean(scores), *(draw.difference(scores, found[one][0]) for one in ("text_only", "answers_only"))]
+        cells = [f"{100 * s.value:+.1f} [{100 * s.low:+.1f}, {100 * s.high:+.1f}]" for s in parts if s is not None]
+        wins = all(s is not None and s.low > 0 for s in parts[1:])
+        row = "".join(f" {cell:>{width}}" for cell, width in zip(cells, (22, 26, 26), strict=True))
+        print(f"{name:24}{row}  {tokens / found['text_only'][1]:.2f}{'  wins' if wins else ''}")
+
+
+if __name__ == "__main__":
+    main()
