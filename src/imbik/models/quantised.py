@@ -67,7 +67,7 @@ def _as_designed(network: PreTrainedModel) -> None:
     for name, module in design.named_modules():
         if not isinstance(module, Conv1D):
             continue
-        given = network.get_submodule(name)
+        given: Any = network.get_submodule(name)
         parent, _, last = name.rpartition(".")
         turned = Conv1D(given.weight.shape[0], given.weight.shape[1])
         turned.weight, turned.bias = torch.nn.Parameter(given.weight.detach().t().contiguous()), given.bias
