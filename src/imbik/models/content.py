@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 from imbik.core.errors import ModelError
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 CLASS_PREFIX, CLASS_SUFFIX = "<|class:", "|>"
@@ -57,9 +57,12 @@ class SafeEncoder:
 
     def text(self, text: str, *, first: bool) -> list[int]:
         """Ids of text that may say anything; `first`: nothing stands before it (SentencePiece adds a space there)."""
-        encoder = self._first if first else self._rest
-        ids: list[int] = encoder.encode(text, add_special_tokens=False).ids
+        ids: list[int] = self.encoding(text, first=first).ids
         return ids
+
+    def encoding(self, text: str, *, first: bool) -> Encoding:
+        """The same with each token's spelling and where in the text it stands."""
+        return (self._first if first else self._rest).encode(text, add_special_tokens=False)
 
 
 _ENCODERS: WeakKeyDictionary[Any, SafeEncoder] = WeakKeyDictionary()

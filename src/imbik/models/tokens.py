@@ -36,11 +36,22 @@ class Encoded(NamedTuple):
     answer: list[bool]
 
 
-class _Segment(NamedTuple):
-    """A run of text or one control token that is encoded by itself, and whether it is learned."""
+class Words(NamedTuple):
+    """What the assistant says in a segment: `text` of the message of this number, whose first character would stand at
+    character `zero` of the segment (below 0: a template trimmed what stood before).
+    """
+
+    message: int
+    text: str
+    zero: int
+
+
+class Segment(NamedTuple):
+    """A run of text or one control token that is encoded by itself, whether it is learned, and whose words it is."""
 
     content: str | int
     learn: bool
+    words: Words | None = None
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) -> list[int]:
@@ -75,20 +86,32 @@ def encode_row(
 
     A `text` that is exactly a label of `class_tokens` becomes that one token.
     """
+    segments, encoder, start = row_segments(
+        tokenizer, task, text, turns=turns, loss_on=loss_on, class_tokens=class_tokens
+    )
+    encoded = _encode(segments, encoder, start)
+    return encoded._replace(learn=[True] * len(encoded.ids)) if loss_on == "all" else encoded
+
+
+def row_segments(
+    tokenizer: PreTrainedTokenizerFast,
+    task: Task,
+    text: str,
+    *,
+    turns: Turns,
+    loss_on: LossOn,
+    class_tokens: Mapping[str, int] | None = None,
+) -> tuple[list[Segment], SafeEncoder, list[int]]:
+    """What a row is encoded from, piece by piece; who encodes it; ids that stand before it."""
     answer: str | int = (class_tokens or {}).get(text, text)
-    start: list[int] = []
     if task.template:
         prompt, answered = _template_segments(tokenizer, task, answer, whole=loss_on == "all")
-        encoder, start = safe_encoder(tokenizer), _start(tokenizer, prompt)
-    else:
-        history = _history(task.messages)
-        skeleton = skeletons(tokenizer)
-        turn = skeleton.turn(tuple(message.role for message in history))
-        prompt = _chat_segments(turn.prompt, history, learn_turns=turns == "all")
-        answered = _answer_segments(tokenizer, turn, answer, len(history))
-        encoder = skeleton.encoder
-    encoded = _encode([*prompt, *answered], encoder, start)
-    return encoded._replace(learn=[True] * len(encoded.ids)) if loss_on == "all" else encoded
+        return [*prompt, *answered], safe_encoder(tokenizer), _start(tokenizer, prompt)
+    history = _history(task.messages)
+    skeleton = skeletons(tokenizer)
+    turn = skeleton.turn(tuple(message.role for message in history))
+    prompt = _chat_segments(turn.prompt, history, learn_turns=turns == "all")
+    return [*prompt, *_answer_segments(tokenizer, turn, answer, len(history))], skeleton.encoder, []
 
 
 def encode_answer(
@@ -116,31 +139,31 @@ def _history(messages: Sequence[Message]) -> Sequence[Message]:
     return messages[:-1] if messages and messages[-1].role == "assistant" else messages
 
 
-def _chat_segments(pieces: Sequence[Piece], history: Sequence[Message], *, learn_turns: bool) -> list[_Segment]:
+def _chat_segments(pieces: Sequence[Piece], history: Sequence[Message], *, learn_turns: bool) -> list[Segment]:
     """Prompt pieces as segments: every assistant's text stands by itself, all other text runs together.
 
     A learned earlier turn takes the control token that closes it along.
     """
-    segments: list[_Segment] = []
+    segments: list[Segment] = []
     open_turn = apart = False
     for content, index in fill(pieces, [message.content for message in history]):
         assistant = index >= 0 and history[index].role == "assistant"
         if isinstance(content, int):
-            segments.append(_Segment(content, open_turn))
+            segments.append(Segment(content, open_turn))
             open_turn = apart = False
         elif assistant:
-            segments.append(_Segment(content, learn_turns))
+            segments.append(Segment(content, learn_turns, _words(index, history[index].content, content, 0)))
             open_turn, apart = learn_turns, True
         elif not apart and segments and isinstance(segments[-1].content, str):
-            segments[-1] = _Segment(segments[-1].content + content, False)
+            segments[-1] = Segment(segments[-1].content + content, False)
         else:
-            segments.append(_Segment(content, False))
+            segments.append(Segment(content, False))
             apart = False
             open_turn = open_turn and not content.strip()
     return segments
 
 
-def _answer_segments(tokenizer: PreTrainedTokenizerFast, turn: Turn, answer: str | int, index: int) -> list[_Segment]:
+def _answer_segments(tokenizer: PreTrainedTokenizerFast, turn: Turn, answer: str | int, index: int) -> list[Segment]:
     """The answered turn, all learned: what the template writes before it, the answer, and what closes the turn."""
     contents = [""] * index + [answer if isinstance(answer, str) else ""]
     filled = [content for content, _ in fill(turn.after, contents)]
@@ -152,7 +175,14 @@ def _answer_segments(tokenizer: PreTrainedTokenizerFast, turn: Turn, answer: str
             break
     if not closing or isinstance(closing[-1], str):
         closing = [_end_token(tokenizer)]
-    return [_Segment(content, True) for content in _joined([*text, *closing])]
+    words = _words(index, answer, str(filled[0]), len(turn.before)) if isinstance(answer, str) else None
+    joined = _joined([*text, *closing])
+    return [Segment(content, True, None if number else words) for number, content in enumerate(joined)]
+
+
+def _words(message: int, text: str, filled: str, at: int) -> Words:
+    """The words of a message that fill a slot, trimmed or not, at character `at` of a segment."""
+    return Words(message, text, at - max(text.find(filled), 0))
 
 
 def _joined(contents: Sequence[str | int]) -> list[str | int]:
@@ -168,7 +198,7 @@ def _joined(contents: Sequence[str | int]) -> list[str | int]:
 
 def _template_segments(
     tokenizer: PreTrainedTokenizerFast, task: Task, answer: str | int, *, whole: bool = False
-) -> tuple[list[_Segment], list[_Segment]]:
+) -> tuple[list[Segment], list[Segment]]:
     """A text template's segments before the learned column, and from it on.
 
     What follows the learned column is kept when that column is the last (it closes the text) or all text is learned.
@@ -188,11 +218,13 @@ def _template_segments(
         tail = tail[: closing + 1]
     space = _take_trailing_space(before)
     answered: list[str | int] = [space + answer, *tail] if isinstance(answer, str) else [answer, *tail]
+    words = Words(0, answer, len(space)) if isinstance(answer, str) else None
     if not (tail and tail[-1] in stop_ids(tokenizer)):
         answered.append(_end_token(tokenizer))
+    kept = [content for content in _joined(answered) if content != ""]
     return (
-        [_Segment(content, False) for content in _joined(before)],
-        [_Segment(content, True) for content in _joined(answered) if content != ""],
+        [Segment(content, False) for content in _joined(before)],
+        [Segment(content, True, None if number else words) for number, content in enumerate(kept)],
     )
 
 
@@ -227,7 +259,7 @@ def _end_token(tokenizer: PreTrainedTokenizerFast) -> int:
     return int(tokenizer.eos_token_id)
 
 
-def _start(tokenizer: PreTrainedTokenizerFast, prompt: Sequence[_Segment]) -> list[int]:
+def _start(tokenizer: PreTrainedTokenizerFast, prompt: Sequence[Segment]) -> list[int]:
     """The start token that the tokenizer would put before a text template, unless the template writes it itself."""
     start = tokenizer.bos_token_id
     if start is None or not adds_start(tokenizer) or (prompt and prompt[0].content == start):
@@ -235,11 +267,11 @@ def _start(tokenizer: PreTrainedTokenizerFast, prompt: Sequence[_Segment]) -> li
     return [int(start)]
 
 
-def _encode(segments: Sequence[_Segment], encoder: SafeEncoder, start: Sequence[int] = ()) -> Encoded:
+def _encode(segments: Sequence[Segment], encoder: SafeEncoder, start: Sequence[int] = ()) -> Encoded:
     """Each segment by itself; `start` is no part of the text."""
     ids: list[int] = []
     learn: list[bool] = []
-    for content, learned in segments:
+    for content, learned, _ in segments:
         piece = [content] if isinstance(content, int) else encoder.text(content, first=not ids) if content else []
         ids += piece
         learn += [learned] * len(piece)

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 DISTRIBUTIONS = "distributions"  # the teacher's next-token distributions, in one of the forms of `Teacher`
 # HIDDEN: hidden states of layers; ATTENTION: attention maps; RELATIONS: queries, keys and values; each of both sides
+SPANS = "spans"  # those distributions at the teacher's own tokens: a loss that wants them crosses tokenizers
 PAIRS = "pairs"  # two texts side by side, each as its pooled final hidden state
-NEEDS = frozenset({DISTRIBUTIONS, HIDDEN, ATTENTION, RELATIONS, PAIRS})
+NEEDS = frozenset({DISTRIBUTIONS, SPANS, HIDDEN, ATTENTION, RELATIONS, PAIRS})
 BESIDE = frozenset({HIDDEN, ATTENTION, RELATIONS})  # what only a teacher beside the student gives
 
 
@@ -116,6 +117,34 @@ Teacher: TypeAlias = TopK | Sampled | Full | Dense
 
 
 @dataclass(frozen=True)
+class Spans:
+    """Which tokens of student and teacher say the same bytes, where their tokenizers differ: G groups.
+
+    Of the student's N learned tokens `last` (G,) ends each group, and `inner` (S,) stand before it in that of number
+    `inner_of` (S,); likewise `theirs_…` of the M tokens `theirs` (M,) at which the teacher is known.
+    """
+
+    last: Tensor
+    inner: Tensor
+    inner_of: Tensor
+    theirs: Tensor
+    theirs_last: Tensor
+    theirs_inner: Tensor
+    theirs_of: Tensor
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Tokens that two vocabularies have in common: ids of the student `mine` (C,) and of the teacher `theirs` (C,), out
+    of the teacher's `width` tokens.
+    """
+
+    mine: Tensor
+    theirs: Tensor
+    width: int
+
+
+@dataclass(frozen=True)
 class Signals:
     """What a loss sees, at the N learned positions of a micro-batch (flattened, masked positions already dropped).
 
@@ -123,6 +152,7 @@ class Signals:
     ids; tokens: learned tokens in the global batch, each by its weight; teacher: what is known of the teacher at the
     same positions, or None; weights: (N,) how much each token counts, or None for 1 each. `layers` and
     `teacher_layers` are what both sides' layers said, `learned` the loss's own weights, `pairs` texts side by side.
+    With `spans` the teacher has another tokenizer and is known at its own M tokens; `shared` are the tokens of both.
     """
 
     hidden: Tensor
@@ -135,6 +165,8 @@ class Signals:
     teacher_layers: Layers | None = None
     learned: nn.Module | None = None
     pairs: PooledPairs | None = None
+    spans: Spans | None = None
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True)

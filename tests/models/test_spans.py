@@ -1,0 +1,81 @@
+"""Marks of tokens: the ids of `encode_row`, and ends that are bytes of what the assistant says, however it is cut."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from imbik.core.types import Message, Task
+from imbik.models.load import load_tokenizer
+from imbik.models.spans import CLOSE, INSIDE, Mark, encode_marked
+from imbik.models.tokens import encode_row
+from imbik.testing.tiny_models import make_tokenizer
+from tokenizerkit import metaspace
+
+WORDS = "İstanbul'da ılık bir gün: 3 + 4 = 7, değil mi? ğüşöç 🙂 naïve"
+TURKISH = [WORDS, unicodedata.normalize("NFD", WORDS), "I ı İ i", "a", "  iki  boşluk ", "satır\n\nsonu\n"]
+
+
+def task(*contents: str) -> Task:
+    roles = ["user", "assistant"]
+    messages = tuple(Message(role=roles[n % 2], content=text) for n, text in enumerate(contents))
+    return Task(id="t", kind="qa", messages=messages)
+
+
+@pytest.fixture(scope="module")
+def byte_level(tmp_path_factory: pytest.TempPathFactory) -> PreTrainedTokenizerFast:
+    return load_tokenizer(make_tokenizer(tmp_path_factory.mktemp("t")))
+
+
+def said(marks: list[Mark | None], message: int) -> list[int]:
+    return [mark.end for mark in marks if mark is not None and mark.message == message]
+
+
+@pytest.mark.parametrize("text", TURKISH)
+@pytest.mark.parametrize("kind", ["bytes", "metaspace"])
+def test_ids_are_those_of_encode_row_and_the_last_token_ends_where_the_text_does(
+    byte_level: PreTrainedTokenizerFast, text: str, kind: str
+) -> None:
+    tokenizer = byte_level if kind == "bytes" else metaspace()
+    row = encode_marked(tokenizer, task("Soru?", "Önce.", "Ya sonra?"), text)
+    plain = encode_row(tokenizer, task("Soru?", "Önce.", "Ya sonra?"), text)
+    assert (row.ids, row.learn) == (plain.ids, plain.learn)
+    for message, content in ((1, "Önce."), (3, text)):
+        ends = [end for end in said(row.marks, message) if end not in (INSIDE, CLOSE)]
+        assert ends == sorted(ends)
+        assert len(content.rstrip().encode()) <= ends[-1] <= len(content.encode())
+        assert said(row.marks, message)[-1] == CLOSE
+
+
+def test_a_character_cut_in_two_ends_at_its_bytes(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(make_tokenizer(tmp_path, vocabulary=261))  # bytes alone
+    row = encode_marked(tokenizer, task("?"), "İı")
+    assert said(row.marks, 1) == [1, 2, 3, 4, CLOSE]
+
+
+def test_text_that_is_normalised_first_is_marked_by_whole_characters(byte_level: PreTrainedTokenizerFast) -> None:
+    """NFC makes one character of two: no token ends between them, and the end is that of the text as it was."""
+    text = unicodedata.normalize("NFD", "güğüm")
+    ends = [end for end in said(encode_marked(byte_level, task("?"), text).marks, 1) if end not in (INSIDE, CLOSE)]
+    letters = [len(text[:at].encode()) for at in range(len(text) + 1) if at == len(text) or text[at].isascii()]
+    assert len(ends) > 1
+    assert set(ends) <= set(letters)
+    assert ends[-1] == len(text.encode())
+
+
+@pytest.mark.parametrize("template", ["{soru} => {cevap}", "{soru}={cevap} son"])
+def test_a_text_template_marks_the_learned_column(byte_level: PreTrainedTokenizerFast, template: str) -> None:
+    made: Any = Task(id="t", kind="qa", messages=(), template=template, fields={"soru": "3 + 4"}, learn="cevap")
+    row = encode_marked(byte_level, made, "yedi")
+    assert row.ids == encode_row(byte_level, made, "yedi").ids
+    assert 4 in said(row.marks, 0)
+
+
+def test_an_answer_that_is_one_class_token_has_no_words(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(make_tokenizer(tmp_path, classes=["iade"]))
+    row = encode_marked(tokenizer, task("?"), "iade", class_tokens={"iade": 321})
+    assert not any(row.marks)
