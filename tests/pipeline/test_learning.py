@@ -128,3 +128,20 @@ def test_losses_of_pairs_need_pairs(models: Path) -> None:
 
 def test_schedules_are_looked_at(models: Path) -> None:
     assert "no loss 'jsd'" in refused(models, train={"loss_schedules": {"jsd": {"beta": {"to": 0.9}}}})
+
+
+def test_another_tokenizer_is_crossed_where_every_loss_can(models: Path) -> None:
+    for losses in (["uld"], ["hybrid", "cross_entropy"]):
+        check(models, student={"model": "stranger"}, train={"losses": losses})
+        check(models, student={"architecture": "llama", "tokenizer": "train"}, train={"losses": losses})
+    for losses in (["forward_kl"], ["hybrid", "forward_kl"], ["uld", "hidden_state"]):
+        told = refused(models, student={"model": "stranger"}, train={"losses": losses})
+        assert "student.tokenizer" in told
+        assert "uld, hybrid" in told
+
+
+def test_attempts_are_not_read_across_tokenizers(models: Path) -> None:
+    mixed = {"losses": ["uld"], "on_policy": {"share": 0.5}}
+    check(models, train=mixed)
+    for student in ({"model": "stranger"}, {"architecture": "llama", "tokenizer": "train"}):
+        assert "train.on_policy" in refused(models, student=student, train=mixed)

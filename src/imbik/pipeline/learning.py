@@ -19,6 +19,7 @@ from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.recipe import Recipe
 from imbik.recipe.training import PAIRS_OF_TASKS
 from imbik.teachers import TeacherContext, make_teacher
+from imbik.train.crossing import crosses
 from imbik.train.loss_schedule import Courses
 from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, LearnsAlong
 from imbik.train.tutor import MODELS_HERE, refuse_weights
@@ -162,19 +163,35 @@ def _readable(recipe: Recipe, name: str) -> None:
     """A teacher in this process has weights that give hidden states, and the student's tokenizer, where it is known."""
     block, student = recipe.teachers[name], recipe.student
     folder = folder_here(str(block.raw.get("model", "")), recipe.base) if block.use == "in_process" else None
-    if student.tokenizer == "train":
+    crossing = crosses(recipe)
+    if student.tokenizer == "train" and not crossing:
         raise RecipeError(
             f"a tokenizer trained here is not teacher '{name}'s, so what it says is not of the student's tokens",
             where="student.tokenizer",
-            next="--set student.tokenizer=teacher, or take train.teacher out and learn from text alone",
+            next="--set student.tokenizer=teacher, compare with losses that cross tokenizers alone (uld, hybrid), or "
+            "take train.teacher out and learn from text alone",
         )
     if folder is None:
         return
     own = folder_here(student.model, recipe.base) if student.model else None
     if own is not None and not is_gguf(own):
-        refuse_weights(name, folder, tokenizer_hash(own))
+        refuse_weights(name, folder, tokenizer_hash(own), crossing=crossing)
     else:
         refuse_weights(name, folder, tokenizer_hash(tokenizer_home(folder)))
+
+
+def _other_tokenizer(recipe: Recipe) -> bool:
+    """Whether the teacher's tokenizer is known to be another than the student's."""
+    block, student = recipe.teachers.get(recipe.train.teacher), recipe.student
+    if block is None or block.use not in MODELS_HERE or student.tokenizer == "teacher":
+        return False
+    theirs = folder_here(str(block.raw.get("model", "")), recipe.base) if block.use == "in_process" else None
+    own = folder_here(student.model, recipe.base) if student.model else None
+    if student.tokenizer == "train":
+        return True
+    if theirs is None or own is None or is_gguf(own):
+        return False
+    return tokenizer_hash(own) != tokenizer_hash(tokenizer_home(theirs))
 
 
 def _scores(recipe: Recipe, name: str) -> None:
@@ -202,7 +219,13 @@ def _scores(recipe: Recipe, name: str) -> None:
 
 
 def _on_policy(recipe: Recipe) -> None:
-    """The student's own attempts need somebody who reads them."""
+    """The student's own attempts need somebody who reads them, in the student's tokens."""
+    if recipe.train.on_policy is not None and crosses(recipe) and _other_tokenizer(recipe):
+        raise RecipeError(
+            f"teacher '{recipe.train.teacher}' has another tokenizer, and the student's attempts are read in its own",
+            where="train.on_policy",
+            next="take train.on_policy out, or give the student the teacher's tokenizer",
+        )
     if recipe.train.on_policy is not None and not recipe.train.teacher:
         raise RecipeError(
             "train.on_policy needs a teacher that reads what the student writes",

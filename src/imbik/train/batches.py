@@ -12,14 +12,15 @@ micro-batches) changes neither its rows nor its loss.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from imbik.train.crossing import other_side
 from imbik.train.rows import Row
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 WINDOW = 32
 Layout = Literal["padded", "packed"]
+SIDE = ("ids", "positions", "places", "labels", "weights", "teacher_ids", "teacher_logprobs")
 Indices = npt.NDArray[np.int64]
 
 
@@ -107,7 +109,8 @@ class MicroBatch:
     of the positions whose next token is learned; labels: (N,) those tokens (UNLABELLED where the
     text is none); weights: (N,) how much each counts, or None
     for 1; teacher ids and log-probabilities (N, k) at the same places, where captured; passed: tokens that are not
-    padding.
+    padding. `other` is what a teacher with another tokenizer is given, and the groups of tokens that say the same
+    (fields of `losses.Spans`); None where no row has it.
     """
 
     ids: Tensor
@@ -118,14 +121,17 @@ class MicroBatch:
     teacher_ids: Tensor | None
     teacher_logprobs: Tensor | None
     passed: int
+    other: dict[str, Tensor | None] | None = None
 
-    def tensors(self, device: object) -> dict[str, Tensor | None]:
+    def tensors(self, device: object) -> dict[str, Any]:
         """The arguments of `StudentModule.forward`, on a device."""
         from torch import Tensor
 
-        names = ("ids", "positions", "places", "labels", "weights", "teacher_ids", "teacher_logprobs")
-        values = {name: getattr(self, name) for name in names}
-        return {k: v.to(device) if isinstance(v, Tensor) else None for k, v in values.items()}  # type: ignore[call-overload]
+        def moved(values: Mapping[str, Any]) -> dict[str, Any]:
+            return {k: v.to(device) if isinstance(v, Tensor) else None for k, v in values.items()}  # type: ignore[call-overload]
+
+        found = moved({name: getattr(self, name) for name in SIDE})
+        return found if self.other is None else {**found, "other": moved(self.other)}
 
 
 def lay_out(rows: Sequence[Row], layout: Layout) -> MicroBatch:
@@ -138,7 +144,7 @@ def lay_out(rows: Sequence[Row], layout: Layout) -> MicroBatch:
     import torch
 
     width = max(len(row.ids) for row in rows) - 1
-    lines = _fit(rows, width) if layout == "packed" else [[number] for number in range(len(rows))]
+    lines = lines_of(rows, layout)
     ids = np.zeros((len(lines), width), dtype=np.int64)
     positions = np.zeros((len(lines), width), dtype=np.int64)
     places, labels, order = [], [], []
@@ -164,7 +170,15 @@ def lay_out(rows: Sequence[Row], layout: Layout) -> MicroBatch:
         teacher_ids=torch.from_numpy(said[0]) if said else None,
         teacher_logprobs=torch.from_numpy(said[1]) if said else None,
         passed=sum(len(row.ids) - 1 for row in rows),
+        other=other_side(rows, layout) if any(row.other is not None for row in rows) else None,
     )
+
+
+def lines_of(rows: Sequence[Row], layout: Layout) -> list[list[int]]:
+    """Which rows lie in which line, by their numbers; learned tokens follow one another in this order."""
+    if layout == "padded":
+        return [[number] for number in range(len(rows))]
+    return _fit(rows, max(len(row.ids) for row in rows) - 1)
 
 
 def _weights(rows: Sequence[Row]) -> Tensor | None:
@@ -179,7 +193,7 @@ def _weights(rows: Sequence[Row]) -> Tensor | None:
 
 def _teacher(rows: Sequence[Row]) -> tuple[Indices, npt.NDArray[np.float32]] | None:
     """The teacher's distributions of all rows, one below the other; of a row it could not read, nothing (see TopK)."""
-    said = [row.teacher() if row.taught else None for row in rows]
+    said = [row.teacher() if row.recall is not None else None for row in rows]
     width = next((ids.shape[1] for ids, _ in filter(None, said)), 0)
     if not width:
         return None

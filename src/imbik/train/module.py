@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,10 +23,13 @@ from imbik.train.losses import (
     BESIDE,
     DISTRIBUTIONS,
     PAIRS,
+    SPANS,
     LearnsAlong,
     Loss,
     PooledPairs,
+    Shared,
     Signals,
+    Spans,
     Teacher,
     TokenLoss,
     TopK,
@@ -47,13 +50,16 @@ def bare(network: nn.Module) -> PreTrainedModel:
 class StudentModule(nn.Module):
     """`forward` takes a micro-batch and gives the weighted sum of its losses."""
 
-    def __init__(self, network: nn.Module, losses: Sequence[Loss], tutor: Tutor | None = None) -> None:
-        """`tutor` is a teacher that reads every micro-batch beside the student.
+    def __init__(
+        self, network: nn.Module, losses: Sequence[Loss], tutor: Tutor | None = None, shared: Shared | None = None
+    ) -> None:
+        """`tutor` is a teacher that reads every micro-batch beside the student; `shared` are the tokens that both have
+        where the teacher's tokenizer is another.
 
         Raises: RecipeError where a loss does not fit the two models.
         """
         super().__init__()
-        self.tutor = tutor
+        self.tutor, self.shared = tutor, shared
         self.network = network
         self.losses = tuple(losses)
         self.head = head_of(network)  # type: ignore[arg-type]
@@ -75,10 +81,12 @@ class StudentModule(nn.Module):
         tokens: Tensor,
         pairs: Mapping[str, Tensor] | None = None,
         pair_count: Tensor | None = None,
+        other: Mapping[str, Tensor | None] | None = None,
     ) -> Tensor:
         """Sum of the losses at `places` divided by `tokens`, the learned tokens of the global batch; see MicroBatch.
 
-        `pairs` are texts side by side (`train.pairs.tensors_of`), of `pair_count` in the global batch.
+        `pairs` are texts side by side (`train.pairs.tensors_of`), of `pair_count` in the global batch; `other` is what
+        a teacher with another tokenizer is given.
         """
         needs = needs_of(self.losses)
         with listening(bare(self.network), needs & BESIDE) if needs & BESIDE else nullcontext() as heard:
@@ -87,7 +95,11 @@ class StudentModule(nn.Module):
         own = None if heard is None else at_places(heard, places, positions, (ids.shape[0], ids.shape[1]))
         teacher: Teacher | None = None
         theirs: Layers | None = None
-        if teacher_ids is not None and teacher_logprobs is not None:
+        spans: Spans | None = None
+        if self.shared is not None:
+            if other is not None and SPANS in needs:
+                teacher, spans = self._across(other)
+        elif teacher_ids is not None and teacher_logprobs is not None:
             teacher = TopK(teacher_ids, teacher_logprobs)
         elif self.tutor is not None and needs & (BESIDE | {DISTRIBUTIONS}):
             teacher, theirs = self.tutor.read(ids, positions, places, needs & BESIDE)
@@ -96,9 +108,23 @@ class StudentModule(nn.Module):
             column = labels.clamp_min(0)[:, None]
             teacher = TopK(column, torch.full_like(column, float("-inf"), dtype=torch.float32))
         signals = Signals(chosen, self.head, labels, tokens, teacher, weights, own, theirs)
+        if spans is not None:
+            signals = replace(signals, spans=spans, shared=self.shared)
         if pairs is not None and pair_count is not None:
             signals = replace(signals, pairs=self._pooled(pairs, pair_count))
         return total(self.losses, signals, self.learned)
+
+    def _across(self, other: Mapping[str, Tensor | None]) -> tuple[Teacher | None, Spans]:
+        """What a teacher with another tokenizer says at its own tokens, and which say the same as the student's."""
+        given: dict[str, Any] = dict(other)
+        spans = Spans(**{field.name: given[field.name] for field in fields(Spans)})
+        assert self.shared is not None
+        self.shared = self.shared.to(spans.last.device)
+        if given["teacher_ids"] is not None:
+            return TopK(given["teacher_ids"], given["teacher_logprobs"]), spans
+        if self.tutor is None:
+            return None, spans
+        return self.tutor.read(given["ids"], given["positions"], given["places"])[0], spans
 
     def _pooled(self, pairs: Mapping[str, Tensor], count: Tensor) -> PooledPairs:
         """Final hidden states of both texts of each pair, mean over their tokens."""

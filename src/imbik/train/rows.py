@@ -22,6 +22,8 @@ from imbik.models.tokens import LossOn, Turns, encode_row, token_hash
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+    from imbik.train.crossing import Crossing, OtherRow
+
 UNLABELLED = -100  # the label of a token that no loss of the text learns
 TeacherRow = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
 
@@ -39,7 +41,7 @@ class Row:
     each of these counts (None: 1 each); `recall` reads the teacher's k best next tokens at those places, ids and
     log-probabilities (m, k), when they are needed. The first `prompt` tokens stand before the last answer (0: that is
     not known). A row that is not `labelled` is the student's own text: what the teacher says there counts, and not what
-    stands there.
+    stands there. `other` is the row as a teacher with another tokenizer reads it.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Row:
     weights: npt.NDArray[np.float32] | None = None
     prompt: int = 0
     labelled: bool = True
+    other: OtherRow | None = None
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -64,7 +67,7 @@ class Row:
     @property
     def taught(self) -> bool:
         """Whether the teacher's distributions are there."""
-        return self.recall is not None
+        return self.recall is not None or (self.other is not None and self.other.recall is not None)
 
     def teacher(self) -> TeacherRow:
         """The teacher's distributions at `places`: ids and log-probabilities, each (m, k)."""
@@ -84,7 +87,8 @@ class Row:
 @dataclass(frozen=True)
 class Encoding:
     """How text becomes tokens for this student: its tokenizer, what is learned of a row, the longest row in tokens;
-    `prompt_weight` is how much a token that is not the answer's counts, where all of the text is learned.
+    `prompt_weight` is how much a token that is not the answer's counts, where all of the text is learned; `crossing` is
+    the side of a teacher with another tokenizer.
     """
 
     tokenizer: PreTrainedTokenizerFast
@@ -94,6 +98,7 @@ class Encoding:
     loss_on: LossOn
     longest: int
     prompt_weight: float = 1.0
+    crossing: Crossing | None = None
 
 
 def encode(samples: Iterable[tuple[Sample, str]], how: Encoding) -> tuple[list[Row], list[Rejected]]:
@@ -113,7 +118,8 @@ def encode(samples: Iterable[tuple[Sample, str]], how: Encoding) -> tuple[list[R
             if how.loss_on == "all" and how.prompt_weight != 1.0:
                 weights = np.where(np.array(encoded.answer)[places + 1], 1.0, how.prompt_weight).astype(np.float32)
             ids = np.array(encoded.ids, dtype=np.int32)
-            rows.append(Row(sample.id, ids, places, weights=weights, prompt=_prompt(encoded.answer)))
+            row = Row(sample.id, ids, places, weights=weights, prompt=_prompt(encoded.answer))
+            rows.append(row if how.crossing is None else how.crossing.read(row, sample.task, text, how))
     return rows, rejected
 
 

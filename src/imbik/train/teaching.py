@@ -22,7 +22,7 @@ from imbik.recipe import Recipe
 from imbik.train.batches import Order, rows_for_tokens
 from imbik.train.course import TrainingRecord
 from imbik.train.lesson import Hooks, Lesson
-from imbik.train.losses import DISTRIBUTIONS, Loss
+from imbik.train.losses import DISTRIBUTIONS, Loss, Shared
 from imbik.train.pairs import Pair, PairOrder
 from imbik.train.pupil import Pupil
 from imbik.train.rows import Row
@@ -67,7 +67,8 @@ class Assignment:
 
     `longest` is the most tokens that a row may have; `reader` a served teacher that reads the student's own attempts,
     `tutor` one in this process that reads every row;
-    `pairs` are texts to compare, `courses` says how losses change.
+    `pairs` are texts to compare, `courses` says how losses change, `shared` are the tokens that student and teacher
+    both have where their tokenizers differ.
     """
 
     variant: Variant
@@ -81,6 +82,7 @@ class Assignment:
     tutor: Tutor | None = None
     pairs: Sequence[Pair] = ()
     courses: Courses | None = None
+    shared: Shared | None = None
 
     @property
     def name(self) -> str:
@@ -102,7 +104,7 @@ def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Ho
     from imbik.train.module import StudentModule, load_weights
     from imbik.train.trainer import StudentTrainer
 
-    module = StudentModule(pupil.prepared.network, task.variant.losses, task.tutor)
+    module = StudentModule(pupil.prepared.network, task.variant.losses, task.tutor, task.shared)
     if torch.cuda.is_available():
         module.to("cuda")
     lesson = _lesson(task, recipe)

@@ -2,7 +2,7 @@
 
 Enters: the teacher's weights (`train.teacher`, a model in this process), a micro-batch. Leaves: its hidden states at
 the learned positions with its head (`Dense`): the losses make its logits block by block, over its whole vocabulary. It
-reads the student's token ids, so both have one tokenizer.
+reads the student's token ids, so both have one tokenizer; or its own, where every loss can cross tokenizers.
 """
 
 from __future__ import annotations
@@ -12,20 +12,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imbik.core.errors import RecipeError
+from imbik.core.errors import RecipeError, TrainingError
 from imbik.models.folder import read_base, tokenizer_hash
 from imbik.models.gguf import is_gguf, tokenizer_home
 from imbik.models.layers import listening
-from imbik.models.load import resolve
+from imbik.models.load import load_tokenizer, resolve
 from imbik.models.model import LanguageModel, context_in
 from imbik.stage import StageContext
 from imbik.teachers import dtype_of
+from imbik.train.crossing import Crossing, crosses
 from imbik.train.layers import Layers, at_places
 from imbik.train.losses import Dense
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+    from transformers import PreTrainedTokenizerFast
 
     from imbik.models.head import OutputHead
 
@@ -74,10 +76,10 @@ class Tutor:
         return head
 
 
-def refuse_weights(name: str, folder: Path | None, student_tokenizer: str) -> Path:
-    """The folder of a teacher that can read beside a student with this tokenizer.
+def refuse_weights(name: str, folder: Path | None, student_tokenizer: str, *, crossing: bool = False) -> Path:
+    """The folder of a teacher that can read beside a student with this tokenizer; another one is `crossing`.
 
-    Raises: RecipeError for one that is no model here, a GGUF file, or has another tokenizer.
+    Raises: RecipeError for one that is no model here, a GGUF file, or has another tokenizer that no loss can cross.
     """
     if folder is None:
         raise RecipeError(
@@ -92,13 +94,35 @@ def refuse_weights(name: str, folder: Path | None, student_tokenizer: str) -> Pa
             where="train.teacher",
             next="name the folder that it was made of (safetensors)",
         )
-    if tokenizer_hash(tokenizer_home(folder)) != student_tokenizer:
+    if not crossing and tokenizer_hash(tokenizer_home(folder)) != student_tokenizer:
         raise RecipeError(
             f"the student's tokenizer is not teacher '{name}'s, so what it says is not of the student's tokens",
             where="student.tokenizer",
-            next="--set student.tokenizer=teacher for a student made here, or leave `train.teacher` out",
+            next="--set student.tokenizer=teacher for a student made here, compare with losses that cross tokenizers "
+            "(uld, hybrid) alone, or leave `train.teacher` out",
         )
     return folder
+
+
+def crossing_of(context: StageContext, student: PreTrainedTokenizerFast, student_tokenizer: str) -> Crossing | None:
+    """The side of the recipe's teacher beside the student where its tokenizer is another that all losses can cross.
+
+    Raises: TrainingError where it would have to read the student's attempts.
+    """
+    name = context.recipe.train.teacher
+    folder = context.asker.model_folder(name) if _is_here(context, name) else None
+    if folder is None or is_gguf(folder) or not crosses(context.recipe):
+        return None
+    home = tokenizer_home(folder)
+    if tokenizer_hash(home) == student_tokenizer:
+        return None
+    if context.recipe.train.on_policy is not None:
+        raise TrainingError(
+            f"teacher '{name}' has another tokenizer, and the student's attempts are read in the student's",
+            where="train.on_policy",
+            next="take train.on_policy out, or give the student the teacher's tokenizer",
+        )
+    return Crossing(load_tokenizer(home), tokenizer_hash(home), student, beside_context(context))
 
 
 def beside_context(context: StageContext) -> int:
@@ -132,7 +156,8 @@ def open_tutor(context: StageContext, student_tokenizer: str) -> Tutor | None:
     from imbik.models.engines.transformers import TransformersEngine
     from imbik.models.opening import open_engine
 
-    folder = refuse_weights(name, context.asker.model_folder(name), student_tokenizer)
+    crossing = crosses(context.recipe)
+    folder = refuse_weights(name, context.asker.model_folder(name), student_tokenizer, crossing=crossing)
     block = context.recipe.teachers[name]
     engine = open_engine(folder, dtype=dtype_of(block), memory=block.raw.get("memory", {}))
     assert isinstance(engine, TransformersEngine)

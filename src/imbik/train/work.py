@@ -29,7 +29,7 @@ from imbik.tasks.read import kind_of, read_samples
 from imbik.train.course import TrainingRecord
 from imbik.train.lesson import Hooks
 from imbik.train.loss_schedule import Courses
-from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, Loss
+from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, SPANS, Loss
 from imbik.train.methods import Method
 from imbik.train.pairs import Pair, pairs_of
 from imbik.train.pupil import loader, make_pupil
@@ -37,7 +37,7 @@ from imbik.train.reuse import mark, take
 from imbik.train.rows import Encoding, Rejected, Row, encode, with_teacher
 from imbik.train.served import ServedReader
 from imbik.train.teaching import VALIDATION_ROWS, Assignment, Sets, attempting, copy_student, teach
-from imbik.train.tutor import Tutor, beside_context, open_tutor
+from imbik.train.tutor import Tutor, beside_context, crossing_of, open_tutor
 from imbik.train.variants import Variant, cross_entropy, plan
 
 LOGITS = "5_logits"
@@ -73,7 +73,9 @@ class Work:
         method: Method = make("train/methods", recipe.train.method)
         model = initial_student(recipe, run, context.asker, recipe.train.seeds[0], loader(method))
         level = _level(context, model, [sample for sample, _ in everything], variants)
-        longest = min(recipe.train.max_length or model.context, model.context, beside_context(context) or model.context)
+        crossing = crossing_of(context, model.tokenizer, model.tokenizer_hash)
+        beside = (crossing is None and beside_context(context)) or model.context
+        longest = min(recipe.train.max_length or model.context, model.context, beside)
         encoding = Encoding(
             model.tokenizer,
             model.tokenizer_hash,
@@ -82,6 +84,7 @@ class Work:
             recipe.tasks.loss_on,
             longest,
             recipe.tasks.prompt_weight,
+            crossing,
         )
         work = cls(
             context, kind, method, everything, variants, [], encoding, {}, [*warnings, *model.notes], level, decisive
@@ -131,9 +134,23 @@ class Work:
             silent = sum(not row.taught for row in rows)
             if silent:
                 self.warnings.append(f"{silent} of {len(rows)} rows have no captured logits: they teach by their text")
+        if self.encoding.crossing is not None:
+            rows = self._across(rows, variant)
         training = [row for row in rows if row.id not in validating]
         # Loss on a thousand rows is known to a hundredth of a nat; more would only slow training down.
         return Sets(training, [row for row in rows if row.id in validating][:VALIDATION_ROWS])
+
+    def _across(self, rows: Sequence[Row], variant: Variant) -> Sequence[Row]:
+        """Rows with what a teacher with another tokenizer is given, where the variant's losses want it."""
+        if SPANS not in variant.needs:
+            return [replace(row, other=None) for row in rows]
+        silent = sum(row.other is None for row in rows)
+        if silent:
+            self.warnings.append(
+                f"{silent} of {len(rows)} rows are too long for the teacher, or nothing of them aligns: they teach by "
+                "their text"
+            )
+        return rows
 
     def train(self, variant: Variant, seed: int, budget: int) -> TrainingRecord:
         """Train one variant with one seed, unless that is done already."""
@@ -186,6 +203,7 @@ class Work:
             folder=self.context.folder / variant.name / f"seed-{seed}",
             longest=self.encoding.longest,
             tutor=tutor,
+            shared=None if self.encoding.crossing is None else self.encoding.crossing.shared,
             pairs=self.pairs if PAIRS in variant.needs else (),
             courses=None if courses is None or courses.fixed else courses,
         )

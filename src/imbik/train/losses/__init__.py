@@ -23,6 +23,7 @@ from imbik.models.layers import HIDDEN as HIDDEN
 from imbik.models.layers import RELATIONS as RELATIONS
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from imbik.models.head import OutputHead
@@ -142,6 +143,12 @@ class Shared:
     mine: Tensor
     theirs: Tensor
     width: int
+
+    def to(self, device: torch.device) -> Shared:
+        """The same on a device."""
+        if self.mine.device == device:
+            return self
+        return Shared(self.mine.to(device), self.theirs.to(device), self.width)
 
 
 @dataclass(frozen=True)
