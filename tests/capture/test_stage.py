@@ -166,6 +166,23 @@ def test_different_tokenizers_are_refused(run: RunFolder, weights: Path) -> None
     assert "student.tokenizer=teacher" in caught.value.next
 
 
+def test_another_tokenizer_is_captured_at_its_own_tokens_where_every_loss_can_cross(
+    run: RunFolder, weights: Path
+) -> None:
+    student = {**STUDENT, "tokenizer": "train", "vocabulary": 280}
+    made = recipe(student=student, train={"losses": ["cross_entropy", "uld"]})
+    result = capture(run, weights, made)
+    assert (result.books.rows_in, result.books.rows_out) == (10, 10)
+    teacher, store = load(weights), LogitStore.open(run.stage("5_logits"))
+    store.check_tokenizer(teacher.tokenizer_hash)
+    sample = make_sample(make_task("r9"), 1)
+    row = encode_row(teacher.tokenizer, sample.task, "2 + 3 = 5\nCevap: 5")
+    assert len(store.row(sample.id, token_hash(row.ids))[0]) == sum(row.learn[1:])
+    mixed = recipe(student=student, train={"losses": ["forward_kl", "uld"]})
+    with pytest.raises(RecipeError, match="different tokenizers"):
+        capture(run, weights, mixed)
+
+
 def test_teachers_that_give_text_only_are_refused(run: RunFolder) -> None:
     made = recipe(capture={"teacher": "u"})
     with pytest.raises(RecipeError, match="gives text only"):

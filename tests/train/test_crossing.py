@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from imbik.capture.stage import CaptureStage
 from imbik.core.files import read_json
 from imbik.core.plugins import PluginBlock, make
+from imbik.core.runfolder import RunFolder
 from imbik.core.types import Sensitivity
 from imbik.models.load import load, load_tokenizer
 from imbik.models.model import LanguageModel
+from imbik.recipe import Recipe
 from imbik.testing.tiny_models import make_model
 from imbik.train.batches import Layout, lay_out
 from imbik.train.course import TrainingRecord
@@ -23,7 +28,7 @@ from imbik.train.module import StudentModule
 from imbik.train.rows import Encoding, Row, encode
 from imbik.train.stage import TrainStage
 from imbik.train.tutor import Tutor
-from stagekit import context_of, make_sample, make_task
+from stagekit import context_of, finish, make_sample, make_task
 from tokenizerkit import metaspace
 from trainkit import STUDENT, Beside, Ready
 
@@ -153,9 +158,55 @@ def test_a_student_learns_from_a_teacher_with_another_tokenizer(
     )
     stage = TrainStage()
     result = stage.run(context_of(stage, recipe, run, Beside(teacher)))
-    folder = run.stage("6_student") / "student" / "seed-1"
-    record = read_json(folder / "training.json", TrainingRecord)
-    losses = [point.validation_loss for point in record.losses]
+    losses = [point.validation_loss for point in read_json(training(run), TrainingRecord).losses]
     assert losses[-1] < losses[0]  # type: ignore[operator]
     assert result.sensitivity is Sensitivity.INTERNAL
     assert (run.stage("6_student") / "text_only" / "seed-1" / "training.json").exists()
+
+
+def captured(run: RunFolder, recipe: Recipe, teacher: Path) -> None:
+    result = CaptureStage().run(context_of(CaptureStage(), recipe, run, Beside(teacher)))
+    finish(run, "5_logits", result)
+
+
+@pytest.mark.parametrize("use", LOSSES)
+def test_a_student_learns_from_captured_logits_of_another_tokenizer(
+    ready: Callable[..., Ready], teacher: Path, use: str
+) -> None:
+    run, recipe = ready(
+        teachers={"t": {"use": "in_process", "model": "m"}},
+        capture={"top_k": 8},
+        train={"losses": [use], "steps": 16, "validate_every": 8},
+        student={**STUDENT, "tokenizer": "train"},
+    )
+    captured(run, recipe, teacher)
+    stage = TrainStage()
+    result = stage.run(context_of(stage, recipe, run, Beside(teacher)))
+    losses = [point.validation_loss for point in read_json(training(run), TrainingRecord).losses]
+    assert losses[-1] < losses[0]  # type: ignore[operator]
+    assert result.sensitivity is Sensitivity.INTERNAL
+    assert not any("no captured logits" in warning for warning in result.warnings)
+
+
+def test_all_tokens_captured_teach_as_the_teacher_beside(ready: Callable[..., Ready], teacher: Path) -> None:
+    """To rounding: the same curve from all captured tokens as from the model itself."""
+    curves = []
+    for beside in ({"teacher": "t"}, {}):
+        sections: dict[str, Any] = {} if beside else {"capture": {"top_k": 9999}}
+        run, recipe = ready(
+            teachers={"t": {"use": "in_process", "model": "m"}},
+            train={"losses": ["uld", "cross_entropy"], "steps": 6, "validate_every": 3, **beside},
+            student={**STUDENT, "tokenizer": "train"},
+            **sections,
+        )
+        if sections:
+            captured(run, recipe, teacher)
+        stage = TrainStage()
+        stage.run(context_of(stage, recipe, run, Beside(teacher)))
+        curves.append([point.train_loss for point in read_json(training(run), TrainingRecord).losses])
+        shutil.rmtree(run.path)
+    assert curves[0] == pytest.approx(curves[1], rel=1e-3)
+
+
+def training(run: RunFolder) -> Path:
+    return run.stage("6_student") / "student" / "seed-1" / "training.json"

@@ -2,8 +2,9 @@
 
 Enters: kept samples, the teacher's weights, the student's tokenizer. Leaves: for each row the teacher's k best next
 tokens at the positions that predict a learned token. The teacher reads exactly the token ids the student will learn, so
-their vocabularies must be one; a row whose ids changed is refused later by its token hash. Work is done in blocks of
-rows, and a block that is on disk is not done again.
+their vocabularies must be one; or, where all losses can cross tokenizers, the same row by its own. A row whose ids
+changed is refused later by its token hash. Work is done in blocks of rows, and a block that is on disk is not done
+again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from imbik.core.lineage import leaf
 from imbik.core.plugins import identity
 from imbik.core.results import Books
 from imbik.core.types import Sample, Sensitivity
+from imbik.models.crossing import capture_teacher, crosses
 from imbik.models.folder import tokenizer_hash
 from imbik.models.gguf import tokenizer_home
 from imbik.models.load import fingerprint, load_tokenizer, sensitivity_of
@@ -90,7 +92,7 @@ class CaptureStage:
         block = recipe.teachers[capture_teacher(recipe)]
         memory = tuple(sorted((str(place), str(most)) for place, most in block.raw.get("memory", {}).items()))
         teacher = _Loaded(weights, dtype_of(block), memory)
-        tokenizer = _shared_tokenizer(context, weights)
+        tokenizer = _row_tokenizer(context, weights)
         writer_settings = LogitSettings(
             teacher=fingerprint(weights),
             tokenizer_hash=tokenizer_hash(tokenizer_home(weights)),
@@ -107,24 +109,6 @@ class CaptureStage:
         _engine.cache_clear()
         level = inherited(sensitivity_of(weights)[0], wanted.sensitivity)
         return _result(context, wanted, level)
-
-
-def capture_teacher(recipe: Recipe) -> str:
-    """The name of the teacher whose logits are captured.
-
-    Raises: RecipeError when several teachers answer and none is named.
-    """
-    assert recipe.capture is not None
-    if recipe.capture.teacher:
-        return recipe.capture.teacher
-    answering = recipe.answering_teachers() or list(recipe.teachers)
-    if len(answering) != 1:
-        raise RecipeError(
-            f"which teacher's logits? ({', '.join(answering) or 'the recipe has none'})",
-            where="capture.teacher",
-            next="name one under capture: {teacher: …}",
-        )
-    return answering[0]
 
 
 @dataclass(frozen=True)
@@ -226,16 +210,22 @@ def _weights(recipe: Recipe, asker: Asker) -> Path:
     return folder
 
 
-def _shared_tokenizer(context: StageContext, weights: Path) -> PreTrainedTokenizerFast:
-    """The student's tokenizer, refused when its ids mean something else than the teacher's."""
-    folder = prepare_tokenizer(context.recipe, context.run, context.asker)
-    if tokenizer_hash(folder) != tokenizer_hash(tokenizer_home(weights)):
-        raise RecipeError(
-            "student and teacher use different tokenizers, so the teacher's logits say nothing of the student's tokens",
-            where="student.tokenizer",
-            next="--set student.tokenizer=teacher for a student made here, or leave `capture:` out",
-        )
-    return load_tokenizer(folder)
+def _row_tokenizer(context: StageContext, weights: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer that rows are read by: the student's, or the teacher's own where all losses can cross the two.
+
+    Raises: RecipeError where the student's ids mean something else than the teacher's, and a loss cannot cross them.
+    """
+    folder, home = prepare_tokenizer(context.recipe, context.run, context.asker), tokenizer_home(weights)
+    if tokenizer_hash(folder) == tokenizer_hash(home):
+        return load_tokenizer(folder)
+    if crosses(context.recipe):
+        return load_tokenizer(home)
+    raise RecipeError(
+        "student and teacher use different tokenizers, so the teacher's logits say nothing of the student's tokens",
+        where="student.tokenizer",
+        next="--set student.tokenizer=teacher for a student made here, compare with losses that cross tokenizers alone "
+        "(uld, hybrid), or leave `capture:` out",
+    )
 
 
 def _top_k(recipe: Recipe, teacher: _Loaded) -> int:

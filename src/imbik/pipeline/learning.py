@@ -12,6 +12,7 @@ from imbik.ask.scoring import scoring_side
 from imbik.core.errors import RecipeError
 from imbik.core.misspelt import closest
 from imbik.core.plugins import PluginBlock, make
+from imbik.models.crossing import crosses
 from imbik.models.folder import read_base, tokenizer_hash
 from imbik.models.gguf import is_gguf, tokenizer_home
 from imbik.models.quantised import need_bitsandbytes
@@ -19,7 +20,6 @@ from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.recipe import Recipe
 from imbik.recipe.training import PAIRS_OF_TASKS
 from imbik.teachers import TeacherContext, make_teacher
-from imbik.train.crossing import crosses
 from imbik.train.loss_schedule import Courses
 from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, LearnsAlong
 from imbik.train.tutor import MODELS_HERE, refuse_weights

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from imbik.core.plugins import make
 from imbik.core.types import Task
+from imbik.models.content import class_tokens_of
 from imbik.models.spans import Marked, encode_marked
 from imbik.models.tokens import token_hash
-from imbik.recipe import Recipe
 from imbik.train.alignment import Group, aligned, shared_tokens
-from imbik.train.losses import BESIDE, DISTRIBUTIONS, SPANS, Shared
+from imbik.train.losses import Shared
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,13 +31,6 @@ if TYPE_CHECKING:
     from imbik.train.rows import Encoding, Row, TeacherRow
 
 Indices = npt.NDArray[np.int64]
-
-
-def crosses(recipe: Recipe) -> bool:
-    """Whether every loss that looks at the teacher may have one with another tokenizer."""
-    needs = [make("train/losses", block).needs for block in recipe.train.losses]
-    looking = [each for each in needs if each & (BESIDE | {DISTRIBUTIONS})]
-    return bool(looking) and all(SPANS in each and not each & BESIDE for each in looking)
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,8 @@ class Crossing:
         own = encode_marked(
             how.tokenizer, task, text, turns=how.turns, loss_on=how.loss_on, class_tokens=how.class_tokens
         )
-        other = encode_marked(self.tokenizer, task, text, turns=how.turns, loss_on=how.loss_on)
+        labels = class_tokens_of(self.tokenizer)
+        other = encode_marked(self.tokenizer, task, text, turns=how.turns, loss_on=how.loss_on, class_tokens=labels)
         if len(other.ids) > self.longest:
             return row
         groups = [group for group in aligned(own.marks, other.marks) if _learned(group, own, other)]

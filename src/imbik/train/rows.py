@@ -133,22 +133,29 @@ def _prompt(answer: Sequence[bool]) -> int:
     return at
 
 
-def with_teacher(rows: Iterable[Row], store: LogitStore) -> list[Row]:
+def with_teacher(rows: Iterable[Row], store: LogitStore, *, across: bool = False) -> list[Row]:
     """The rows with their captured distributions, read when needed; rows that were not captured stay as they are.
+    `across`: the teacher has another tokenizer, and was read at its own tokens.
 
     Raises: ModelError when a row's token ids are not those that were captured.
     """
     found = []
     for row in rows:
-        if row.id in store:
-            name = row.hash
+        side: Row | OtherRow = row.other or row
+        if row.id in store and not (across and row.other is None):
+            name = side.hash
             ids, _ = store.row(row.id, name)
-            if len(ids) != len(row.places):
+            if len(ids) != len(side.places):
                 raise ModelError(
-                    f"row '{row.id}' has logits for {len(ids)} tokens and learns {len(row.places)}",
+                    f"row '{row.id}' has logits for {len(ids)} tokens and learns {len(side.places)}",
                     where=str(store.folder),
                     next="run with --from capture",
                 )
-            row = replace(row, recall=partial(store.row, row.id, name))
+            recall = partial(store.row, row.id, name)
+            row = (
+                replace(row, recall=recall)
+                if row.other is None
+                else replace(row, other=replace(row.other, recall=recall))
+            )
         found.append(row)
     return found

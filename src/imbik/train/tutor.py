@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imbik.core.errors import RecipeError, TrainingError
+from imbik.models.crossing import capture_teacher, crosses
 from imbik.models.folder import read_base, tokenizer_hash
 from imbik.models.gguf import is_gguf, tokenizer_home
 from imbik.models.layers import listening
@@ -20,7 +21,7 @@ from imbik.models.load import load_tokenizer, resolve
 from imbik.models.model import LanguageModel, context_in
 from imbik.stage import StageContext
 from imbik.teachers import dtype_of
-from imbik.train.crossing import Crossing, crosses
+from imbik.train.crossing import Crossing
 from imbik.train.layers import Layers, at_places
 from imbik.train.losses import Dense
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 
 MODELS_HERE = ("in_process", "run")
+CAPTURED = 1 << 30  # what capture left out as too long has no logits
 
 
 class Tutor:
@@ -105,32 +107,37 @@ def refuse_weights(name: str, folder: Path | None, student_tokenizer: str, *, cr
 
 
 def crossing_of(context: StageContext, student: PreTrainedTokenizerFast, student_tokenizer: str) -> Crossing | None:
-    """The side of the recipe's teacher beside the student where its tokenizer is another that all losses can cross.
+    """The side of the teacher beside the student, or the captured one, where its tokenizer is another that all losses
+    can cross.
 
     Raises: TrainingError where it would have to read the student's attempts.
     """
-    name = context.recipe.train.teacher
+    recipe = context.recipe
+    if not crosses(recipe):
+        return None
+    name = recipe.train.teacher or (capture_teacher(recipe) if recipe.capture is not None else "")
     folder = context.asker.model_folder(name) if _is_here(context, name) else None
-    if folder is None or is_gguf(folder) or not crosses(context.recipe):
+    if folder is None or tokenizer_hash(home := tokenizer_home(folder)) == student_tokenizer:
         return None
-    home = tokenizer_home(folder)
-    if tokenizer_hash(home) == student_tokenizer:
-        return None
-    if context.recipe.train.on_policy is not None:
+    if recipe.train.on_policy is not None:
         raise TrainingError(
             f"teacher '{name}' has another tokenizer, and the student's attempts are read in the student's",
             where="train.on_policy",
             next="take train.on_policy out, or give the student the teacher's tokenizer",
         )
-    return Crossing(load_tokenizer(home), tokenizer_hash(home), student, beside_context(context))
+    longest = context_of(folder) if not is_gguf(folder) else CAPTURED
+    return Crossing(load_tokenizer(home), tokenizer_hash(home), student, longest)
 
 
 def beside_context(context: StageContext) -> int:
     """The longest row that the recipe's teacher beside the student can read, in tokens; 0 where there is none."""
     name = context.recipe.train.teacher
     folder = context.asker.model_folder(name) if _is_here(context, name) else None
-    if folder is None or is_gguf(folder):
-        return 0
+    return 0 if folder is None or is_gguf(folder) else context_of(folder)
+
+
+def context_of(folder: Path) -> int:
+    """The longest row that a model's folder, or an adapter's base, can read, in tokens."""
     from transformers import AutoConfig
 
     base = read_base(folder)

@@ -129,8 +129,9 @@ class Work:
         validating = {sample.id for sample, name in self.samples if name == "validation"}
         if DISTRIBUTIONS in variant.needs and self.context.recipe.capture is not None:
             store = LogitStore.open(self.context.run.stage(LOGITS))
-            store.check_tokenizer(self.encoding.tokenizer_hash)
-            rows = with_teacher(rows, store)
+            crossing = self.encoding.crossing
+            store.check_tokenizer((crossing or self.encoding).tokenizer_hash)
+            rows = with_teacher(rows, store, across=crossing is not None)
             silent = sum(not row.taught for row in rows)
             if silent:
                 self.warnings.append(f"{silent} of {len(rows)} rows have no captured logits: they teach by their text")

@@ -18,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from imbik.models.crossing import DISTRIBUTIONS as DISTRIBUTIONS
+from imbik.models.crossing import SPANS as SPANS
 from imbik.models.layers import ATTENTION as ATTENTION
 from imbik.models.layers import HIDDEN as HIDDEN
 from imbik.models.layers import RELATIONS as RELATIONS
@@ -29,9 +31,8 @@ if TYPE_CHECKING:
     from imbik.models.head import OutputHead
     from imbik.train.layers import Layers
 
-DISTRIBUTIONS = "distributions"  # the teacher's next-token distributions, in one of the forms of `Teacher`
+# DISTRIBUTIONS: the teacher's next-token distributions, in one of the forms of `Teacher`; SPANS: at its own tokens
 # HIDDEN: hidden states of layers; ATTENTION: attention maps; RELATIONS: queries, keys and values; each of both sides
-SPANS = "spans"  # those distributions at the teacher's own tokens: a loss that wants them crosses tokenizers
 PAIRS = "pairs"  # two texts side by side, each as its pooled final hidden state
 NEEDS = frozenset({DISTRIBUTIONS, SPANS, HIDDEN, ATTENTION, RELATIONS, PAIRS})
 BESIDE = frozenset({HIDDEN, ATTENTION, RELATIONS})  # what only a teacher beside the student gives
