@@ -145,3 +145,18 @@ def test_attempts_are_not_read_across_tokenizers(models: Path) -> None:
     check(models, train=mixed)
     for student in ({"model": "stranger"}, {"architecture": "llama", "tokenizer": "train"}):
         assert "train.on_policy" in refused(models, student=student, train=mixed)
+
+
+def test_several_teachers_are_models_here_with_the_students_tokenizer(models: Path) -> None:
+    several = {"teacher": "", "teachers": {"t": {}, "u": {"tags": ["law"]}}}
+    teachers = {"t": {"use": "in_process", "model": "teacher"}, "u": {"use": "in_process", "model": "teacher"}}
+    check(models, train=several, teachers=teachers)
+    check(models, train={**several, "losses": ["uld"], "on_policy": {"share": 0.5}}, teachers=teachers)
+    assert "there is no teacher 'u'" in refused(models, train=several)
+    assert "train.teachers" in refused(models, train=several, teachers={**teachers, "u": VLLM})
+    other = {**teachers, "u": {"use": "in_process", "model": "stranger"}}
+    assert "tokenizer" in refused(models, train={**several, "losses": ["uld"]}, teachers=other)
+    assert "capture" in refused(models, train=several, teachers=teachers, capture={"teacher": "t"})
+    assert "distributions" in refused(models, train={**several, "losses": ["cross_entropy"]}, teachers=teachers)
+    with pytest.raises(RecipeError, match="either `teacher` or `teachers`"):
+        check(models, train={**several, "teacher": "t"}, teachers=teachers)

@@ -106,7 +106,7 @@ def teacher_folder(recipe: Recipe, asker: Teachers | None) -> Path | None:
     if asker is None:
         return None
     captured = [recipe.capture.teacher] if recipe.capture and recipe.capture.teacher else []
-    beside = [recipe.train.teacher] if recipe.train.teacher in recipe.teachers else []
+    beside = [name for name in recipe.train.beside if name in recipe.teachers]
     folders = (asker.model_folder(name) for name in (*captured, *beside, *recipe.answering_teachers()))
     found = next((folder for folder in folders if folder is not None), None)
     return None if found is None else tokenizer_home(found)
@@ -163,7 +163,7 @@ def token_labels(recipe: Recipe, run: RunFolder, origin: Origin) -> list[str]:
     said = recipe.tasks.kind.raw.get("answer_as", "auto")
     if recipe.tasks.kind.use != "classification" or said == "text" or (said == "auto" and origin != "train"):
         return []
-    if origin == "teacher" and (recipe.capture is not None or recipe.train.teacher):
+    if origin == "teacher" and (recipe.capture is not None or recipe.train.beside):
         raise RecipeError(
             "answer_as: token adds tokens that the teacher does not have, so its logits could not be used",
             where="tasks.kind.answer_as",

@@ -100,7 +100,7 @@ def _pairs(recipe: Recipe) -> None:
 def _logits(recipe: Recipe) -> None:
     """A loss on logits needs captured logits, and logits need a teacher whose weights are here."""
     hungry = _hungry(recipe)
-    if hungry and recipe.capture is None and not recipe.train.teacher:
+    if hungry and recipe.capture is None and not recipe.train.beside:
         raise RecipeError(
             f"loss '{hungry[0].use}' compares with the teacher's logits, and the recipe captures none",
             where=hungry[0].where,
@@ -128,6 +128,8 @@ def _weights_here(recipe: Recipe, name: str, key: str) -> None:
 def _beside(recipe: Recipe) -> None:
     """`train.teacher` is a model here that reads every row; or, with `on_policy`, a server that scores token ids."""
     name = recipe.train.teacher
+    for one in recipe.train.teachers:
+        _one_of_several(recipe, one)
     if not name:
         return
     if name not in recipe.teachers:
@@ -159,11 +161,39 @@ def _beside(recipe: Recipe) -> None:
         _scores(recipe, name)
 
 
-def _readable(recipe: Recipe, name: str) -> None:
+def _one_of_several(recipe: Recipe, name: str) -> None:
+    """Several teachers are models here that read the student's tokens; nothing is captured, no layers are compared."""
+    if name not in recipe.teachers:
+        raise RecipeError(
+            f"there is no teacher '{name}'; {closest(name, list(recipe.teachers))}", where="train.teachers"
+        )
+    if not _hungry(recipe) or _wanting(recipe, BESIDE):
+        raise RecipeError(
+            "several teachers teach by their distributions, and by those alone",
+            where="train.losses",
+            next="add a loss of distributions such as forward_kl and leave losses of layers out, or name one as "
+            "train.teacher",
+        )
+    if recipe.teachers[name].use not in MODELS_HERE:
+        raise RecipeError(
+            f"teacher '{name}' is no model in this process, so it cannot be one of several beside the student",
+            where="train.teachers",
+            next="name in_process or run teachers",
+        )
+    if recipe.capture is not None:
+        raise RecipeError(
+            "the losses get teachers beside the student, so nothing reads what `capture:` writes down",
+            where="capture",
+            next="take `capture:` out, or train.teachers",
+        )
+    _readable(recipe, name, several=True)
+
+
+def _readable(recipe: Recipe, name: str, *, several: bool = False) -> None:
     """A teacher in this process has weights that give hidden states, and the student's tokenizer, where it is known."""
     block, student = recipe.teachers[name], recipe.student
     folder = folder_here(str(block.raw.get("model", "")), recipe.base) if block.use == "in_process" else None
-    crossing = crosses(recipe)
+    crossing = not several and crosses(recipe)
     if student.tokenizer == "train" and not crossing:
         raise RecipeError(
             f"a tokenizer trained here is not teacher '{name}'s, so what it says is not of the student's tokens",
@@ -226,7 +256,7 @@ def _on_policy(recipe: Recipe) -> None:
             where="train.on_policy",
             next="take train.on_policy out, or give the student the teacher's tokenizer",
         )
-    if recipe.train.on_policy is not None and not recipe.train.teacher:
+    if recipe.train.on_policy is not None and not recipe.train.beside:
         raise RecipeError(
             "train.on_policy needs a teacher that reads what the student writes",
             where="train.teacher",

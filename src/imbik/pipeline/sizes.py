@@ -163,9 +163,9 @@ def tokenizer_teacher(recipe: Recipe) -> str:
     it is a model here, else the first that answers."""
     if recipe.capture and recipe.capture.teacher:
         return recipe.capture.teacher
-    beside = recipe.teachers.get(recipe.train.teacher)
-    if beside is not None and beside.use in ("in_process", "run"):
-        return recipe.train.teacher
+    for name in recipe.train.beside:
+        if name in recipe.teachers and recipe.teachers[name].use in ("in_process", "run"):
+            return name
     return next(iter(recipe.answering_teachers() or recipe.teachers))
 
 

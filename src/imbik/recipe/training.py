@@ -89,6 +89,16 @@ class LossSchedule(Section):
     until: float = Field(1.0, ge=0, le=1, description="share of the training at which it is there")
 
 
+class TeacherShare(Section):
+    """What one of several teachers beside the student decides."""
+
+    weight: float = Field(1.0, gt=0, description="how much it counts among those that read a row")
+    tags: list[str] = Field([], description="rows with one of these tags are its own (none: rows that no tag claims)")
+
+
+Combine = Literal["distributions", "losses"]
+
+
 class Train(Section):
     """How the student is trained; controls and seeds are variants of the same stage."""
 
@@ -154,6 +164,12 @@ class Train(Section):
     teacher: str = Field(
         "", description="a teacher that reads beside the student: a model in this process, or with on_policy a server"
     )
+    teachers: dict[str, TeacherShare] = Field(
+        {}, description="several teachers beside the student: {general: {}, law: {tags: [law], weight: 2}}"
+    )
+    combine: Combine = Field(
+        "distributions", description="several teachers: the mean of their distributions, or of their losses"
+    )
     pairs: PairSource | None = Field(None, description="pairs of texts for losses that compare two: {from: rewordings}")
     loss_schedules: dict[str, dict[str, LossSchedule]] = Field(
         {}, description="numbers of losses that change: {reverse_kl: {weight: {to: 1.0, until: 0.5}}}"
@@ -161,3 +177,14 @@ class Train(Section):
     top_k: int = Field(20, ge=1, description="probabilities asked of a served train.teacher where nothing is captured")
     on_policy: OnPolicy | None = Field(None, description="learn at the student's own attempts too: {share: 0.5}")
     threads: int = Field(0, ge=0, description="torch threads (0: measured; 1 for tiny models)")
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Train:
+        if self.teacher and self.teachers:
+            raise ValueError("give either `teacher` or `teachers`")
+        return self
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The teachers beside the student, by name."""
+        return (self.teacher,) if self.teacher else tuple(self.teachers)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 WINDOW = 32
 Layout = Literal["padded", "packed"]
-SIDE = ("ids", "positions", "places", "labels", "weights", "teacher_ids", "teacher_logprobs")
+SIDE = ("ids", "positions", "places", "labels", "weights", "teacher_ids", "teacher_logprobs", "mix")
 Indices = npt.NDArray[np.int64]
 
 
@@ -110,7 +110,7 @@ class MicroBatch:
     text is none); weights: (N,) how much each counts, or None
     for 1; teacher ids and log-probabilities (N, k) at the same places, where captured; passed: tokens that are not
     padding. `other` is what a teacher with another tokenizer is given, and the groups of tokens that say the same
-    (fields of `losses.Spans`); None where no row has it.
+    (fields of `losses.Spans`); None where no row has it. `mix` (N, K) is how much each of several teachers counts.
     """
 
     ids: Tensor
@@ -122,6 +122,7 @@ class MicroBatch:
     teacher_logprobs: Tensor | None
     passed: int
     other: dict[str, Tensor | None] | None = None
+    mix: Tensor | None = None
 
     def tensors(self, device: object) -> dict[str, Any]:
         """The arguments of `StudentModule.forward`, on a device."""
@@ -171,6 +172,7 @@ def lay_out(rows: Sequence[Row], layout: Layout) -> MicroBatch:
         teacher_logprobs=torch.from_numpy(said[1]) if said else None,
         passed=sum(len(row.ids) - 1 for row in rows),
         other=other_side(rows, layout) if any(row.other is not None for row in rows) else None,
+        mix=_mix(order),
     )
 
 
@@ -189,6 +191,16 @@ def _weights(rows: Sequence[Row]) -> Tensor | None:
         return None
     ones = [np.ones(len(row.places), dtype=np.float32) if row.weights is None else row.weights for row in rows]
     return torch.from_numpy(np.concatenate(ones))
+
+
+def _mix(rows: Sequence[Row]) -> Tensor | None:
+    """The shares of several teachers at all rows' learned tokens, (N, K); None where there is one."""
+    import torch
+
+    if any(row.mix is None for row in rows):
+        return None
+    shares = np.array([row.mix for row in rows], dtype=np.float32)
+    return torch.from_numpy(np.repeat(shares, [len(row.places) for row in rows], axis=0))
 
 
 def _teacher(rows: Sequence[Row]) -> tuple[Indices, npt.NDArray[np.float32]] | None:

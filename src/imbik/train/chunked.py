@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from imbik.train.losses import Dense, Full, Known, Sampled, Signals, Teacher, TokenLoss, TopK
+from imbik.train.losses import Blend, Dense, Full, Known, Sampled, Signals, Teacher, TokenLoss, TopK
 
 if TYPE_CHECKING:
     from imbik.models.head import OutputHead
@@ -90,14 +90,14 @@ class _TokenLosses(torch.autograd.Function):
         grads = _Gradients(hidden, weight, bias, inner, up, wanted)
         with torch.autocast(hidden.device.type, enabled=False):
             matrix, low_matrix = weight.to(kind), None if up is None else up.to(kind)
-            student, other = _Buffer(), _Buffer()
+            student, others = _Buffer(), [_Buffer() for _ in range(_sides(teacher))]
             for start in range(0, hidden.shape[0], rows):
                 part = slice(start, start + rows)
                 block = hidden[part].to(kind)
                 low = None if inner is None or low_matrix is None else (inner[part].to(kind), low_matrix)
                 counts = None if weights is None else weights[part]
                 seen = _Block(student.product(block, matrix, low), head, labels[part], counts)
-                total += seen.learn(_known(teacher, part, other), terms, grads.bias).sum(dtype=torch.float64)
+                total += seen.learn(_known(teacher, part, others), terms, grads.bias).sum(dtype=torch.float64)
                 if any(wanted):
                     grads.add(part, block, matrix, low, seen.products)
         ctx.grads = grads
@@ -190,16 +190,41 @@ class _Products(NamedTuple):
         return Full(_logits(self.products[rows], self.head)[0])
 
 
-def _known(teacher: Teacher | None, part: slice, buffer: _Buffer) -> Known | _Products | None:
-    """What is known of the teacher at some tokens; that of one beside the student is made of its hidden states here."""
+class _Blended(NamedTuple):
+    """Several teachers at the tokens of a block, and how much each counts (n, K)."""
+
+    parts: list[_Products]
+    shares: Tensor
+
+    def part(self, rows: slice) -> Full:
+        """The logarithm of their mean distribution at some of the tokens, over the tokens that all of them have."""
+        logits = [part.part(rows).logits for part in self.parts]
+        common = min(one.shape[1] for one in logits)
+        weights = self.shares[rows].to(logits[0].dtype).log()
+        logs = [torch.log_softmax(one[:, :common], -1) + weights[:, [at]] for at, one in enumerate(logits)]
+        return Full(torch.logsumexp(torch.stack(logs), 0))
+
+
+def _sides(teacher: Teacher | None) -> int:
+    """How many teachers are read beside the student."""
+    return len(teacher.parts) if isinstance(teacher, Blend) else 1
+
+
+def _known(teacher: Teacher | None, part: slice, buffers: Sequence[_Buffer]) -> Known | _Products | _Blended | None:
+    """What is known of the teacher at some tokens; that of those beside the student is made of hidden states here."""
     if teacher is None:
         return None
     own = teacher.part(part)
-    if not isinstance(own, Dense):
-        return own
-    kind, adapter = _compute_dtype(own.hidden), own.head.adapter
-    low = None if adapter is None else (adapter.inner(own.hidden).to(kind), adapter.up.to(kind))
-    return _Products(buffer.product(own.hidden.to(kind), own.head.weight.to(kind), low), own.head)
+    if isinstance(own, Blend):
+        return _Blended([_made(one, buffer) for one, buffer in zip(own.parts, buffers, strict=True)], own.shares)
+    return _made(own, buffers[0]) if isinstance(own, Dense) else own
+
+
+def _made(teacher: Dense, buffer: _Buffer) -> _Products:
+    """The products of a teacher's hidden states and head."""
+    kind, adapter = _compute_dtype(teacher.hidden), teacher.head.adapter
+    low = None if adapter is None else (adapter.inner(teacher.hidden).to(kind), adapter.up.to(kind))
+    return _Products(buffer.product(teacher.hidden.to(kind), teacher.head.weight.to(kind), low), teacher.head)
 
 
 class _Block:
@@ -209,7 +234,10 @@ class _Block:
         self.products, self.head, self.labels, self.weights = products, head, labels, weights
 
     def learn(
-        self, teacher: Known | _Products | None, terms: Sequence[tuple[float, TokenLoss]], bias: Tensor | None
+        self,
+        teacher: Known | _Products | _Blended | None,
+        terms: Sequence[tuple[float, TokenLoss]],
+        bias: Tensor | None,
     ) -> Tensor:
         """Weighted sums over the losses, (n,), some rows at a time; the gradient by a bias is added to `bias`."""
         cells = _CPU_STEP if self.products.device.type == "cpu" else _GPU_STEP

@@ -21,7 +21,7 @@ from torch import Tensor
 from imbik.core.errors import RecipeError
 from imbik.train.chunked import token_losses
 from imbik.train.divergence import rest
-from imbik.train.losses import Dense, Full, Known, Sampled, Shared, Signals, Spans, Teacher, TokenTerm, TopK
+from imbik.train.losses import Blend, Dense, Full, Known, Sampled, Shared, Signals, Spans, Teacher, TokenTerm, TopK
 
 if TYPE_CHECKING:
     from imbik.models.head import OutputHead
@@ -89,6 +89,11 @@ def _at(teacher: Teacher, spans: Spans) -> Teacher:
     """What is known at the last tokens of the groups; ids of another vocabulary are no concern of the student's."""
     if isinstance(teacher, TopK):
         return _Foreign(teacher.ids[spans.theirs_last], teacher.logprobs[spans.theirs_last])
+    if isinstance(teacher, Blend):
+        return Blend(
+            tuple(Dense(part.hidden[spans.theirs_last], part.head) for part in teacher.parts),
+            teacher.shares[spans.theirs_last],
+        )
     assert isinstance(teacher, Dense)
     return Dense(teacher.hidden[spans.theirs_last], teacher.head)
 
@@ -192,6 +197,8 @@ def _products_of(teacher: Teacher, spans: Spans, temperature: float) -> Tensor:
     if isinstance(teacher, Dense):
         chosen = _Chosen(tokens, temperature)
         return chosen.products(teacher.hidden[spans.theirs_inner], teacher.head, of, groups)
+    if isinstance(teacher, Blend):  # of one tokenizer: no token stands before another's
+        return teacher.shares.new_zeros(groups)
     assert isinstance(teacher, TopK)
     part = TopK(teacher.ids[spans.theirs_inner], teacher.logprobs[spans.theirs_inner])
     best, _ = heated(part, temperature)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from imbik.models.head import head_of
 from imbik.models.layers import listening, show_attention
 from imbik.train.chunked import token_losses
+from imbik.train.faculty import Faculty, View
 from imbik.train.layers import Layers, at_places
 from imbik.train.losses import (
     ATTENTION,
@@ -51,7 +52,11 @@ class StudentModule(nn.Module):
     """`forward` takes a micro-batch and gives the weighted sum of its losses."""
 
     def __init__(
-        self, network: nn.Module, losses: Sequence[Loss], tutor: Tutor | None = None, shared: Shared | None = None
+        self,
+        network: nn.Module,
+        losses: Sequence[Loss],
+        tutor: Tutor | Faculty | None = None,
+        shared: Shared | None = None,
     ) -> None:
         """`tutor` is a teacher that reads every micro-batch beside the student; `shared` are the tokens that both have
         where the teacher's tokenizer is another.
@@ -66,7 +71,7 @@ class StudentModule(nn.Module):
         self.learned = learned_along(self.losses, network, tutor)
         if ATTENTION in needs_of(self.losses):
             show_attention(bare(network))
-            if tutor is not None:
+            if tutor is not None and not isinstance(tutor, Faculty):
                 show_attention(tutor.model.network)
 
     def forward(
@@ -82,11 +87,12 @@ class StudentModule(nn.Module):
         pairs: Mapping[str, Tensor] | None = None,
         pair_count: Tensor | None = None,
         other: Mapping[str, Tensor | None] | None = None,
+        mix: Tensor | None = None,
     ) -> Tensor:
         """Sum of the losses at `places` divided by `tokens`, the learned tokens of the global batch; see MicroBatch.
 
         `pairs` are texts side by side (`train.pairs.tensors_of`), of `pair_count` in the global batch; `other` is what
-        a teacher with another tokenizer is given.
+        a teacher with another tokenizer is given; `mix` (N, K) how much each of several teachers counts.
         """
         needs = needs_of(self.losses)
         with listening(bare(self.network), needs & BESIDE) if needs & BESIDE else nullcontext() as heard:
@@ -96,7 +102,12 @@ class StudentModule(nn.Module):
         teacher: Teacher | None = None
         theirs: Layers | None = None
         spans: Spans | None = None
-        if self.shared is not None:
+        views: list[View] | None = None
+        if isinstance(self.tutor, Faculty):
+            if DISTRIBUTIONS in needs:
+                assert mix is not None
+                views = self.tutor.views(ids, positions, places, mix)
+        elif self.shared is not None:
             if other is not None and SPANS in needs:
                 teacher, spans = self._across(other)
         elif teacher_ids is not None and teacher_logprobs is not None:
@@ -112,7 +123,7 @@ class StudentModule(nn.Module):
             signals = replace(signals, spans=spans, shared=self.shared)
         if pairs is not None and pair_count is not None:
             signals = replace(signals, pairs=self._pooled(pairs, pair_count))
-        return total(self.losses, signals, self.learned)
+        return total(self.losses, signals, self.learned, views)
 
     def _across(self, other: Mapping[str, Tensor | None]) -> tuple[Teacher | None, Spans]:
         """What a teacher with another tokenizer says at its own tokens, and which say the same as the student's."""
@@ -122,7 +133,7 @@ class StudentModule(nn.Module):
         self.shared = self.shared.to(spans.last.device)
         if given["teacher_ids"] is not None:
             return TopK(given["teacher_ids"], given["teacher_logprobs"]), spans
-        if self.tutor is None:
+        if self.tutor is None or isinstance(self.tutor, Faculty):
             return None, spans
         return self.tutor.read(given["ids"], given["positions"], given["places"])[0], spans
 
@@ -136,13 +147,15 @@ class StudentModule(nn.Module):
         return PooledPairs(pooled[:half], pooled[half:], pairs["labels"], count)
 
 
-def learned_along(losses: Sequence[Loss], network: nn.Module, tutor: Tutor | None) -> nn.ModuleDict:
+def learned_along(losses: Sequence[Loss], network: nn.Module, tutor: Tutor | Faculty | None) -> nn.ModuleDict:
     """The losses' own weights, by the loss's place in the sum; drawn alike in every process.
 
     Raises: RecipeError where a loss does not fit the two models.
     """
     student = bare(network).config.get_text_config()
-    teacher = None if tutor is None else bare(tutor.model.network).config.get_text_config()
+    teacher = (
+        None if tutor is None or isinstance(tutor, Faculty) else bare(tutor.model.network).config.get_text_config()
+    )
     made = nn.ModuleDict()
     with torch.random.fork_rng(devices=[]):
         for number, loss in enumerate(losses):
@@ -168,14 +181,32 @@ def hidden_states(network: nn.Module, ids: Tensor, positions: Tensor | None) -> 
     return hidden
 
 
-def total(losses: Sequence[Loss], signals: Signals, learned: nn.ModuleDict | None = None) -> Tensor:
+def total(
+    losses: Sequence[Loss],
+    signals: Signals,
+    learned: nn.ModuleDict | None = None,
+    views: Sequence[View] | None = None,
+) -> Tensor:
     """The weighted sum; losses of each token's own logits share one pass over the vocabulary, and those of pairs are
-    left out where there are none.
+    left out where there are none. With `views` of several teachers, those that look at a teacher get one pass a view.
     """
-    shared = [(loss.weight, loss) for loss in losses if isinstance(loss, TokenLoss)]
+    numbered = list(enumerate(losses))
+    if views is None:
+        return _sum(numbered, signals, learned)
+    looking = [item for item in numbered if DISTRIBUTIONS in item[1].needs]
+    parts = [_sum([item for item in numbered if item not in looking], signals, learned)]
+    for view in views:
+        share = view.share if signals.weights is None else view.share * signals.weights
+        parts.append(_sum(looking, replace(signals, teacher=view.teacher, weights=share), learned))
+    return torch.stack(parts).sum()
+
+
+def _sum(numbered: Sequence[tuple[int, Loss]], signals: Signals, learned: nn.ModuleDict | None) -> Tensor:
+    """The weighted sum of some losses, each with its number among all."""
+    shared = [(loss.weight, loss) for _, loss in numbered if isinstance(loss, TokenLoss)]
     parts = [
         loss.value(_given(signals, learned, number)) * loss.weight
-        for number, loss in enumerate(losses)
+        for number, loss in numbered
         if not isinstance(loss, TokenLoss) and (signals.pairs is not None or PAIRS not in loss.needs)
     ]
     if shared:

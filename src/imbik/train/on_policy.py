@@ -162,4 +162,5 @@ def _attempted(attempt: Attempt, row: Row) -> Row:
     if attempt.reason:
         return row
     ids = np.concatenate([row.ids[: attempt.prompt], np.array(attempt.tokens, dtype=np.int32)])
-    return Row(row.id, ids, np.arange(attempt.prompt - 1, len(ids) - 1, dtype=np.int64), labelled=False)
+    places = np.arange(attempt.prompt - 1, len(ids) - 1, dtype=np.int64)
+    return Row(row.id, ids, places, labelled=False, mix=row.mix)

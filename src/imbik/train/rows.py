@@ -41,7 +41,8 @@ class Row:
     each of these counts (None: 1 each); `recall` reads the teacher's k best next tokens at those places, ids and
     log-probabilities (m, k), when they are needed. The first `prompt` tokens stand before the last answer (0: that is
     not known). A row that is not `labelled` is the student's own text: what the teacher says there counts, and not what
-    stands there. `other` is the row as a teacher with another tokenizer reads it.
+    stands there. `other` is the row as a teacher with another tokenizer reads it, `mix` how much
+    each of several teachers counts.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Row:
     prompt: int = 0
     labelled: bool = True
     other: OtherRow | None = None
+    mix: tuple[float, ...] | None = None
 
     @property
     def labels(self) -> npt.NDArray[np.int32]:

@@ -26,12 +26,21 @@ if TYPE_CHECKING:
 
 STUDENT, LOGITS, BEST = "6_student", "5_logits", "best.json"
 # What decides speed and memory, but not what is learned.
-_FREE = {"micro_batch", "threads", "checkpoint_every", "gradient_checkpointing", "losses", "method", "teacher"}
+_FREE = {
+    "micro_batch",
+    "threads",
+    "checkpoint_every",
+    "gradient_checkpointing",
+    "losses",
+    "method",
+    "teacher",
+    "teachers",
+}
 # Keys that came later: left at their defaults they are no part of a hash made before them.
 _LATER = {
     "learning_rates", "layer_decay", "schedule_cycles", "schedule_power", "schedule_floor", "betas", "epsilon",
     "momentum", "no_weight_decay", "length_bucketing", "metric", "on_policy", "top_k",
-    "pairs", "loss_schedules",
+    "pairs", "loss_schedules", "combine",
 }  # fmt: skip
 # What decides which students there are, but not what any of them learns.
 _WHICH = {"seeds", "controls"}
@@ -103,7 +112,11 @@ class TrainStage:
 
 def _beside(recipe: Recipe, asker: Asker) -> dict[str, Any]:
     """Who the teacher beside the student is; nothing where there is none."""
-    name = recipe.train.teacher
+    train = recipe.train
+    if train.teachers:
+        told = {name: [asker.identity(name), asker.sensitivity(name).value] for name in train.teachers}
+        return {"beside": [[*told[name], share.model_dump(mode="json")] for name, share in train.teachers.items()]}
+    name = train.teacher
     return {"beside": [asker.identity(name), asker.sensitivity(name).value]} if name else {}
 
 

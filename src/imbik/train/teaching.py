@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from imbik.models.engines import Generated
     from imbik.train.attempts import AttemptBooks
+    from imbik.train.faculty import Faculty
     from imbik.train.loss_schedule import Courses
     from imbik.train.on_policy import Attempts, Reader
     from imbik.train.precision import Measured
@@ -79,7 +80,7 @@ class Assignment:
     folder: Path
     longest: int = 0
     reader: Reader | None = None
-    tutor: Tutor | None = None
+    tutor: Tutor | Faculty | None = None
     pairs: Sequence[Pair] = ()
     courses: Courses | None = None
     shared: Shared | None = None

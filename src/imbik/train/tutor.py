@@ -22,6 +22,7 @@ from imbik.models.model import LanguageModel, context_in
 from imbik.stage import StageContext
 from imbik.teachers import dtype_of
 from imbik.train.crossing import Crossing
+from imbik.train.faculty import Faculty
 from imbik.train.layers import Layers, at_places
 from imbik.train.losses import Dense
 
@@ -113,7 +114,7 @@ def crossing_of(context: StageContext, student: PreTrainedTokenizerFast, student
     Raises: TrainingError where it would have to read the student's attempts.
     """
     recipe = context.recipe
-    if not crosses(recipe):
+    if recipe.train.teachers or not crosses(recipe):
         return None
     name = recipe.train.teacher or (capture_teacher(recipe) if recipe.capture is not None else "")
     folder = context.asker.model_folder(name) if _is_here(context, name) else None
@@ -130,10 +131,10 @@ def crossing_of(context: StageContext, student: PreTrainedTokenizerFast, student
 
 
 def beside_context(context: StageContext) -> int:
-    """The longest row that the recipe's teacher beside the student can read, in tokens; 0 where there is none."""
-    name = context.recipe.train.teacher
-    folder = context.asker.model_folder(name) if _is_here(context, name) else None
-    return 0 if folder is None or is_gguf(folder) else context_of(folder)
+    """The longest row that the recipe's teachers beside the student can all read, in tokens; 0 where there is none."""
+    here = [name for name in context.recipe.train.beside if _is_here(context, name)]
+    folders = [context.asker.model_folder(name) for name in here]
+    return min((context_of(folder) for folder in folders if folder is not None and not is_gguf(folder)), default=0)
 
 
 def context_of(folder: Path) -> int:
@@ -149,21 +150,26 @@ def _is_here(context: StageContext, name: str) -> bool:
     return bool(name) and context.recipe.teachers[name].use in MODELS_HERE
 
 
-def open_tutor(context: StageContext, student_tokenizer: str) -> Tutor | None:
-    """The recipe's teacher beside the student, ready to read, spread over devices where it is larger than one; None
-    where it is served, or there is none.
+def open_tutor(context: StageContext, student_tokenizer: str) -> Tutor | Faculty | None:
+    """The recipe's teacher or teachers beside the student, ready to read, spread over devices where one is larger than
+    one; None where it is served, or there is none.
 
     Raises: RecipeError, ModelError.
     """
-    name = context.recipe.train.teacher
-    if not _is_here(context, name):
-        return None
+    train = context.recipe.train
+    if train.teachers:
+        return Faculty([_opened(context, name, student_tokenizer) for name in train.teachers], train.combine)
+    return _opened(context, train.teacher, student_tokenizer) if _is_here(context, train.teacher) else None
+
+
+def _opened(context: StageContext, name: str, student_tokenizer: str) -> Tutor:
+    """One teacher, ready to read."""
     import torch
 
     from imbik.models.engines.transformers import TransformersEngine
     from imbik.models.opening import open_engine
 
-    crossing = crosses(context.recipe)
+    crossing = not context.recipe.train.teachers and crosses(context.recipe)
     folder = refuse_weights(name, context.asker.model_folder(name), student_tokenizer, crossing=crossing)
     block = context.recipe.teachers[name]
     engine = open_engine(folder, dtype=dtype_of(block), memory=block.raw.get("memory", {}))

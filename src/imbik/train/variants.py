@@ -50,7 +50,7 @@ def recipe_losses(recipe: Recipe) -> list[Loss]:
     """
     losses: list[Loss] = [make("train/losses", block) for block in recipe.train.losses]
     for block, loss in zip(recipe.train.losses, losses, strict=True):
-        if DISTRIBUTIONS in loss.needs and recipe.capture is None and not recipe.train.teacher:
+        if DISTRIBUTIONS in loss.needs and recipe.capture is None and not recipe.train.beside:
             raise RecipeError(
                 f"the loss '{block.use}' learns from the teacher's logits, and this recipe captures none",
                 where=block.where or "train.losses",

@@ -27,6 +27,7 @@ from imbik.stage import Scores, StageContext, StageResult
 from imbik.tasks.kinds import Kind
 from imbik.tasks.read import kind_of, read_samples
 from imbik.train.course import TrainingRecord
+from imbik.train.faculty import Faculty, routed
 from imbik.train.lesson import Hooks
 from imbik.train.loss_schedule import Courses
 from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, SPANS, Loss
@@ -137,6 +138,7 @@ class Work:
                 self.warnings.append(f"{silent} of {len(rows)} rows have no captured logits: they teach by their text")
         if self.encoding.crossing is not None:
             rows = self._across(rows, variant)
+        rows = routed(rows, self.context.recipe.train.teachers, {one.id: one.task.tags for one, _ in self.samples})
         training = [row for row in rows if row.id not in validating]
         # Loss on a thousand rows is known to a hundredth of a nat; more would only slow training down.
         return Sets(training, [row for row in rows if row.id in validating][:VALIDATION_ROWS])
@@ -220,7 +222,7 @@ class Work:
         return pairs_of(recipe.train.pairs, path, list(tasks.values()), encoding.tokenizer, encoding.longest)
 
     @cached_property
-    def tutor(self) -> Tutor | None:
+    def tutor(self) -> Tutor | Faculty | None:
         """The teacher that reads beside the students, loaded once; None where the recipe names none in this process."""
         return open_tutor(self.context, self.encoding.tokenizer_hash)
 
@@ -282,8 +284,7 @@ def _level(
     if any(PAIRS in variant.needs for variant in variants) and context.recipe.pair_file() is not None:
         assert context.recipe.train.pairs is not None
         levels.append(context.recipe.train.pairs.sensitivity)
-    if context.recipe.train.teacher:
-        levels.append(context.asker.sensitivity(context.recipe.train.teacher))
+    levels += [context.asker.sensitivity(name) for name in context.recipe.train.beside]
     return highest(levels)
 
 

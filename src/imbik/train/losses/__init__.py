@@ -114,8 +114,20 @@ class Dense:
         return Dense(self.hidden[rows], self.head)
 
 
+@dataclass(frozen=True)
+class Blend:
+    """Several teachers beside the student, averaged: `shares` (N, K) of the K sum to 1 at each token."""
+
+    parts: tuple[Dense, ...]
+    shares: Tensor
+
+    def part(self, rows: slice) -> Blend:
+        """The same at some of the N tokens."""
+        return Blend(tuple(part.part(rows) for part in self.parts), self.shares[rows])
+
+
 Known: TypeAlias = TopK | Sampled | Full
-Teacher: TypeAlias = TopK | Sampled | Full | Dense
+Teacher: TypeAlias = TopK | Sampled | Full | Dense | Blend
 
 
 @dataclass(frozen=True)
