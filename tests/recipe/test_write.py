@@ -223,7 +223,7 @@ def test_settings_of_plugins_are_explained() -> None:
     assert all(f"  {name}: " in checks for name in available("refine/checks"))
     assert "of duplicates:" in explain("refine.0.threshold")
     assert "of openai:" in explain("teachers.buyuk.base_url")
-    with pytest.raises(UsageError, match=r"known settings are full: nothing to set; lora: r, alpha"):
+    with pytest.raises(UsageError, match=r"known settings are .*full: nothing to set; .*lora: r, alpha"):
         explain("train.method.rnk")
     with pytest.raises(UsageError, match=r"train\.epochs is one value"):
         explain("train.epochs.x")
