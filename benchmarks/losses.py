@@ -6,9 +6,9 @@
 
 Every setting is a recipe that is run by `imbik run`, with the same rows, student, seeds and optimiser; the teacher's
 answers are asked for once. On-policy settings pass other tokens than rows alone would, so their steps are set by a
-short trial to pass as many. Printed: the share of held-out tasks that the students get right, and the paired difference
-from `text_only` (the same text, cross-entropy alone) and from `answers_only` (the answers without reasoning), each with
-its 95% bootstrap interval over tasks and seeds. A setting wins where both intervals exclude zero.
+short trial to pass as many. Printed: the share of held-out tasks that the students get right, and the paired
+difference from `text_only` (the same text, cross-entropy alone) and from `answers_only` (the answers without
+reasoning), each with its 95% bootstrap interval over tasks and seeds. A setting wins where both intervals exclude zero.
 """
 
 from __future__ import annotations

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from imbik.capture import stage as module
+from imbik.capture.drawing import Quality
 from imbik.capture.stage import CaptureStage
 from imbik.core.errors import RecipeError
 from imbik.core.executor import ProcessExecutor
+from imbik.core.files import read_json, remove
 from imbik.core.runfolder import RunFolder, write_parts
 from imbik.core.types import Sample, Sensitivity
 from imbik.models.engines.transformers import TransformersEngine
@@ -90,8 +92,8 @@ def test_what_is_captured_is_what_the_teacher_says(run: RunFolder, weights: Path
     places = [place for place, learned in enumerate(row.learn[1:]) if learned]
     assert places[0] == row.learn.index(True) - 1
     assert ids.shape == (len(places), 5)
-    assert np.allclose(logprobs, own[places].topk(5).values, atol=1e-5)
-    assert np.allclose(np.take_along_axis(own[places].numpy(), ids.astype(np.int64), 1), logprobs, atol=1e-5)
+    assert np.allclose(logprobs, own[places].topk(5).values, atol=5e-3)
+    assert np.allclose(np.take_along_axis(own[places].numpy(), ids.astype(np.int64), 1), logprobs, atol=5e-3)  # float16
 
 
 def test_logits_are_those_of_the_precision_the_teacher_answers_in(run: RunFolder, weights: Path) -> None:
@@ -213,4 +215,69 @@ def test_batches_change_nothing_but_noise(run: RunFolder, weights: Path, monkeyp
     rows = [[5, 6, 7, 8], [9, 10]]
     together, alone = engine.top_k(rows, 5), [engine.top_k([row], 5)[0] for row in rows]
     for (_, one), (_, two) in zip(together, alone, strict=True):
-        assert np.allclose(one, two, atol=1e-5)
+        assert np.allclose(one, two, atol=5e-3)  # float16
+
+
+def test_compressed_keeps_two_thirds_of_the_likeliest_and_says_how_good_that_is(run: RunFolder, weights: Path) -> None:
+    exact, small = capture(run, weights, recipe(capture={"top_k": 60})), None
+    kept = read_json(run.stage("5_logits") / "quality.json", Quality)
+    assert kept.form == "exact"
+    assert kept.kl is not None
+    assert str(kept) == exact.measured["kept"]
+    remove(run.stage("5_logits"))
+    run.stage("5_logits").mkdir()
+    small = capture(run, weights, recipe(capture={"top_k": 60, "form": "compressed"}))
+    store = LogitStore.open(run.stage("5_logits"))
+    name = next(iter(store.rows()))
+    assert store.row(name, store.token_hash(name))[0].shape[1] == 40
+    packed = read_json(run.stage("5_logits") / "quality.json", Quality)
+    assert packed.bytes_per_token < 0.62 * kept.bytes_per_token
+    assert packed.kl is not None
+    assert "KL" in small.measured["kept"]
+
+
+def test_samples_are_drawn_by_row_and_unbiased(run: RunFolder, weights: Path) -> None:
+    made = recipe(capture={"form": "sampled", "samples": 200})
+    capture(run, weights, made)
+    store = LogitStore.open(run.stage("5_logits"))
+    engine = TransformersEngine(load(weights))
+    everything = list(_rows(run, made))
+    draws = []
+    for row in everything:
+        ids, times = store.row(row.row, token_hash(row.ids))
+        assert np.allclose(times.sum(1), 1, atol=1e-5)
+        [(best, logprobs)] = engine.top_k([row.ids], engine.width)
+        for number, place in enumerate(row.places):
+            p = np.zeros(engine.width)
+            p[best[place]] = np.exp(logprobs[place])
+            q = np.zeros(engine.width)
+            np.add.at(q, ids[number].astype(int), times[number])
+            draws.append(q - p)
+    error = np.mean(draws, 0)
+    bound = 4 * np.std(draws, 0) / len(draws) ** 0.5 + 1e-3
+    assert (np.abs(error) <= bound).all()
+    found = read_json(run.stage("5_logits") / "quality.json", Quality)
+    assert found.kl is None
+    assert found.bias_low - 3e-3 <= 0 <= found.bias_high + 3e-3
+    again = store.row(everything[0].row, token_hash(everything[0].ids))
+    remove(run.stage("5_logits"))
+    run.stage("5_logits").mkdir()
+    capture(run, weights, made)
+    other = LogitStore.open(run.stage("5_logits")).row(everything[0].row, token_hash(everything[0].ids))
+    assert all(np.array_equal(left, right) for left, right in zip(again, other, strict=True))
+
+
+def _rows(run: RunFolder, made: Recipe) -> Any:
+    store = LogitStore.open(run.stage("5_logits"))
+    held = context(run, None, made)
+    tokenizer = module.load_tokenizer(module.prepare_tokenizer(made, run, None))
+    return (row for row in module._Wanted(held, tokenizer, 128) if row.row in store)
+
+
+def test_the_usual_form_has_the_hash_that_it_had(weights: Path) -> None:
+    settings = CaptureStage().settings(recipe(), Asker(weights))
+    assert isinstance(settings, dict)
+    assert not {"form", "samples"} & set(settings)
+    sampled = CaptureStage().settings(recipe(capture={"form": "sampled"}), Asker(weights))
+    assert isinstance(sampled, dict)
+    assert {"form", "samples"} <= set(sampled)

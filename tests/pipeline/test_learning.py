@@ -160,3 +160,10 @@ def test_several_teachers_are_models_here_with_the_students_tokenizer(models: Pa
     assert "distributions" in refused(models, train={**several, "losses": ["cross_entropy"]}, teachers=teachers)
     with pytest.raises(RecipeError, match="either `teacher` or `teachers`"):
         check(models, train={**several, "teacher": "t"}, teachers=teachers)
+
+
+def test_samples_of_the_teacher_go_with_forward_kl_alone(models: Path) -> None:
+    sampled = {"teacher": "t", "form": "sampled"}
+    check(models, train={"teacher": ""}, capture=sampled)
+    for losses in (["reverse_kl"], [{"use": "forward_kl", "temperature": 2.0}]):
+        assert "no unbiased estimate" in refused(models, train={"teacher": "", "losses": losses}, capture=sampled)

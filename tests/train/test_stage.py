@@ -321,3 +321,28 @@ def test_every_method_trains_a_student_that_is_read_again(
     record = read_json(folder / "training.json", TrainingRecord)
     assert 0 < record.trainable <= record.parameters
     assert load(folder / "weights").parameters == record.parameters
+
+
+def test_a_student_learns_from_samples_of_the_teacher(
+    ready: Callable[..., Ready], asker: FakeAsker, tmp_path: Path
+) -> None:
+    """Rows of samples differ in width, and some rows have none: they teach by their text."""
+    made = {"teachers": {"t": {"use": "in_process", "model": "m"}}, "capture": {"teacher": "t", "form": "sampled"}}
+    run, recipe = ready(**made, train={"losses": ["cross_entropy", "forward_kl"], "steps": 6})
+    model = initial_student(recipe, run, asker, 1)
+    draw = np.random.default_rng(0)
+    rows = []
+    for number, sample in enumerate(sample for sample, _ in read_samples(run, recipe)):
+        text = kind_of(recipe, run).render(sample.reasoning, sample.answer, sample.task)
+        encoded = encode_row(model.tokenizer, sample.task, text)
+        count, width = sum(encoded.learn[1:]), 3 + number % 3
+        ids = np.stack([draw.choice(300, width, replace=False) for _ in range(count)]).astype(np.uint32)
+        times = draw.multinomial(50, np.full(width, 1 / width), count).astype(np.float32)
+        rows.append(LogitRow(sample.id, token_hash(encoded.ids), ids, times, np.ones(count, np.float32)))
+    settings = LogitSettings(teacher="t", tokenizer_hash=model.tokenizer_hash, top_k=50, form="sampled", vocabulary=320)
+    LogitWriter(run.begin("5_logits", "h"), settings).append(rows[:-3])
+    stage = TrainStage()
+    stage.run(context_of(stage, recipe, run, asker))
+    record = read_json(run.stage("6_student") / "student" / "seed-1" / "training.json", TrainingRecord)
+    assert record.steps == 6
+    assert all(np.isfinite(point.train_loss) for point in record.losses)

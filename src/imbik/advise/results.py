@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imbik.advise.shown import Shown, shown
+from imbik.capture.drawing import QUALITY, Quality
 from imbik.core import students
 from imbik.core.files import read_json, read_lines
 from imbik.core.results import Artifact
@@ -51,11 +52,15 @@ def captured(run: RunFolder, count: int) -> list[Shown]:
     """The first `count` rows of the teacher's logits; of the first one its likeliest tokens, position by position."""
     store = LogitStore.open(run.stage("5_logits"))
     tokens = _tokenizer(run, store.settings.tokenizer_hash)
-    found: list[Shown] = []
+    path = run.stage("5_logits") / QUALITY
+    told = str(read_json(path, Quality)) if path.exists() else ""
+    found = [shown("captured", store.settings.form, {"kept": told})] if told else []
+    first = len(found)
     for row in islice(store.rows(), count):
         ids, logprobs = store.row(row, store.token_hash(row))
-        texts = {"captured": f"{ids.shape[1]} tokens at each of {len(ids)} positions"}
-        if not found:
+        what = "tokens drawn at most" if store.sampled else "tokens"
+        texts = {"captured": f"{ids.shape[1]} {what} at each of {len(ids)} positions"}
+        if len(found) == first and not store.sampled:
             likely = zip(ids[:POSITIONS, :TOKENS].tolist(), logprobs[:POSITIONS, :TOKENS].tolist(), strict=True)
             texts |= {
                 f"position {number}": ", ".join(

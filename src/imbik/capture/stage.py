@@ -10,15 +10,17 @@ again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from imbik.capture.drawing import QUALITY, SAMPLE_ROWS, drawn, kept, likeliest, measure
 from imbik.core.errors import RecipeError
 from imbik.core.executor import blocks_of
-from imbik.core.files import digest
+from imbik.core.files import digest, write_json
 from imbik.core.lineage import leaf
 from imbik.core.plugins import identity
 from imbik.core.results import Books
@@ -27,9 +29,10 @@ from imbik.models.crossing import capture_teacher, crosses
 from imbik.models.folder import tokenizer_hash
 from imbik.models.gguf import tokenizer_home
 from imbik.models.load import fingerprint, load_tokenizer, sensitivity_of
+from imbik.models.logit_forms import Form
 from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
 from imbik.models.student import prepare_tokenizer, tokenizer_origin
-from imbik.models.tokens import encode_row, token_hash
+from imbik.models.tokens import encode_row
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
@@ -78,6 +81,7 @@ class CaptureStage:
         return {
             "teacher": [asker.identity(name), asker.sensitivity(name).value],
             "top_k": recipe.capture.top_k,
+            **_form(recipe),
             "turns": recipe.tasks.turns,
             "loss_on": recipe.tasks.loss_on,
             "kind": identity("tasks/kinds", recipe.tasks.kind),
@@ -96,19 +100,22 @@ class CaptureStage:
         writer_settings = LogitSettings(
             teacher=fingerprint(weights),
             tokenizer_hash=tokenizer_hash(tokenizer_home(weights)),
-            top_k=_top_k(recipe, teacher),
+            top_k=_kept(recipe, teacher),
+            form=recipe.capture.form,
+            vocabulary=teacher.engine.width,
         )
         writer = LogitWriter(context.folder, writer_settings)
         wanted = _Wanted(context, tokenizer, teacher.engine.model.context)
         done = LogitStore.open(context.folder)
         blocks = ([row for row in block if row.row not in done] for block in blocks_of(wanted, BLOCK_ROWS))
-        work = CaptureWork(teacher, writer_settings.top_k)
+        work = CaptureWork(teacher, writer_settings.top_k, recipe.capture.form)
         for rows in context.executor.map(work, (block for block in blocks if block)):
             writer.append(rows)
             context.progress.event("captured", rows=len(rows))
+        measured = _measured(context, teacher, _Wanted(context, tokenizer, teacher.engine.model.context))
         _engine.cache_clear()
         level = inherited(sensitivity_of(weights)[0], wanted.sensitivity)
-        return _result(context, wanted, level)
+        return _result(context, wanted, level, measured)
 
 
 @dataclass(frozen=True)
@@ -130,15 +137,13 @@ class CaptureWork:
     """The computing half: what an executor runs on a block. Weights are loaded once in each process."""
 
     teacher: _Loaded
-    top_k: int
+    count: int
+    form: Form = "exact"
 
     def __call__(self, block: Sequence[CaptureRow]) -> list[LogitRow]:
-        """The block's rows with the teacher's distributions at their places."""
-        best = self.teacher.engine.top_k([row.ids for row in block], self.top_k)
-        return [
-            LogitRow(row.row, token_hash(row.ids), ids[row.places], logprobs[row.places])
-            for row, (ids, logprobs) in zip(block, best, strict=True)
-        ]
+        """The block's rows with what is kept of the teacher's distributions at their places."""
+        make = drawn if self.form == "sampled" else likeliest
+        return make(self.teacher.engine, block, self.count)
 
 
 @lru_cache(maxsize=1)
@@ -228,20 +233,40 @@ def _row_tokenizer(context: StageContext, weights: Path) -> PreTrainedTokenizerF
     )
 
 
-def _top_k(recipe: Recipe, teacher: _Loaded) -> int:
-    """As asked, but never more than there are tokens."""
+def _form(recipe: Recipe) -> dict[str, object]:
+    """What of the form shapes the output; nothing for the usual one, whose hash stays what it was."""
     assert recipe.capture is not None
-    return min(recipe.capture.top_k, teacher.engine.width)
+    form = recipe.capture.form
+    if form == "exact":
+        return {}
+    return {"form": form, **({"samples": recipe.capture.samples} if form == "sampled" else {})}
 
 
-def _result(context: StageContext, wanted: _Wanted, level: Sensitivity) -> StageResult:
+def _kept(recipe: Recipe, teacher: _Loaded) -> int:
+    """How many tokens are kept or drawn at a position: as asked, but no more likeliest ones than there are tokens."""
+    assert recipe.capture is not None
+    own = recipe.capture
+    return own.samples if own.form == "sampled" else min(kept(own.form, own.top_k), teacher.engine.width)
+
+
+def _measured(context: StageContext, teacher: _Loaded, wanted: Iterable[CaptureRow]) -> dict[str, str]:
+    """Size, bias and variance of what was kept, beside whole distributions of the first rows; written down too."""
+    size = sum(path.stat().st_size for path in context.folder.glob("shard-*"))
+    found = measure(teacher.engine, LogitStore.open(context.folder), list(islice(wanted, SAMPLE_ROWS)), size)
+    if found is None:
+        return {}
+    write_json(context.folder / QUALITY, found)
+    return {"kept": str(found)}
+
+
+def _result(context: StageContext, wanted: _Wanted, level: Sensitivity, measured: dict[str, str]) -> StageResult:
     """Books and leaves from what is on disk."""
     store = LogitStore.open(context.folder)
     leaves = [leaf(row, _content(store, row)) for row in store.rows()]
     lost = sum(wanted.reasons.values())
     books = Books(rows_in=wanted.seen, rows_out=len(store), rejected=lost, reasons=dict(wanted.reasons))
     warnings = [f"{lost} rows are {TOO_LONG}: they teach by their text alone"] if lost else []
-    return StageResult(books=books, leaves=leaves, sensitivity=level, warnings=warnings)
+    return StageResult(books=books, leaves=leaves, sensitivity=level, warnings=warnings, measured=measured)
 
 
 def _content(store: LogitStore, row: str) -> str:

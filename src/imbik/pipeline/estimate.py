@@ -150,10 +150,18 @@ def memory_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
     return round(700e6 + weights + 4 * micro * length * (a_token + 2 * min(student.vocabulary, 4096)))
 
 
+def _bytes_of_a_token(recipe: Recipe) -> float:
+    """What captured logits take on disk, by form: ids of 17 bits and a float16 each; less by far for the others."""
+    if recipe.capture is None:
+        return 0
+    own = recipe.capture
+    return {"exact": 4.2 * own.top_k, "compressed": 1.8 * own.top_k, "sampled": 3.2 * own.samples}[own.form]
+
+
 def disk_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
     """Weights, two checkpoints with optimiser and the export for every variant; rows and logits."""
     saved = student.parameters * (0.1 * 4 if recipe.train.method.use != "full" else 4 + 2 * 12) * variants(recipe)
     exported = student.parameters * 4 * max(len(recipe.export), 1)
     tokens = rows.train * (rows.prompt_tokens + answer_tokens(recipe, rows)) * samples(recipe)
-    logits = tokens * recipe.capture.top_k * 8 if recipe.capture else 0
+    logits = tokens * _bytes_of_a_token(recipe)
     return round(saved + exported + logits + 12 * tokens + 5e6)

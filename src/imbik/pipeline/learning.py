@@ -30,7 +30,7 @@ def refuse_learning(recipe: Recipe) -> None:
 
     Raises: RecipeError, MissingExtraError.
     """
-    checks = (_schedules, _logits, _layers, _pairs, _beside, _on_policy, _tokenizer, _optimizer, _method)
+    checks = (_samples, _schedules, _logits, _layers, _pairs, _beside, _on_policy, _tokenizer, _optimizer, _method)
     for check in checks:
         check(recipe)
 
@@ -43,6 +43,22 @@ def _wanting(recipe: Recipe, needs: Set[str]) -> list[PluginBlock]:
 def _hungry(recipe: Recipe) -> list[PluginBlock]:
     """The losses that look at the teacher's distributions."""
     return _wanting(recipe, {DISTRIBUTIONS})
+
+
+def _samples(recipe: Recipe) -> None:
+    """Samples of the teacher are an unbiased estimate of losses linear in its probabilities: forward KL alone."""
+    if recipe.capture is None or recipe.capture.form != "sampled" or recipe.train.teacher:
+        return
+    for block in _hungry(recipe):
+        loss = make("train/losses", block)
+        temperature = getattr(getattr(loss, "settings", None), "temperature", 1.0)
+        if block.use != "forward_kl" or temperature != 1.0:
+            raise RecipeError(
+                f"loss '{block.use}' has no unbiased estimate from samples of the teacher; forward_kl without a "
+                "temperature has one",
+                where=block.where or "train.losses",
+                next="--set capture.form=exact, or use forward_kl without a temperature",
+            )
 
 
 def _schedules(recipe: Recipe) -> None:

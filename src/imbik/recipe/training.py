@@ -45,6 +45,11 @@ class Capture(Section):
 
     teacher: str = Field("", description="an in_process or run teacher; empty: the one that answered")
     top_k: int = Field(20, ge=1, description="probabilities kept for each token")
+    form: Literal["exact", "compressed", "sampled"] = Field(
+        "exact",
+        description="top_k as they are; two thirds of them in fewer than half of the bytes; or unbiased samples",
+    )
+    samples: int = Field(50, ge=1, le=255, description="tokens drawn at each position, where samples are kept")
 
 
 Metric = Literal["loss", "token_accuracy", "exact_match"]

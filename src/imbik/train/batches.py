@@ -206,15 +206,21 @@ def _mix(rows: Sequence[Row]) -> Tensor | None:
 def _teacher(rows: Sequence[Row]) -> tuple[Indices, npt.NDArray[np.float32]] | None:
     """The teacher's distributions of all rows, one below the other; of a row it could not read, nothing (see TopK)."""
     said = [row.teacher() if row.recall is not None else None for row in rows]
-    width = next((ids.shape[1] for ids, _ in filter(None, said)), 0)
+    width = max((ids.shape[1] for ids, _ in filter(None, said)), default=0)
     if not width:
         return None
+    nothing = 0.0 if any(row.sampled for row in rows) else -np.inf
     ids, logprobs = [], []
     for row, found in zip(rows, said, strict=True):
         shape = (len(row.places), width)
-        ids.append(found[0] if found else np.broadcast_to(np.arange(width, dtype=np.uint32), shape))
-        logprobs.append(found[1] if found else np.full(shape, -np.inf, dtype=np.float32))
+        ids.append(_wide(found[0], width) if found else np.broadcast_to(np.arange(width, dtype=np.uint32), shape))
+        logprobs.append(_wide(found[1], width) if found else np.full(shape, nothing, dtype=np.float32))
     return np.concatenate(ids).astype(np.int64), np.concatenate(logprobs).astype(np.float32)
+
+
+def _wide(values: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
+    """Columns of 0 on the right up to `width`: rows of samples differ in how many tokens were drawn."""
+    return np.pad(values, ((0, 0), (0, width - values.shape[1])))
 
 
 def _fit(rows: Sequence[Row], width: int) -> list[list[int]]:

@@ -28,6 +28,7 @@ from imbik.train.losses import (
     LearnsAlong,
     Loss,
     PooledPairs,
+    Sampled,
     Shared,
     Signals,
     Spans,
@@ -65,6 +66,7 @@ class StudentModule(nn.Module):
         """
         super().__init__()
         self.tutor, self.shared = tutor, shared
+        self.sampled = False  # whether what rows recall of the teacher are samples
         self.network = network
         self.losses = tuple(losses)
         self.head = head_of(network)  # type: ignore[arg-type]
@@ -111,7 +113,7 @@ class StudentModule(nn.Module):
             if other is not None and SPANS in needs:
                 teacher, spans = self._across(other)
         elif teacher_ids is not None and teacher_logprobs is not None:
-            teacher = TopK(teacher_ids, teacher_logprobs)
+            teacher = (Sampled if self.sampled else TopK)(teacher_ids, teacher_logprobs)
         elif self.tutor is not None and needs & (BESIDE | {DISTRIBUTIONS}):
             teacher, theirs = self.tutor.read(ids, positions, places, needs & BESIDE)
         elif DISTRIBUTIONS in needs:

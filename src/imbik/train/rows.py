@@ -41,8 +41,8 @@ class Row:
     each of these counts (None: 1 each); `recall` reads the teacher's k best next tokens at those places, ids and
     log-probabilities (m, k), when they are needed. The first `prompt` tokens stand before the last answer (0: that is
     not known). A row that is not `labelled` is the student's own text: what the teacher says there counts, and not what
-    stands there. `other` is the row as a teacher with another tokenizer reads it, `mix` how much
-    each of several teachers counts.
+    stands there. `sampled`: `recall` gives drawn ids with their weights. `other` is the row as a teacher with another
+    tokenizer reads it, `mix` how much each of several teachers counts.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Row:
     weights: npt.NDArray[np.float32] | None = None
     prompt: int = 0
     labelled: bool = True
+    sampled: bool = False
     other: OtherRow | None = None
     mix: tuple[float, ...] | None = None
 
@@ -155,7 +156,7 @@ def with_teacher(rows: Iterable[Row], store: LogitStore, *, across: bool = False
                 )
             recall = partial(store.row, row.id, name)
             row = (
-                replace(row, recall=recall)
+                replace(row, recall=recall, sampled=store.sampled)
                 if row.other is None
                 else replace(row, other=replace(row.other, recall=recall))
             )

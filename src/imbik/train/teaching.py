@@ -106,6 +106,7 @@ def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Ho
     from imbik.train.trainer import StudentTrainer
 
     module = StudentModule(pupil.prepared.network, task.variant.losses, task.tutor, task.shared)
+    module.sampled = any(row.sampled for row in task.sets.train)
     if torch.cuda.is_available():
         module.to("cuda")
     lesson = _lesson(task, recipe)

@@ -15,7 +15,7 @@ from imbik.advise.forget.erasing import Erasing
 from imbik.core.files import digest, read_lines, write_lines
 from imbik.core.lineage import leaf
 from imbik.core.tombstones import bury
-from imbik.models.logits import LogitRow, LogitStore, LogitWriter
+from imbik.models.logits import LogitStore, LogitWriter
 
 
 class _Indexed(msgspec.Struct, frozen=True):
@@ -36,10 +36,10 @@ def erase_logits(folder: Path, erasing: Erasing) -> None:
         rows = list(dict.fromkeys(item.row for item in read_lines(index, _Indexed)))
         gone = {row for row in rows if erasing.row(row)}
         bury(folder, (captured_leaf(store, row) for row in gone), erasing.receipt)
-        writer.append([_row(store, row) for row in rows if row not in gone])
+        writer.copy(store, [row for row in rows if row not in gone])
         write_lines(index, [])
-        for name in ("ids", "logprobs"):
-            index.with_name(index.name.replace("index.jsonl", f"{name}.npy")).unlink(missing_ok=True)
+        for name in ("ids.npy", "logprobs.npy", "bin"):
+            index.with_name(index.name.replace("index.jsonl", name)).unlink(missing_ok=True)
         erasing.counts["rows of captured logits"] += len(gone)
 
 
@@ -54,11 +54,3 @@ def captured_leaf(store: LogitStore, row: str) -> str:
 
 def _gone(index: Path, erasing: Erasing) -> bool:
     return any(erasing.row(item.row) for item in read_lines(index, _Indexed))
-
-
-def _row(store: LogitStore, row: str) -> LogitRow:
-    import numpy as np
-
-    tokens = store.token_hash(row)
-    ids, logprobs = store.row(row, tokens)
-    return LogitRow(row, tokens, np.array(ids), np.array(logprobs))

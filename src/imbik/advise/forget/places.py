@@ -70,6 +70,7 @@ PLACES: tuple[tuple[str, How], ...] = (
     ("4_reviewed/shown.jsonl", How.IDS),
     ("5_logits/shard-*", How.LOGITS),
     ("5_logits/logits.json", How.REDACT),
+    ("5_logits/quality.json", How.KEYED),
     ("6_student/rejected.jsonl", How.IDS),
     ("*/tokenizer.json", How.TOKENIZER),
     ("*/tokenizer_config.json", How.TOKENIZER),
