@@ -28,8 +28,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from imbik.models.logit_forms import Form, kept_when_compressed
-from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
+from imbik.models.logit_forms import kept_when_compressed
+from imbik.models.logits import Form, LogitRow, LogitSettings, LogitStore, LogitWriter
 
 V, K, SAMPLES = 128_256, 64, 50
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -100,7 +100,7 @@ def plain(path: Path, rows: list[tuple[Array, Array]]) -> float:
     ids = pa.array([pair[0][:, :K].astype(np.int32).ravel() for pair in rows])
     values = pa.array([pair[1][:, :K].astype(np.float16).astype(np.float32).ravel() for pair in rows])
     names = pa.array([f"pool-0-{number}#teacher#0" for number in range(len(rows))])
-    pq.write_table(pa.table({"row": names, "ids": ids, "logprobs": values}), path, row_group_size=1)  # type: ignore[no-untyped-call]
+    pq.write_table(pa.table({"row": names, "ids": ids, "logprobs": values}), path, row_group_size=1)
     return path.stat().st_size / sum(len(pair[0]) for pair in rows)
 
 
@@ -112,10 +112,10 @@ def reader(folder: Path) -> Callable[[int], object]:
 
 def parquet(path: Path) -> Callable[[int], object]:
     """Reads row `number` of a Parquet file."""
-    file = pq.ParquetFile(path, memory_map=True)  # type: ignore[no-untyped-call]
+    file = pq.ParquetFile(path, memory_map=True)
 
     def read(number: int) -> object:
-        table = file.read_row_group(number)  # type: ignore[no-untyped-call]
+        table = file.read_row_group(number)
         columns = (table["ids"].chunk(0).values.to_numpy(), table["logprobs"].chunk(0).values.to_numpy())
         return tuple(column.reshape(-1, K) for column in columns)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imbik.advise.shown import Shown, shown
-from imbik.capture.drawing import QUALITY, Quality
 from imbik.core import students
 from imbik.core.files import read_json, read_lines
 from imbik.core.results import Artifact
@@ -52,6 +51,8 @@ def captured(run: RunFolder, count: int) -> list[Shown]:
     """The first `count` rows of the teacher's logits; of the first one its likeliest tokens, position by position."""
     store = LogitStore.open(run.stage("5_logits"))
     tokens = _tokenizer(run, store.settings.tokenizer_hash)
+    from imbik.capture.drawing import QUALITY, Quality
+
     path = run.stage("5_logits") / QUALITY
     told = str(read_json(path, Quality)) if path.exists() else ""
     found = [shown("captured", store.settings.form, {"kept": told})] if told else []

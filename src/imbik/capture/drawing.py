@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imbik.core.types import Record
-from imbik.models.logit_forms import Form, kept_when_compressed
-from imbik.models.logits import LogitRow, LogitStore
+from imbik.models.logit_forms import kept_when_compressed
+from imbik.models.logits import Form, LogitRow, LogitStore
 from imbik.models.tokens import token_hash
 
 if TYPE_CHECKING:

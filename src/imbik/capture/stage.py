@@ -17,7 +17,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from imbik.capture.drawing import QUALITY, SAMPLE_ROWS, drawn, kept, likeliest, measure
 from imbik.core.errors import RecipeError
 from imbik.core.executor import blocks_of
 from imbik.core.files import digest, write_json
@@ -29,8 +28,7 @@ from imbik.models.crossing import capture_teacher, crosses
 from imbik.models.folder import tokenizer_hash
 from imbik.models.gguf import tokenizer_home
 from imbik.models.load import fingerprint, load_tokenizer, sensitivity_of
-from imbik.models.logit_forms import Form
-from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
+from imbik.models.logits import Form, LogitRow, LogitSettings, LogitStore, LogitWriter
 from imbik.models.student import prepare_tokenizer, tokenizer_origin
 from imbik.models.tokens import encode_row
 from imbik.privacy.sensitivity import inherited
@@ -142,6 +140,8 @@ class CaptureWork:
 
     def __call__(self, block: Sequence[CaptureRow]) -> list[LogitRow]:
         """The block's rows with what is kept of the teacher's distributions at their places."""
+        from imbik.capture.drawing import drawn, likeliest
+
         make = drawn if self.form == "sampled" else likeliest
         return make(self.teacher.engine, block, self.count)
 
@@ -245,12 +245,16 @@ def _form(recipe: Recipe) -> dict[str, object]:
 def _kept(recipe: Recipe, teacher: _Loaded) -> int:
     """How many tokens are kept or drawn at a position: as asked, but no more likeliest ones than there are tokens."""
     assert recipe.capture is not None
+    from imbik.capture.drawing import kept
+
     own = recipe.capture
     return own.samples if own.form == "sampled" else min(kept(own.form, own.top_k), teacher.engine.width)
 
 
 def _measured(context: StageContext, teacher: _Loaded, wanted: Iterable[CaptureRow]) -> dict[str, str]:
     """Size, bias and variance of what was kept, beside whole distributions of the first rows; written down too."""
+    from imbik.capture.drawing import QUALITY, SAMPLE_ROWS, measure
+
     size = sum(path.stat().st_size for path in context.folder.glob("shard-*"))
     found = measure(teacher.engine, LogitStore.open(context.folder), list(islice(wanted, SAMPLE_ROWS)), size)
     if found is None:

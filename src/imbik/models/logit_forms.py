@@ -12,7 +12,7 @@ Positions are coded alike within a row, each from a byte of its own, so a row is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     Ids = NDArray[np.uint32]
     Values = NDArray[np.float32]
 
-Form = Literal["exact", "compressed", "sampled"]
 _LEVELS = 63  # of 6 bits
 LOWEST = -65504.0  # of float16
 

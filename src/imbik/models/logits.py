@@ -12,28 +12,20 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
 from imbik.core.errors import ModelError, RunFolderError
 from imbik.core.files import atomic_writer, read_json, read_lines, write_bytes, write_json, write_lines
 from imbik.core.types import Record
-from imbik.models.logit_forms import (
-    Form,
-    pack_compressed,
-    pack_exact,
-    pack_sampled,
-    unpack_compressed,
-    unpack_exact,
-    unpack_sampled,
-)
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 FORMAT_VERSION, ARRAYS = 2, 1
+Form = Literal["exact", "compressed", "sampled"]
 SETTINGS = "logits.json"
 _LARGEST = 1 << 20  # more token ids than any model has
 
@@ -278,16 +270,18 @@ def _about(row: LogitRow) -> _Entry:
 def _packed(settings: LogitSettings, row: LogitRow) -> bytes:
     if row.ids.size and int(row.ids.max()) >= settings.vocabulary:
         raise ValueError(f"row {row.row}: token {int(row.ids.max())} of a vocabulary of {settings.vocabulary}")
-    if settings.form == "sampled":
-        import numpy as np
+    from imbik.models.logit_forms import pack_compressed, pack_exact, pack_sampled
 
+    if settings.form == "sampled":
         assert row.entropy is not None
-        return pack_sampled(row.ids, row.logprobs.astype(np.uint8), row.entropy, settings.vocabulary)
+        return pack_sampled(row.ids, row.logprobs.astype("u1"), row.entropy, settings.vocabulary)
     pack = pack_compressed if settings.form == "compressed" else pack_exact
     return pack(row.ids, row.logprobs, settings.vocabulary)
 
 
 def _unpacked(settings: LogitSettings, entry: _Entry, data: memoryview) -> LogitRow:
+    from imbik.models.logit_forms import unpack_compressed, unpack_exact, unpack_sampled
+
     shape = (entry.count, entry.width, settings.vocabulary)
     if settings.form == "sampled":
         ids, counts, entropy = unpack_sampled(data, *shape)
