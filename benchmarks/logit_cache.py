@@ -92,7 +92,8 @@ def entropy(logprobs: Array) -> Array:
     """Of the whole distributions, in nats."""
     p = np.exp(logprobs.astype(np.float64))
     tail = 1 - p.sum(1)
-    return (-(p * logprobs).sum(1) - tail * np.log(tail / (V - 4096))).astype(np.float32)
+    found: Array = -(p * logprobs).sum(1) - tail * np.log(tail / (V - 4096))
+    return found.astype(np.float32)
 
 
 def plain(path: Path, rows: list[tuple[Array, Array]]) -> float:
