@@ -21,7 +21,6 @@ from imbik.models.load import load_tokenizer, resolve
 from imbik.models.model import LanguageModel, context_in
 from imbik.stage import StageContext
 from imbik.teachers import dtype_of
-from imbik.train.crossing import Crossing
 from imbik.train.faculty import Faculty
 from imbik.train.layers import Layers, at_places
 from imbik.train.losses import Dense
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from imbik.models.head import OutputHead
+    from imbik.train.crossing import Crossing
 
 
 MODELS_HERE = ("in_process", "run")
@@ -127,6 +127,8 @@ def crossing_of(context: StageContext, student: PreTrainedTokenizerFast, student
             next="take train.on_policy out, or give the student the teacher's tokenizer",
         )
     longest = context_of(folder) if not is_gguf(folder) else CAPTURED
+    from imbik.train.crossing import Crossing
+
     return Crossing(load_tokenizer(home), tokenizer_hash(home), student, longest)
 
 
