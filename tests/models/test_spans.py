@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
 from imbik.core.types import Message, Task
 from imbik.models.load import load_tokenizer
-from imbik.models.spans import CLOSE, INSIDE, Mark, encode_marked
-from imbik.models.tokens import encode_row
+from imbik.models.spans import CLOSE, INSIDE, Mark, encode_marked, written
+from imbik.models.tokens import encode_row, encode_task_prompt
 from imbik.testing.tiny_models import make_tokenizer
 from tokenizerkit import metaspace
 
@@ -24,6 +23,10 @@ def task(*contents: str) -> Task:
     roles = ["user", "assistant"]
     messages = tuple(Message(role=roles[n % 2], content=text) for n, text in enumerate(contents))
     return Task(id="t", kind="qa", messages=messages)
+
+
+def columns(template: str) -> Task:
+    return Task(id="t", kind="qa", messages=(), template=template, fields={"soru": "3 + 4"}, learn="cevap")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_text_that_is_normalised_first_is_marked_by_whole_characters(byte_level:
 
 @pytest.mark.parametrize("template", ["{soru} => {cevap}", "{soru}={cevap} son"])
 def test_a_text_template_marks_the_learned_column(byte_level: PreTrainedTokenizerFast, template: str) -> None:
-    made: Any = Task(id="t", kind="qa", messages=(), template=template, fields={"soru": "3 + 4"}, learn="cevap")
+    made = columns(template)
     row = encode_marked(byte_level, made, "yedi")
     assert row.ids == encode_row(byte_level, made, "yedi").ids
     assert 4 in said(row.marks, 0)
@@ -79,3 +82,30 @@ def test_an_answer_that_is_one_class_token_has_no_words(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(make_tokenizer(tmp_path, classes=["iade"]))
     row = encode_marked(tokenizer, task("?"), "iade", class_tokens={"iade": 321})
     assert not any(row.marks)
+
+
+@pytest.mark.parametrize("text", [unicodedata.normalize("NFC", text) for text in TURKISH])
+@pytest.mark.parametrize("kind", ["bytes", "metaspace"])
+def test_what_a_model_wrote_is_marked_as_the_same_text_encoded(
+    byte_level: PreTrainedTokenizerFast, text: str, kind: str
+) -> None:
+    tokenizer = byte_level if kind == "bytes" else metaspace()
+    for one in (task("Soru?"), columns("{soru} => {cevap}")):
+        prompt = encode_task_prompt(tokenizer, one)
+        row = encode_marked(tokenizer, one, text, turns="last")
+        found = written(tokenizer, one, row.ids[len(prompt) :])
+        assert found is not None
+        assert found.text.strip() == text.strip()
+        assert found.ends == [None if mark is None else mark.end for mark in row.marks[len(prompt) :]]
+
+
+def test_what_is_no_text_is_not_marked_and_a_control_token_ends_it(tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(make_tokenizer(tmp_path, vocabulary=261))
+    ids = encode_marked(tokenizer, task("?"), "aİb").ids
+    at = len(encode_task_prompt(tokenizer, task("?")))
+    assert written(tokenizer, task("?"), ids[at : at + 2]) == ("a", [1, None])  # half of a letter
+    assert written(tokenizer, task("?"), [*ids[at : at + 2], *ids[at + 3 :]]) == ("a", [1, None, None, None])
+    assert written(tokenizer, task("?"), ids[at + 2 :]) is None
+    assert written(tokenizer, task("?"), []) is None
+    user = tokenizer.convert_tokens_to_ids("<|user|>")
+    assert written(tokenizer, task("?"), [*ids[at : at + 3], user, ids[at]]) == ("aİ", [1, 2, 3, CLOSE, None])

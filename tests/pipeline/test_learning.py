@@ -140,11 +140,13 @@ def test_another_tokenizer_is_crossed_where_every_loss_can(models: Path) -> None
         assert "uld, hybrid" in told
 
 
-def test_attempts_are_not_read_across_tokenizers(models: Path) -> None:
+def test_attempts_are_read_across_tokenizers(models: Path) -> None:
     mixed = {"losses": ["uld"], "on_policy": {"share": 0.5}}
-    check(models, train=mixed)
-    for student in ({"model": "stranger"}, {"architecture": "llama", "tokenizer": "train"}):
-        assert "train.on_policy" in refused(models, student=student, train=mixed)
+    for student in ({"model": "pupil"}, {"model": "stranger"}, {"architecture": "llama", "tokenizer": "train"}):
+        check(models, student=student, train=mixed)
+    assert "student.tokenizer" in refused(
+        models, student={"model": "stranger"}, train={**mixed, "losses": ["reverse_kl"]}
+    )
 
 
 def test_several_teachers_are_models_here_with_the_students_tokenizer(models: Path) -> None:

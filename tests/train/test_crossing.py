@@ -25,6 +25,7 @@ from imbik.train.batches import Layout, lay_out
 from imbik.train.course import TrainingRecord
 from imbik.train.crossing import Crossing
 from imbik.train.module import StudentModule
+from imbik.train.on_policy import NOT_ALIGNED
 from imbik.train.rows import Encoding, Row, encode
 from imbik.train.stage import TrainStage
 from imbik.train.tutor import Tutor
@@ -162,6 +163,49 @@ def test_a_student_learns_from_a_teacher_with_another_tokenizer(
     assert losses[-1] < losses[0]  # type: ignore[operator]
     assert result.sensitivity is Sensitivity.INTERNAL
     assert (run.stage("6_student") / "text_only" / "seed-1" / "training.json").exists()
+
+
+def test_an_attempt_is_read_as_the_same_text_of_a_row(student: LanguageModel, teacher: Path) -> None:
+    """What the student wrote, were it the answer: the same groups; no label, and a gradient all the same."""
+    rows, crossing = encoded(student, teacher)
+    made = []
+    for number, row in enumerate(rows):
+        places = np.arange(row.prompt - 1, len(row.ids) - 1, dtype=np.int64)
+        attempt = Row(row.id, row.ids, places, prompt=row.prompt, labelled=False)
+        task = make_task(f"t{number}", "Soru " * (number % 3 + 1))
+        found = crossing.attempt(attempt, task)
+        assert row.other is not None
+        assert found.other is not None
+        assert found.other.ids.tolist() == row.other.ids.tolist()
+        for one, other in zip((found.other.mine, found.other.theirs), (row.other.mine, row.other.theirs), strict=True):
+            assert [one.last.tolist(), one.inner.tolist(), one.of.tolist()] == [
+                other.last.tolist(), other.inner.tolist(), other.of.tolist()
+            ]  # fmt: skip
+        made.append(found)
+    module = module_of(student, teacher, crossing, "hybrid", "cross_entropy")
+    _, gradient = gradients(module, made, "packed", 6)
+    only = module_of(student, teacher, crossing, "hybrid")
+    _, wanted = gradients(only, rows, "padded", 6)
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(gradient[name], tensor, rtol=1e-4, atol=1e-6)
+
+
+def test_attempts_are_taught_across_tokenizers(ready: Callable[..., Ready], teacher: Path) -> None:
+    run, recipe = ready(
+        teachers={"t": {"use": "in_process", "model": "m"}},
+        train={
+            "losses": ["hybrid"], "teacher": "t", "steps": 6, "validate_every": 3,
+            "on_policy": {"share": 0.7, "max_tokens": 12},
+        },
+        student={**STUDENT, "tokenizer": "train"},
+    )  # fmt: skip
+    stage = TrainStage()
+    stage.run(context_of(stage, recipe, run, Beside(teacher)))
+    books = read_json(training(run), TrainingRecord).attempts
+    assert books is not None
+    assert books.balanced
+    assert books.taught
+    assert set(books.reasons) <= {NOT_ALIGNED}
 
 
 def captured(run: RunFolder, recipe: Recipe, teacher: Path) -> None:

@@ -45,7 +45,7 @@ def given(kind: torch.dtype = torch.float64) -> Signals:
         torch.randn(shape, generator=draw, dtype=kind) for shape in ((8, 5), (V, 5), (7, 4), (W, 4))
     )
     labels = torch.randint(0, V, (8,), generator=draw)
-    spans = Spans(*flat(MINE), torch.randint(0, W, (7,), generator=draw), *flat(THEIRS))
+    spans = Spans(labels, *flat(MINE), torch.randint(0, W, (7,), generator=draw), *flat(THEIRS))
     shared = Shared(torch.tensor([one for one, _ in PAIRS]), torch.tensor([other for _, other in PAIRS]), W)
     return Signals(
         hidden.requires_grad_(), OutputHead(weight.requires_grad_()), labels, torch.tensor(8.0, dtype=kind),
@@ -176,7 +176,7 @@ def test_groups_whose_teacher_is_not_known_teach_nothing(name: str) -> None:
 def test_a_micro_batch_without_groups_is_nothing() -> None:
     signals = given()
     none = torch.zeros(0, dtype=torch.long)
-    value = loss_of("uld").value(replace(signals, spans=Spans(none, none, none, none, none, none, none)))
+    value = loss_of("uld").value(replace(signals, spans=Spans(*[none] * 8)))
     value.backward()
     assert float(value.detach()) == 0
     assert signals.hidden.grad is not None

@@ -81,6 +81,44 @@ def spelling(tokenizer: PreTrainedTokenizerFast) -> Callable[[str], bytes]:
     return _byte_level if "ByteLevel" in json.dumps(decoder) else _sentence_piece
 
 
+class Written(NamedTuple):
+    """What a model wrote: the assistant's words, and for each of its tokens the byte of them at which it ends."""
+
+    text: str
+    ends: list[int | None]
+
+
+def written(tokenizer: PreTrainedTokenizerFast, task: Task, ids: Sequence[int]) -> Written | None:
+    """Of ids written after a task's prompt: their words up to the first control token, or the first byte that is no
+    text (a letter cut in two), with what the template puts before words left out. None where there are none.
+    """
+    segments, encoder, _ = row_segments(tokenizer, task, "x", turns="last", loss_on="answer")
+    content, words = next((one.content, one.words) for one in reversed(segments) if one.words is not None)
+    assert isinstance(content, str)
+    before = content[: words.zero].encode()
+    spelled, ends, whole = spelling(tokenizer), list[int | None](), b""
+    for at, token in enumerate(ids):
+        if token in encoder.control_ids:
+            ends += [CLOSE, *([None] * (len(ids) - at - 1))]
+            break
+        whole += spelled(str(tokenizer.convert_ids_to_tokens(token)))
+        ends.append(len(whole) - len(before) if len(whole) > len(before) else None)
+    if not whole.startswith(before):
+        return None
+    text, length = _text(whole.removeprefix(before))
+    if length < len(whole) - len(before):
+        ends = [end if end is not None and end <= length else None for end in ends]
+    return Written(text, ends) if text else None
+
+
+def _text(said: bytes) -> tuple[str, int]:
+    """What of bytes is text, from the first on, and how many bytes that is."""
+    try:
+        return said.decode(), len(said)
+    except UnicodeDecodeError as error:
+        return said[: error.start].decode(), error.start
+
+
 def _marked(
     encoder: SafeEncoder, content: str, words: Words | None, *, first: bool
 ) -> tuple[list[int], list[Mark | None]]:

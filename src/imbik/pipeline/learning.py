@@ -226,20 +226,6 @@ def _readable(recipe: Recipe, name: str, *, several: bool = False) -> None:
         refuse_weights(name, folder, tokenizer_hash(tokenizer_home(folder)))
 
 
-def _other_tokenizer(recipe: Recipe) -> bool:
-    """Whether the teacher's tokenizer is known to be another than the student's."""
-    block, student = recipe.teachers.get(recipe.train.teacher), recipe.student
-    if block is None or block.use not in MODELS_HERE or student.tokenizer == "teacher":
-        return False
-    theirs = folder_here(str(block.raw.get("model", "")), recipe.base) if block.use == "in_process" else None
-    own = folder_here(student.model, recipe.base) if student.model else None
-    if student.tokenizer == "train":
-        return True
-    if theirs is None or own is None or is_gguf(own):
-        return False
-    return tokenizer_hash(own) != tokenizer_hash(tokenizer_home(theirs))
-
-
 def _scores(recipe: Recipe, name: str) -> None:
     """A served teacher has to score token ids; the rows that are no attempts need captured logits, or a text."""
     block, how = recipe.teachers[name], recipe.train.on_policy
@@ -265,13 +251,7 @@ def _scores(recipe: Recipe, name: str) -> None:
 
 
 def _on_policy(recipe: Recipe) -> None:
-    """The student's own attempts need somebody who reads them, in the student's tokens."""
-    if recipe.train.on_policy is not None and crosses(recipe) and _other_tokenizer(recipe):
-        raise RecipeError(
-            f"teacher '{recipe.train.teacher}' has another tokenizer, and the student's attempts are read in its own",
-            where="train.on_policy",
-            next="take train.on_policy out, or give the student the teacher's tokenizer",
-        )
+    """The student's own attempts need somebody who reads them."""
     if recipe.train.on_policy is not None and not recipe.train.beside:
         raise RecipeError(
             "train.on_policy needs a teacher that reads what the student writes",

@@ -8,7 +8,7 @@ nothing aligns, is learned by the losses of its text alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from imbik.core.types import Task
 from imbik.models.content import class_tokens_of
-from imbik.models.spans import Marked, encode_marked
+from imbik.models.spans import Mark, Marked, encode_marked, written
 from imbik.models.tokens import token_hash
 from imbik.train.alignment import Group, aligned, shared_tokens
 from imbik.train.losses import Shared
@@ -94,13 +94,25 @@ class Crossing:
         other = encode_marked(self.tokenizer, task, text, turns=how.turns, loss_on=how.loss_on, class_tokens=labels)
         if len(other.ids) > self.longest:
             return row
-        groups = [group for group in aligned(own.marks, other.marks) if _learned(group, own, other)]
-        if not groups:
+        return _crossed(row, own, other)
+
+    def attempt(self, row: Row, task: Task) -> Row:
+        """The student's own text after `row.prompt` tokens, with what the teacher is given of it."""
+        said = written(self.student, task, row.ids[row.prompt :].tolist())
+        if said is None:
             return row
-        places = np.flatnonzero(np.array(other.learn[1:], dtype=bool)).astype(np.int64)
-        mine = Runs.of_groups([group.mine for group in groups], row.places)
-        theirs = Runs.of_groups([group.theirs for group in groups], places)
-        return replace(row, other=OtherRow(np.array(other.ids, dtype=np.int32), places, mine, theirs))
+        other = encode_marked(self.tokenizer, task, said.text, turns="last")
+        if len(other.ids) > self.longest:
+            return row
+        last = max((mark.message for mark in other.marks if mark is not None), default=0)
+        marks = [None if end is None else Mark(last, end) for end in said.ends]
+        before: list[None] = [None] * row.prompt
+        own = Marked(row.ids.tolist(), [True] * len(row.ids), [*before, *marks])
+        return _crossed(row, own, other)
+
+    def across(self, tasks: Mapping[str, Task]) -> Callable[[Row], Row]:
+        """`attempt` of rows whose tasks are found by their ids."""
+        return lambda row: self.attempt(row, tasks[row.id])
 
     @cached_property
     def shared(self) -> Shared:
@@ -109,6 +121,17 @@ class Crossing:
 
         pairs = torch.tensor(shared_tokens(self.student, self.tokenizer), dtype=torch.long).view(-1, 2)
         return Shared(pairs[:, 0].contiguous(), pairs[:, 1].contiguous(), len(self.tokenizer))
+
+
+def _crossed(row: Row, own: Marked, other: Marked) -> Row:
+    """The row with the groups of both sides; as it is where there is none."""
+    groups = [group for group in aligned(own.marks, other.marks) if _learned(group, own, other)]
+    if not groups:
+        return row
+    places = np.flatnonzero(np.array(other.learn[1:], dtype=bool)).astype(np.int64)
+    mine = Runs.of_groups([group.mine for group in groups], row.places)
+    theirs = Runs.of_groups([group.theirs for group in groups], places)
+    return replace(row, other=OtherRow(np.array(other.ids, dtype=np.int32), places, mine, theirs))
 
 
 def _learned(group: Group, mine: Marked, theirs: Marked) -> bool:
@@ -124,7 +147,7 @@ def other_side(rows: Sequence[Row], layout: Layout) -> dict[str, Tensor | None]:
     """
     import torch
 
-    from imbik.train.batches import lay_out
+    from imbik.train.batches import lay_out, lines_of
     from imbik.train.rows import Row
 
     present = [(index, row.other) for index, row in enumerate(rows) if row.other is not None]
@@ -142,7 +165,9 @@ def other_side(rows: Sequence[Row], layout: Layout) -> dict[str, Tensor | None]:
         groups += len(other.mine.last)
     side = {name: getattr(laid, name) for name in ("ids", "positions", "places", "teacher_ids", "teacher_logprobs")}
     spans = {name: torch.from_numpy(np.concatenate(arrays)) for name, arrays in found.items()}
-    return {**side, **spans, "theirs": laid.labels}
+    order = (rows[number] for line in lines_of(rows, layout) for number in line)
+    mine = np.concatenate([row.ids[row.places + 1] for row in order]).astype(np.int64)
+    return {**side, **spans, "mine": torch.from_numpy(mine), "theirs": laid.labels}
 
 
 _FIELDS = ("last", "inner", "inner_of", "theirs_last", "theirs_inner", "theirs_of")

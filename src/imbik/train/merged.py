@@ -54,7 +54,7 @@ def merged_loss(signals: Signals, measure: Measure, temperature: float) -> Tenso
             where="train.losses",
             next="capture top-k instead",
         )
-    mine = _Chosen(signals.labels[spans.inner], temperature)
+    mine = _Chosen(spans.mine[spans.inner], temperature)
     before = mine.products(signals.hidden[spans.inner], signals.head, spans.inner_of, groups)
     theirs = _products_of(teacher, spans, temperature)
     compared = _Compared(measure, before, theirs, temperature)
@@ -82,7 +82,7 @@ def _through(mine: _Chosen, signals: Signals, spans: Spans, slopes: Tensor) -> T
 def _alone(tokens: int, labels: Tensor) -> Spans:
     """Every token a group: both sides have one tokenizer."""
     all_, none = torch.arange(tokens, device=labels.device), labels.new_zeros(0)
-    return Spans(all_, none, none, labels, all_, none, none)
+    return Spans(labels, all_, none, none, labels, all_, none, none)
 
 
 def _at(teacher: Teacher, spans: Spans) -> Teacher:

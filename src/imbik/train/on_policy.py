@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from imbik.models.engines import Generated
 
 NO_PROMPT = "nothing stands before the answer"
+NOT_ALIGNED = "nothing of it aligns with the teacher's tokens"
 NO_ROOM = "the prompt leaves no room for an answer"
 Write = Callable[[Sequence[Sequence[int]], Sequence[Sampling], Sequence[int]], "list[Generated]"]
 """Prompts, how each is drawn, seeds -> what the student writes, as it is now."""
@@ -66,9 +67,10 @@ class Attempts:
         write: Write,
         store: AttemptStore,
         reader: Reader | None = None,
+        across: Callable[[Row], Row] | None = None,
     ) -> None:
-        """`longest` is the most tokens that a row may have."""
-        self.how, self.store = how, store
+        """`longest` is the most tokens of a row; `across` adds what a teacher with another tokenizer reads."""
+        self.how, self.store, self._across = how, store, across
         self._order, self._rows, self._longest, self._write, self._reader = order, rows, longest, write, reader
         self._number = -1
         self._block: dict[tuple[int, int], Row] = {}
@@ -101,6 +103,11 @@ class Attempts:
         attempts = self._written(chosen) if kept is None else kept
         rows = [_attempted(attempt, item.row) for attempt, item in zip(attempts, chosen, strict=True)]
         at = [place for place, attempt in enumerate(attempts) if not attempt.reason]
+        if (across := self._across) is not None:
+            for place in at:
+                rows[place] = across(rows[place])
+                if rows[place].other is None:
+                    attempts[place] = msgspec.structs.replace(attempts[place], reason=NOT_ALIGNED)
         if self._reader is not None and at:
             for place, said in zip(at, self._reader.read([rows[place] for place in at]), strict=True):
                 if isinstance(said, str):
@@ -163,4 +170,4 @@ def _attempted(attempt: Attempt, row: Row) -> Row:
         return row
     ids = np.concatenate([row.ids[: attempt.prompt], np.array(attempt.tokens, dtype=np.int32)])
     places = np.arange(attempt.prompt - 1, len(ids) - 1, dtype=np.int64)
-    return Row(row.id, ids, places, labelled=False, mix=row.mix)
+    return Row(row.id, ids, places, prompt=attempt.prompt, labelled=False, mix=row.mix)

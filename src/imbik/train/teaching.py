@@ -7,7 +7,7 @@ Enters: a pupil (the student before training), a variant's rows, what was measur
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,7 +69,7 @@ class Assignment:
     `longest` is the most tokens that a row may have; `reader` a served teacher that reads the student's own attempts,
     `tutor` one in this process that reads every row;
     `pairs` are texts to compare, `courses` says how losses change, `shared` are the tokens that student and teacher
-    both have where their tokenizers differ.
+    both have where their tokenizers differ, and `across` gives an attempt its teacher's side.
     """
 
     variant: Variant
@@ -84,6 +84,7 @@ class Assignment:
     pairs: Sequence[Pair] = ()
     courses: Courses | None = None
     shared: Shared | None = None
+    across: Callable[[Row], Row] | None = None
 
     @property
     def name(self) -> str:
@@ -205,7 +206,7 @@ def _attempts(task: Assignment, recipe: Recipe, pupil: Pupil, lesson: Lesson) ->
 
     store = AttemptStore(task.folder / FILE)
     longest = task.longest or pupil.model.context
-    return Attempts(recipe.train.on_policy, lesson.order, lesson.rows, longest, write, store, task.reader)
+    return Attempts(recipe.train.on_policy, lesson.order, lesson.rows, longest, write, store, task.reader, task.across)
 
 
 def _measured(module: nn.Module, lesson: Lesson, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Hooks) -> Measured:

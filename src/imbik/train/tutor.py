@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imbik.core.errors import RecipeError, TrainingError
+from imbik.core.errors import RecipeError
 from imbik.models.crossing import capture_teacher, crosses
 from imbik.models.folder import read_base, tokenizer_hash
 from imbik.models.gguf import is_gguf, tokenizer_home
@@ -110,8 +110,6 @@ def refuse_weights(name: str, folder: Path | None, student_tokenizer: str, *, cr
 def crossing_of(context: StageContext, student: PreTrainedTokenizerFast, student_tokenizer: str) -> Crossing | None:
     """The side of the teacher beside the student, or the captured one, where its tokenizer is another that all losses
     can cross.
-
-    Raises: TrainingError where it would have to read the student's attempts.
     """
     recipe = context.recipe
     if recipe.train.teachers or not crosses(recipe):
@@ -120,12 +118,6 @@ def crossing_of(context: StageContext, student: PreTrainedTokenizerFast, student
     folder = context.asker.model_folder(name) if _is_here(context, name) else None
     if folder is None or tokenizer_hash(home := tokenizer_home(folder)) == student_tokenizer:
         return None
-    if recipe.train.on_policy is not None:
-        raise TrainingError(
-            f"teacher '{name}' has another tokenizer, and the student's attempts are read in the student's",
-            where="train.on_policy",
-            next="take train.on_policy out, or give the student the teacher's tokenizer",
-        )
     longest = context_of(folder) if not is_gguf(folder) else CAPTURED
     from imbik.train.crossing import Crossing
 

@@ -197,6 +197,7 @@ class Work:
         losses = [loss for loss in losses if PAIRS not in loss.needs] or [cross_entropy()]
         if DISTRIBUTIONS in variant.needs and tutor is None and not all(row.taught for row in sets.validation):
             losses = [cross_entropy()]
+        crossing, tasks = self.encoding.crossing, {sample.id: sample.task for sample, _ in self.samples}
         return Assignment(
             variant=variant,
             seed=seed,
@@ -206,7 +207,8 @@ class Work:
             folder=self.context.folder / variant.name / f"seed-{seed}",
             longest=self.encoding.longest,
             tutor=tutor,
-            shared=None if self.encoding.crossing is None else self.encoding.crossing.shared,
+            shared=None if crossing is None else crossing.shared,
+            across=None if crossing is None else crossing.across(tasks),
             pairs=self.pairs if PAIRS in variant.needs else (),
             courses=None if courses is None or courses.fixed else courses,
         )

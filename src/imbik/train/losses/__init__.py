@@ -134,10 +134,11 @@ Teacher: TypeAlias = TopK | Sampled | Full | Dense | Blend
 class Spans:
     """Which tokens of student and teacher say the same bytes, where their tokenizers differ: G groups.
 
-    Of the student's N learned tokens `last` (G,) ends each group, and `inner` (S,) stand before it in that of number
-    `inner_of` (S,); likewise `theirs_…` of the M tokens `theirs` (M,) at which the teacher is known.
+    Of the student's N learned tokens `mine` (N,) `last` (G,) ends each group, and `inner` (S,) stand before it in that
+    of number `inner_of` (S,); likewise `theirs_…` of the M tokens `theirs` (M,) at which the teacher is known.
     """
 
+    mine: Tensor
     last: Tensor
     inner: Tensor
     inner_of: Tensor
