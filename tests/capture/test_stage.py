@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from capturekit import STUDENT, Asker, capture, context, recipe
 from imbik.capture import stage as module
 from imbik.capture.drawing import Quality
 from imbik.capture.stage import CaptureStage
@@ -22,22 +23,8 @@ from imbik.models.logits import LogitStore
 from imbik.models.student import initial_student
 from imbik.models.tokens import encode_row, token_hash
 from imbik.recipe import Recipe
-from imbik.stage import StageContext, StageResult
 from imbik.testing.tiny_models import make_model
-from stagekit import FakeAsker, context_of, make_recipe, make_run, make_sample, make_task
-
-STUDENT = {"architecture": "llama", "hidden_size": 16, "layers": 1, "heads": 2, "context": 64}
-
-
-class Asker(FakeAsker):
-    """Knows one teacher's folder."""
-
-    def __init__(self, folder: Path | None) -> None:
-        super().__init__(lambda teacher, question: pytest.fail("capture asks nothing"))
-        self.weights = folder
-
-    def model_folder(self, teacher: str) -> Path | None:
-        return self.weights if teacher == "t" else None
+from stagekit import make_run, make_sample, make_task
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +45,6 @@ def refined(folder: Path, samples: list[Sample]) -> RunFolder:
     run = make_run(folder, [(sample.task, name) for sample, name in zip(samples, sets, strict=True)])
     write_parts(run.begin("3_refined", "h"), iter(samples))
     return run
-
-
-def recipe(**sections: Any) -> Recipe:
-    teachers = {"t": {"use": "in_process", "model": "m"}, "u": {"use": "openai", "model": "m"}}
-    usual = {"teachers": teachers, "capture": {"top_k": 5}, "student": STUDENT, "generate": {"teacher": "t"}}
-    return make_recipe(**{**usual, **sections})
-
-
-def context(run: RunFolder, weights: Path | None, made: Recipe | None = None, **more: Any) -> StageContext:
-    return context_of(CaptureStage(), made or recipe(), run, Asker(weights), **more)
-
-
-def capture(run: RunFolder, weights: Path | None, made: Recipe | None = None, **more: Any) -> StageResult:
-    return CaptureStage().run(context(run, weights, made, **more))
 
 
 def test_what_is_captured_is_what_the_teacher_says(run: RunFolder, weights: Path) -> None:

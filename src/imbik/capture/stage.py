@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 256
 LEARNED = ("train", "validation")
 TOO_LONG = "longer than the teacher's context"
+MODELS_HERE = ("in_process", "run")
+_ANY_LENGTH = 1 << 40  # a server says itself what is too long for it
 
 
 class CaptureRow(NamedTuple):
@@ -74,7 +76,8 @@ class CaptureStage:
         """Teacher, top-k, and what decides the token ids and which of them are learned."""
         assert recipe.capture is not None
         name = capture_teacher(recipe)
-        _weights(recipe, asker)
+        if recipe.teachers[name].use in MODELS_HERE:
+            _weights(recipe, asker)
         origin, source = tokenizer_origin(recipe, asker)
         return {
             "teacher": [asker.identity(name), asker.sensitivity(name).value],
@@ -90,6 +93,8 @@ class CaptureStage:
         """Capture what is not captured yet."""
         recipe = context.recipe
         assert recipe.capture is not None
+        if recipe.teachers[capture_teacher(recipe)].use not in MODELS_HERE:
+            return _served(context)
         weights = _weights(recipe, context.asker)
         block = recipe.teachers[capture_teacher(recipe)]
         memory = tuple(sorted((str(place), str(most)) for place, most in block.raw.get("memory", {}).items()))
@@ -169,6 +174,10 @@ class _Wanted:
         self._kind = kind_of(context.recipe, context.run)
 
     def __iter__(self) -> Iterator[CaptureRow]:
+        return (row for row, _ in self.with_levels())
+
+    def with_levels(self) -> Iterator[tuple[CaptureRow, Sensitivity]]:
+        """The rows, each with how private it is."""
         for sample, name in read_samples(self.context.run, self.context.recipe):
             if name not in LEARNED:
                 continue
@@ -178,7 +187,7 @@ class _Wanted:
             if len(row.ids) > self.longest:
                 self.reasons[TOO_LONG] += 1
             else:
-                yield row
+                yield row, sample.sensitivity
 
     def _row(self, sample: Sample) -> CaptureRow:
         tasks = self.context.recipe.tasks
@@ -191,6 +200,29 @@ class _Wanted:
             class_tokens=_class_tokens(self.tokenizer),
         )
         return CaptureRow(sample.id, encoded.ids, [place for place, learned in enumerate(encoded.learn[1:]) if learned])
+
+
+def _served(context: StageContext) -> StageResult:
+    """Capture from a teacher behind a server, which reads the student's own token ids."""
+    from imbik.capture.drawing import kept
+    from imbik.capture.served import capture_served
+
+    recipe = context.recipe
+    assert recipe.capture is not None
+    name, folder = capture_teacher(recipe), prepare_tokenizer(recipe, context.run, context.asker)
+    tokenizer = load_tokenizer(folder)
+    settings = LogitSettings(
+        teacher=context.asker.identity(name),
+        tokenizer_hash=tokenizer_hash(folder),
+        top_k=kept(recipe.capture.form, recipe.capture.top_k),
+        form=recipe.capture.form,
+        vocabulary=1 << (len(tokenizer) - 1).bit_length(),
+    )
+    wanted = _Wanted(context, tokenizer, _ANY_LENGTH)
+    reasons = capture_served(context, name, tokenizer, settings, wanted.with_levels())
+    wanted.reasons.update(reasons)
+    level = inherited(context.asker.sensitivity(name), wanted.sensitivity)
+    return _result(context, wanted, level, {})
 
 
 def _class_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
@@ -269,7 +301,7 @@ def _result(context: StageContext, wanted: _Wanted, level: Sensitivity, measured
     leaves = [leaf(row, _content(store, row)) for row in store.rows()]
     lost = sum(wanted.reasons.values())
     books = Books(rows_in=wanted.seen, rows_out=len(store), rejected=lost, reasons=dict(wanted.reasons))
-    warnings = [f"{lost} rows are {TOO_LONG}: they teach by their text alone"] if lost else []
+    warnings = [f"{count} rows teach by their text alone: {why}" for why, count in wanted.reasons.items()]
     return StageResult(books=books, leaves=leaves, sensitivity=level, warnings=warnings, measured=measured)
 
 

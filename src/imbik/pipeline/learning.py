@@ -19,7 +19,7 @@ from imbik.models.quantised import need_bitsandbytes
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.recipe import Recipe
 from imbik.recipe.training import PAIRS_OF_TASKS
-from imbik.teachers import TeacherContext, make_teacher
+from imbik.teachers import ScoringTeacher, TeacherContext, make_teacher
 from imbik.train.loss_schedule import Courses
 from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, LearnsAlong
 from imbik.train.tutor import MODELS_HERE, refuse_weights
@@ -47,8 +47,15 @@ def _hungry(recipe: Recipe) -> list[PluginBlock]:
 
 def _samples(recipe: Recipe) -> None:
     """Samples of the teacher are an unbiased estimate of losses linear in its probabilities: forward KL alone."""
-    if recipe.capture is None or recipe.capture.form != "sampled" or recipe.train.teacher:
+    if recipe.capture is None or recipe.capture.form != "sampled":
         return
+    if recipe.train.on_policy is not None:
+        raise RecipeError(
+            "what a teacher says of the student's attempts are its likeliest tokens, and samples are captured for the "
+            "other rows: one step cannot learn from both",
+            where="capture.form",
+            next="--set capture.form=exact",
+        )
     for block in _hungry(recipe):
         loss = make("train/losses", block)
         temperature = getattr(getattr(loss, "settings", None), "temperature", 1.0)
@@ -127,7 +134,35 @@ def _logits(recipe: Recipe) -> None:
         return
     if not recipe.teachers:
         raise RecipeError("capture needs a teacher, and the recipe has none", next="take `capture:` out")
-    _weights_here(recipe, tokenizer_teacher(recipe), "capture.teacher")
+    name = tokenizer_teacher(recipe)
+    if recipe.teachers[name].use not in MODELS_HERE and _may_score(recipe, name):
+        if recipe.capture.form == "sampled":
+            raise RecipeError(
+                "a server tells the likeliest tokens, from which none can be drawn without bias",
+                where="capture.form",
+                next="--set capture.form=exact",
+            )
+        return
+    _weights_here(recipe, name, "capture.teacher")
+
+
+def _may_score(recipe: Recipe, name: str) -> bool:
+    """Whether a served teacher says how likely given tokens are.
+
+    Raises: RecipeError where it gives fewer alternatives than are captured.
+    """
+    teacher = make_teacher(recipe.teachers[name], TeacherContext(name=name, base=recipe.base, runs=recipe.base))
+    if not isinstance(teacher, ScoringTeacher) or teacher.scores() is None or recipe.capture is None:
+        return False
+    most = int(getattr(getattr(teacher, "settings", None), "prompt_logprobs", recipe.capture.top_k))
+    if recipe.capture.top_k > most:
+        raise RecipeError(
+            f"teacher '{name}' gives {most} alternatives for a token, and {recipe.capture.top_k} are to be captured",
+            where="capture.top_k",
+            next=f"--set capture.top_k={most}, or start the server with --max-logprobs {recipe.capture.top_k} and say "
+            f"so: --set teachers.{name}.prompt_logprobs={recipe.capture.top_k}",
+        )
+    return True
 
 
 def _weights_here(recipe: Recipe, name: str, key: str) -> None:

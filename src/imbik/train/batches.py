@@ -213,13 +213,14 @@ def _teacher(rows: Sequence[Row]) -> tuple[Indices, npt.NDArray[np.float32]] | N
     ids, logprobs = [], []
     for row, found in zip(rows, said, strict=True):
         shape = (len(row.places), width)
-        ids.append(_wide(found[0], width) if found else np.broadcast_to(np.arange(width, dtype=np.uint32), shape))
-        logprobs.append(_wide(found[1], width) if found else np.full(shape, nothing, dtype=np.float32))
+        ids.append(_wide(found[0], width, row) if found else np.broadcast_to(np.arange(width, dtype=np.uint32), shape))
+        logprobs.append(_wide(found[1], width, row) if found else np.full(shape, nothing, dtype=np.float32))
     return np.concatenate(ids).astype(np.int64), np.concatenate(logprobs).astype(np.float32)
 
 
-def _wide(values: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
+def _wide(values: npt.NDArray[Any], width: int, row: Row) -> npt.NDArray[Any]:
     """Columns of 0 on the right up to `width`: rows of samples differ in how many tokens were drawn."""
+    assert row.sampled or values.shape[1] == width, "rows of one batch know as many tokens"
     return np.pad(values, ((0, 0), (0, width - values.shape[1])))
 
 
