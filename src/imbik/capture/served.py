@@ -42,11 +42,7 @@ def capture_served(
     Raises: RecipeError for a server with another tokenizer or fewer alternatives; what ends the teacher.
     """
     if not isinstance(context.asker, Scores):
-        raise RecipeError(
-            f"teacher '{name}' gives text only: its logits cannot be captured",
-            where="capture.teacher",
-            next="name an in_process or run teacher or a vLLM server, or leave `capture:` out and learn from the text",
-        )
+        raise RecipeError(f"teacher '{name}' cannot be asked about token ids", where="capture.teacher")
     writer, done = LogitWriter(context.folder, settings), LogitStore.open(context.folder)
     reasons: Counter[str] = Counter()
     agreed = False

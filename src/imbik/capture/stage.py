@@ -33,7 +33,7 @@ from imbik.models.student import prepare_tokenizer, tokenizer_origin
 from imbik.models.tokens import encode_row
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
-from imbik.stage import Asker, StageContext, StageResult
+from imbik.stage import Asker, Scores, StageContext, StageResult
 from imbik.tasks.read import kind_of, read_samples
 from imbik.teachers import dtype_of
 
@@ -76,7 +76,7 @@ class CaptureStage:
         """Teacher, top-k, and what decides the token ids and which of them are learned."""
         assert recipe.capture is not None
         name = capture_teacher(recipe)
-        if recipe.teachers[name].use in MODELS_HERE:
+        if recipe.teachers[name].use in MODELS_HERE or not isinstance(asker, Scores):
             _weights(recipe, asker)
         origin, source = tokenizer_origin(recipe, asker)
         return {
@@ -93,7 +93,8 @@ class CaptureStage:
         """Capture what is not captured yet."""
         recipe = context.recipe
         assert recipe.capture is not None
-        if recipe.teachers[capture_teacher(recipe)].use not in MODELS_HERE:
+        here = recipe.teachers[capture_teacher(recipe)].use in MODELS_HERE
+        if not here and isinstance(context.asker, Scores):
             return _served(context)
         weights = _weights(recipe, context.asker)
         block = recipe.teachers[capture_teacher(recipe)]

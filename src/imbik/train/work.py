@@ -239,9 +239,8 @@ class Work:
             raise TrainingError("nobody here can be asked about token ids", where="train.teacher")
         name = recipe.train.teacher
         with asker.scoring(name, self.context.folder / SCORES, purpose="training") as scoring:
-            wanted = (
-                LogitStore.open(self.context.run.stage(LOGITS)).settings.top_k if recipe.capture else recipe.train.top_k
-            )
+            kept = LogitStore.open(self.context.run.stage(LOGITS)).settings.top_k if recipe.capture else 0
+            wanted = kept or recipe.train.top_k
             levels = {sample.id: inherited(sample.sensitivity, self.sensitivity) for sample, _ in self.samples}
             encoding = self.encoding
             yield ServedReader(name, scoring, encoding.tokenizer, encoding.tokenizer_hash, wanted, levels)
