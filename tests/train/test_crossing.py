@@ -232,14 +232,15 @@ def test_a_student_learns_from_captured_logits_of_another_tokenizer(
     assert not any("no captured logits" in warning for warning in result.warnings)
 
 
-def test_all_tokens_captured_teach_as_the_teacher_beside(ready: Callable[..., Ready], teacher: Path) -> None:
+@pytest.mark.parametrize("use", LOSSES)
+def test_all_tokens_captured_teach_as_the_teacher_beside(ready: Callable[..., Ready], teacher: Path, use: str) -> None:
     """To rounding: the same curve from all captured tokens as from the model itself."""
     curves = []
     for beside in ({"teacher": "t"}, {}):
         sections: dict[str, Any] = {} if beside else {"capture": {"top_k": 9999}}
         run, recipe = ready(
             teachers={"t": {"use": "in_process", "model": "m"}},
-            train={"losses": ["uld", "cross_entropy"], "steps": 6, "validate_every": 3, **beside},
+            train={"losses": [use, "cross_entropy"], "steps": 6, "validate_every": 3, **beside},
             student={**STUDENT, "tokenizer": "train"},
             **sections,
         )

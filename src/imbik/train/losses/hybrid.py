@@ -65,7 +65,7 @@ class Hybrid:
 
         width = student.shape[1] if said.ids is not None else said.probabilities.shape[1]
         shared, beta = shared_or_all(given, student.shape[1], width, student.device), self.settings.beta
-        matched, unmatched = self._factors(shared, said)
+        matched, unmatched = self._factors(shared)
         if said.ids is not None:
             return ranked_gap(student, product, said, shared, beta=beta, matched=matched, unmatched=unmatched)
         own, other = _left(student.shape[1], shared.mine), _left(width, shared.theirs)
@@ -75,11 +75,11 @@ class Hybrid:
         slope[:, shared.mine], slope[:, own] = exact.mul_(matched), ranked.mul_(unmatched)
         return matched * terms.sum(-1) + unmatched * values, slope
 
-    def _factors(self, shared: Shared, said: Said) -> tuple[float, float]:
+    def _factors(self, shared: Shared) -> tuple[float, float]:
         """How much the shared tokens and the others count."""
         if self.settings.matched is not None and self.settings.unmatched is not None:
             return self.settings.matched, self.settings.unmatched
-        share = len(shared.mine) / (shared.width if said.ids is not None else said.probabilities.shape[1])
+        share = len(shared.mine) / shared.width
         return share, 1 - share
 
 
