@@ -239,3 +239,28 @@ def test_the_numbers_are_those_of_gold(name: str) -> None:
     assert float(value.detach()) == pytest.approx(float(wanted.detach()), rel=1e-5)
     found = torch.autograd.grad(value, signals.hidden)[0]
     torch.testing.assert_close(found, torch.autograd.grad(wanted, signals.hidden)[0], rtol=1e-3, atol=1e-6)
+
+
+@every
+@pytest.mark.parametrize("form", ["beside", "captured"])
+def test_autocast_gives_the_same_to_its_own_rounding(name: str, form: str) -> None:
+    signals = given(torch.float32)
+    assert isinstance(signals.teacher, Dense)
+    if form == "captured":
+        logs = torch.log_softmax(signals.teacher.hidden @ signals.teacher.head.weight.t(), -1).sort(-1, descending=True)
+        signals = replace(signals, teacher=TopK(logs.indices, logs.values))
+    exact = loss_of(name).value(signals)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        coarse = loss_of(name).value(signals)
+    assert coarse.dtype == torch.float32
+    assert float(coarse.detach()) == pytest.approx(float(exact.detach()), rel=3e-2)
+    wanted, found = (torch.autograd.grad(value, signals.hidden)[0] for value in (exact, coarse))
+    assert float((found - wanted).norm()) < 0.1 * float(wanted.norm())
+    narrow = replace(
+        signals,
+        hidden=signals.hidden.detach().bfloat16().requires_grad_(),
+        head=OutputHead(signals.head.weight.detach().bfloat16().requires_grad_()),
+    )
+    loss_of(name).value(narrow).backward()
+    assert narrow.hidden.grad is not None
+    assert narrow.hidden.grad.dtype == torch.bfloat16

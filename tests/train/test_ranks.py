@@ -21,6 +21,7 @@ from imbik.testing.tiny_models import make_model
 from imbik.train.batches import Order
 from imbik.train.board import Board
 from imbik.train.checkpoints import Checkpoints
+from imbik.train.faculty import Faculty
 from imbik.train.lesson import Hooks, Lesson
 from imbik.train.module import StudentModule, trainable
 from imbik.train.precision import Measured
@@ -30,6 +31,7 @@ from imbik.train.tutor import Tutor
 
 BESIDE = ("cross_entropy", "jsd", "tvd")
 CAPTURED = ("cross_entropy", "forward_kl", "reverse_kl")
+SEVERAL = ("cross_entropy", "skew_kl")
 LAST = 9  # rows in all: two steps of four, and one of a single row, which leaves a process without any
 
 
@@ -38,13 +40,16 @@ def taught(draw: np.random.Generator, name: str, length: int, *, captured: bool)
     ids = np.stack([draw.permutation(300)[:5] for _ in places]).astype(np.uint32)
     said = np.sort(draw.normal(size=ids.shape).astype(np.float32) - 3, axis=1)[:, ::-1].copy()
     recall = (lambda: (ids, said)) if captured else None
-    return Row(name, draw.integers(0, 300, length).astype(np.int32), places, recall)
+    mix = [(1.0, 0.0), (0.25, 0.75), (0.0, 1.0)][length % 3]
+    return Row(name, draw.integers(0, 300, length).astype(np.int32), places, recall, mix=mix)
 
 
 def train(folder: Path, layout: Any, losses: tuple[str, ...]) -> None:
     """Train in this process, alone or as one of several; the first writes what came out."""
     torch.set_num_threads(1)
-    tutor = Tutor(load(folder / "teacher"), torch.device("cpu")) if losses == BESIDE else None
+    names = {BESIDE: ["teacher"], SEVERAL: ["teacher", "second"]}.get(losses, [])
+    tutors = [Tutor(load(folder / name), torch.device("cpu")) for name in names]
+    tutor = Faculty(tutors, "distributions") if losses == SEVERAL else next(iter(tutors), None)
     made = [make("train/losses", PluginBlock(use=name)) for name in losses]
     module = StudentModule(load(folder / "student").network, made, tutor)
     draw = np.random.default_rng(0)
@@ -64,7 +69,7 @@ def train(folder: Path, layout: Any, losses: tuple[str, ...]) -> None:
 
 
 def arms() -> list[tuple[str, tuple[str, ...]]]:
-    return [("packed", BESIDE), ("padded", CAPTURED)]
+    return [("packed", BESIDE), ("padded", CAPTURED), ("packed", SEVERAL)]
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
     make_model(folder / "student", layers=1, seed=1)
     make_model(folder / "teacher", layers=1, seed=2, hidden_size=24)
+    make_model(folder / "second", layers=1, seed=3)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
