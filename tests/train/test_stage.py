@@ -346,3 +346,23 @@ def test_a_student_learns_from_samples_of_the_teacher(
     record = read_json(run.stage("6_student") / "student" / "seed-1" / "training.json", TrainingRecord)
     assert record.steps == 6
     assert all(np.isfinite(point.train_loss) for point in record.losses)
+
+
+@pytest.mark.parametrize("own", ["full", "lora", "qlora"])
+def test_a_student_begins_with_some_of_a_models_layers(
+    ready: Callable[..., Ready], asker: FakeAsker, tmp_path: Path, own: str
+) -> None:
+    make_model(tmp_path / "whole", layers=4, context=96)
+    run, recipe = ready(
+        student={"model": str(tmp_path / "whole"), "keep": {"layers": 2}}, train={"steps": 2, "method": own}
+    )
+    stage = TrainStage()
+    assert "keep" in stage.settings(recipe, asker)["student"]
+    stage.run(context_of(stage, recipe, run, asker))
+    found = load(run.stage("6_student") / "student" / "seed-1" / "weights")
+    assert found.network.config.num_hidden_layers == 2
+
+
+def test_a_student_that_is_whole_has_the_hash_that_it_had(ready: Callable[..., Ready], asker: FakeAsker) -> None:
+    _, recipe = ready()
+    assert "keep" not in TrainStage().settings(recipe, asker)["student"]

@@ -84,7 +84,7 @@ def make(student: Student, tokenizer_folder: Path) -> LanguageModel:
     return LanguageModel(
         network=_network(student, tokenizer),
         tokenizer=tokenizer,
-        identity=digest_value({"made": student.model_dump(mode="json"), "tokenizer": hashed}),
+        identity=digest_value({"made": student.model_dump(mode="json", exclude={"keep"}), "tokenizer": hashed}),
         tokenizer_hash=hashed,
         sensitivity=about.sensitivity if about else Sensitivity.PUBLIC,
         class_tokens=class_tokens_of(tokenizer),

@@ -33,6 +33,7 @@ from imbik.models.init import make as make_model
 from imbik.models.kind import found_labels, kind_with_labels
 from imbik.models.load import embeddings, load, load_tokenizer, resolve
 from imbik.models.model import LanguageModel
+from imbik.models.prune import pruned
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 
@@ -151,10 +152,13 @@ def initial_student(
         drawn = int(digest(str(student.seed), str(seed))[:8], 16)
         return make_model(student.model_copy(update={"seed": drawn}), tokenizer)
     folder = resolve(student.model, recipe.base)
-    if tokenizer == folder:
+    if tokenizer == folder and student.keep is None:
         return loader(folder)
     model = load(folder)
-    _use_tokenizer(model, tokenizer, seed)
+    if student.keep is not None:
+        model = pruned(model, student.keep)
+    if tokenizer != folder:
+        _use_tokenizer(model, tokenizer, seed)
     return model
 
 

@@ -11,7 +11,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from imbik.models.gguf import is_gguf
 from imbik.models.init import intermediate_size
 from imbik.models.load import EMBEDDED, resolve
 from imbik.recipe import Recipe, load_recipe
-from imbik.recipe.training import Student
+from imbik.recipe.training import Keep, Student
 
 _IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*([bm])(?![a-z0-9])", re.IGNORECASE)
 _HEADER_LIMIT = 100_000_000
@@ -50,8 +50,17 @@ def student_size(recipe: Recipe, runs: Path | None = None) -> Size | None:
     """
     student = recipe.student
     if student.model:
-        return model_size(student.model, recipe.base)
+        whole = model_size(student.model, recipe.base)
+        return whole if whole is None or student.keep is None else _part(whole, student.keep)
     return size_of_config(_config(student, _vocabulary(recipe, runs)), pretrained=False)
+
+
+def _part(whole: Size, keep: Keep) -> Size:
+    """What is left of a model: of a layer about two thirds are its MLP."""
+    layers = len(keep.layers) if isinstance(keep.layers, list) else keep.layers or whole.layers
+    outside = min(whole.parameters, whole.vocabulary * whole.hidden_size)
+    share = layers / max(whole.layers, 1) * (1 / 3 + 2 / 3 * keep.mlp)
+    return replace(whole, parameters=round(outside + (whole.parameters - outside) * min(share, 1)), layers=layers)
 
 
 def teacher_size(recipe: Recipe, name: str, runs: Path | None = None) -> Size | None:

@@ -15,6 +15,20 @@ from imbik.core.types import Sensitivity
 from imbik.recipe.blocks import Block, Section
 
 
+class Keep(Section):
+    """What of a loaded model the student begins with."""
+
+    layers: int | list[int] = Field(0, description="how many layers, evenly spread, or a list of them from 0 (0: all)")
+    mlp: float = Field(1.0, gt=0, le=1, description="share of the channels of each MLP, the weightiest")
+
+    @model_validator(mode="after")
+    def _some(self) -> Keep:
+        none = self.layers == [] or (isinstance(self.layers, int) and self.layers < 0)
+        if none or (not self.layers and self.mlp == 1):
+            raise ValueError("say how many layers are kept, or which share of each MLP: {layers: 6}, {mlp: 0.5}")
+        return self
+
+
 class Student(Section):
     """The model that learns: loaded (`model`) or made from a config (`architecture`, sizes)."""
 
@@ -32,11 +46,16 @@ class Student(Section):
     )
     vocabulary: int = Field(2048, ge=64, description="size of a tokenizer trained here")
     seed: int = Field(0, description="seed of the initial weights of a model made here")
+    keep: Keep | None = Field(
+        None, description="begin with a part of a loaded model: {layers: 6, mlp: 0.5}; name the teacher as model"
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Student:
         if bool(self.model) == bool(self.architecture):
             raise ValueError("give either `model` (load one) or `architecture` (make one)")
+        if self.keep is not None and not self.model:
+            raise ValueError("`keep` takes a part of a loaded model: name it as `model`")
         return self
 
 

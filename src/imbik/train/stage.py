@@ -67,12 +67,13 @@ class TrainStage:
         """The train section but for what only moves speed and memory, the student, and what decides its token ids."""
         student, tasks = recipe.student, recipe.tasks
         origin, source = tokenizer_origin(recipe, asker)
+        whole = student.keep is None
         given = resolve(student.model, recipe.base) if student.model else None
         return {
             "train": recipe.train.model_dump(mode="json", exclude=_FREE | _unset(recipe.train)),
             "method": identity("train/methods", recipe.train.method),
             "losses": [identity("train/losses", block) for block in recipe.train.losses],
-            "student": student.model_dump(mode="json", exclude={"model"}),
+            "student": student.model_dump(mode="json", exclude={"model"} | ({"keep"} if whole else set())),
             "model": [fingerprint(given), sensitivity_of(given)[0].value] if given else "",
             "tokenizer": tokenizer_hash(source) if source is not None else origin,
             "kind": identity("tasks/kinds", tasks.kind),
