@@ -4,14 +4,15 @@ One forward and backward of JSD (beta 0.5) between two heads in bf16: 8,192 toke
 both sides. Arms: `floor` is the four matrix products alone (two logits, and the student's two gradients; 512 tokens at
 a time), `naive` is written with torch over the whole matrices, `liger` and `liger compiled` are Liger's
 `LigerFusedLinearJSDLoss` (1,024 tokens at a time, its own default) without and with torch.compile, `imbik` is the loss
-as training calls it, and beside them imbik's forward KL. Each arm runs in a process of its own, in turns, forwards and
-backwards through the list; a figure is the median over rounds of the most that the allocator held above the inputs and
-of seconds a call, the median of 5 after 2 that compile, load and warm up. `same` is imbik's value over naive's.
+as training calls it, and beside them imbik's forward KL, and what torch.compile would change in imbik's JSD (a trial:
+training does not do it). Each arm runs in a process of its own, in turns, forwards and backwards through the list; a
+figure is the median over rounds of the most that the allocator held above the inputs and of seconds a call, the median
+of 5 after 2 that compile, load and warm up.
 
 Figures to reach: less memory than Liger at its best, at most 1.1 of its time at its best. Positive control, in the same
 run: naive must take more than twice imbik's memory.
 
-    python benchmarks/loss_kernel_gpu.py [--rounds 3] [--tokens 8192] [--vocabulary 128256] [--hidden 2048]
+    python benchmarks/loss_kernel_gpu.py [--rounds 2] [--tokens 8192] [--vocabulary 128256] [--hidden 2048]
 
 `--device cpu --tokens 64 --vocabulary 1000 --hidden 32` shows that all of it runs; memory is then not measured. Liger
 (`pip install liger-kernel==0.8.5`) is needed for its arms only: without it they are left out, and that is said.
@@ -37,7 +38,8 @@ BLOCK = 512
 WARM, CALLS = 2, 5
 TIME = 1.1
 LIGER = ("liger", "liger compiled")
-ARMS = ("floor", "naive", *LIGER, "imbik", "imbik forward_kl")
+TRIALS = ("imbik compiled", "imbik compiled, whole blocks")
+ARMS = ("floor", "naive", *LIGER, "imbik", "imbik forward_kl", *TRIALS)
 Arm = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -104,10 +106,23 @@ def ours(name: str) -> Arm:
     return arm
 
 
+def compiled(*, whole: bool) -> Arm:
+    """imbik's JSD with what comes after the products fused by torch.compile, some rows at a time or a block at once."""
+    from imbik.train import chunked, divergence
+
+    parts: Any = divergence
+    parts._outer = torch.compile(divergence._outer, dynamic=True)
+    if whole:
+        chunked._GPU_STEP = chunked._GPU_CELLS
+    return ours("jsd")
+
+
 def arm_of(name: str) -> Arm:
     """The function of an arm; what it needs is imported here."""
     if name in LIGER:
         return liger(name.endswith("compiled"))
+    if name in TRIALS:
+        return compiled(whole=name == TRIALS[1])
     if name.startswith("imbik"):
         return ours(name.removeprefix("imbik").strip() or "jsd")
     return {"floor": floor, "naive": naive}[name]
@@ -167,7 +182,7 @@ def measured(names: Sequence[str], rounds: int, extra: Sequence[str]) -> dict[st
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=8192)
     parser.add_argument("--vocabulary", type=int, default=128_256)
     parser.add_argument("--hidden", type=int, default=2048)
@@ -185,7 +200,7 @@ def main() -> int:
     card = torch.cuda.get_device_name() if given.device == "cuda" else "no card: memory is not measured"
     print(f"{given.tokens:,} tokens, hidden {given.hidden:,}, vocabulary {given.vocabulary:,}, bf16, {card}")
     for name, (peak, seconds, value) in found.items():
-        print(f"  {name:17} {peak / 1e6:8,.0f} MB {seconds * 1e3:9.1f} ms   value {value:.5f}")
+        print(f"  {name:28} {peak / 1e6:8,.0f} MB {seconds * 1e3:9.1f} ms   value {value:.5f}")
     return verdict(found)
 
 
