@@ -39,6 +39,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "text + forward_kl T=2": {
         "losses": [{"use": CE, "weight": 0.5}, {"use": "forward_kl", "weight": 0.5, "temperature": 2.0}]
     },
+    "text + reverse_kl": {"losses": [{"use": CE, "weight": 0.5}, {"use": "reverse_kl", "weight": 0.5}]},
+    "text + jsd": {"losses": [{"use": CE, "weight": 0.5}, {"use": "jsd", "weight": 0.5}]},
+    "text + skew_kl": {"losses": [{"use": CE, "weight": 0.5}, {"use": "skew_kl", "weight": 0.5}]},
     "reverse_kl": {"losses": ["reverse_kl"]},
     "jsd": {"losses": ["jsd"]},
     "skew_kl": {"losses": ["skew_kl"]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,16 @@ def test_hidden_state_is_the_mean_squared_difference_and_one_minus_the_cosine() 
     weights = torch.tensor([1.0, 0.5, 2.0, 1.0])
     squares = [(own.hidden[layer] - other.hidden[layer]).square().mean(-1) * weights for layer in (1, 2)]
     mse = float(torch.stack(squares).mean())
-    found = loss_of("hidden_state").value(signals(own, other, 4.0, weights))
+    found = loss_of("hidden_state", relative=False).value(signals(own, other, 4.0, weights))
     assert float(found) == pytest.approx(mse, rel=1e-6)
+    sizes = [other.hidden[layer].square().mean(-1) for layer in (1, 2)]
+    shares = float(torch.stack([part / size for part, size in zip(squares, sizes, strict=True)]).mean())
+    relative = loss_of("hidden_state").value(signals(own, other, 4.0, weights))
+    assert float(relative) == pytest.approx(shares, rel=1e-6)
+    larger = replace(other, hidden=tuple(1000 * states for states in other.hidden))
+    grown = replace(own, hidden=tuple(1000 * states for states in own.hidden))
+    again = loss_of("hidden_state").value(signals(grown, larger, 4.0, weights))
+    assert float(again) == pytest.approx(shares, rel=1e-6), "whatever their size"
     cosine = np.mean([
         1 - float(torch.dot(a, b) / (a.norm() * b.norm())) for a, b in zip(own.hidden[2], other.hidden[2], strict=True)
     ])  # fmt: skip

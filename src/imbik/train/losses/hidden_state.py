@@ -1,9 +1,11 @@
 """How far the student's hidden states are from the teacher's, layer by layer.
 
 `mse`: the mean over the width of the squared difference (Romero et al. 2015, "FitNets", arXiv:1412.6550; Jiao et al.
-2020, "TinyBERT", arXiv:1909.10351); `cosine`: 1 - cos (Sanh et al. 2019, "DistilBERT", arXiv:1910.01108). Mean over the
-layer pairs. Where the widths differ, or where it is asked for, the student's states pass a matrix that is learned
-along; it lies in the checkpoints, and is no part of the exported student.
+2020, "TinyBERT", arXiv:1909.10351), as a share of the teacher's mean square at that token unless `relative: false`:
+states of some layers are thousands of times as large as others, and would be all that is learned. `cosine`: 1 - cos
+(Sanh et al. 2019, "DistilBERT", arXiv:1910.01108). Mean over the layer pairs. Where the widths differ, or where it is
+asked for, the student's states pass a matrix that is learned along; it lies in the checkpoints, and is no part of the
+exported student.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+_SMALL = 1e-12
+
+
 class HiddenState:
     """Distance of hidden states at the learned positions, mean over layer pairs."""
 
@@ -29,6 +34,7 @@ class HiddenState:
         weight: float = Field(1.0, gt=0, description="factor of this loss in the weighted sum")
         layers: LayerMap = Field("uniform", description=MAP)
         distance: Literal["mse", "cosine"] = Field("mse", description="mean squared difference, or 1 - cosine")
+        relative: bool = Field(True, description="mse as a share of the teacher's own mean square (false: as it is)")
         projection: Literal["auto", "always"] = Field(
             "auto",
             description="a learned matrix to the teacher's width: where the widths differ, or always",
@@ -75,7 +81,8 @@ class HiddenState:
 
         if self.settings.distance == "cosine":
             return 1 - torch.nn.functional.cosine_similarity(states, wanted, dim=-1)
-        return (states - wanted).square().mean(-1)
+        error = (states - wanted).square().mean(-1)
+        return error / wanted.square().mean(-1).clamp_min(_SMALL) if self.settings.relative else error
 
     def _pairs(self, student: int, teacher: int) -> Pairs:
         return layer_pairs(self.settings.layers, student, teacher)
