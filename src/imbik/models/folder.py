@@ -152,7 +152,7 @@ def _check_weights(folder: Path) -> None:
         raise ModelError(
             f"the weights are pickled ({pickled[0]}), and unpickling can run any code",
             where=str(folder),
-            next="get the safetensors version, or convert it on a machine you can afford to lose",
+            next=f"get the safetensors version, or write them anew: imbik models convert {folder}",
         )
     raise ModelError(
         "this folder has no weights (*.safetensors)", where=str(folder), next="copy or download model.safetensors"
