@@ -115,9 +115,12 @@ def test_rows_that_fail_or_stay_here_teach_by_their_text_and_are_counted(run: Ru
 
 def test_rows_do_not_go_where_confidential_rows_may_not(run: RunFolder, weights: Path) -> None:
     with FakeTeacher(score=scores_of(weights)) as teacher:
-        result = captured(run, served(teacher.base_url, weights), teacher.base_url, Operator())
+        with pytest.raises(RecipeError, match=r"nothing could be captured.*cannot be read") as refused:
+            captured(run, served(teacher.base_url, weights), teacher.base_url, Operator())
         assert teacher.count == 0
-    assert (result.books.rows_out, result.books.rejected) == (0, 10)
+    assert "local:" in refused.value.next
+    lines = [line for line in read_audit(run.path / "audit.jsonl") if line.verdict]
+    assert {line.verdict for line in lines} == {"blocked"}
 
 
 def test_another_tokenizer_and_too_few_alternatives_are_found_out(

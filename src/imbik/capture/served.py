@@ -58,6 +58,13 @@ def capture_served(
             scoring.forget()
             reasons.update(scores.reason or scores.outcome.value for scores in found if not scores.said)
             context.progress.event("captured", rows=len(said))
+    if reasons and not len(LogitStore.open(context.folder)):
+        raise RecipeError(
+            f"nothing could be captured from teacher '{name}': {reasons.most_common(1)[0][0]}",
+            where="capture.teacher",
+            next="name a server of your own (`local:` in the operator's file) or a model in this process, or leave "
+            "`capture:` out and learn from the text",
+        )
     return reasons
 
 
