@@ -169,3 +169,15 @@ def test_samples_of_the_teacher_go_with_forward_kl_alone(models: Path) -> None:
     check(models, train={"teacher": ""}, capture=sampled)
     for losses in (["reverse_kl"], [{"use": "forward_kl", "temperature": 2.0}]):
         assert "no unbiased estimate" in refused(models, train={"teacher": "", "losses": losses}, capture=sampled)
+
+
+def test_answers_tell_as_much_as_was_asked_for(models: Path) -> None:
+    told = {"use": "openai", "model": "gpt-x", "top_logprobs": 5}
+    own = {"teachers": {"c": told}, "train": {"teacher": ""}}
+    check(models, capture={"teacher": "c", "source": "answers", "top_k": 5}, **own)
+    assert "--set teachers.c.top_logprobs=9" in refused(
+        models, capture={"teacher": "c", "source": "answers", "top_k": 9}, **own
+    )
+    compressed = {"teacher": "c", "source": "answers", "top_k": 5, "form": "compressed"}
+    assert "capture.form=exact" in refused(models, capture=compressed, **own)
+    assert "whose weights are not here" in refused(models, capture={"teacher": "c", "top_k": 5}, **own)

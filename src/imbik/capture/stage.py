@@ -76,7 +76,8 @@ class CaptureStage:
         """Teacher, top-k, and what decides the token ids and which of them are learned."""
         assert recipe.capture is not None
         name = capture_teacher(recipe)
-        if recipe.teachers[name].use in MODELS_HERE or not isinstance(asker, Scores):
+        served = recipe.teachers[name].use not in MODELS_HERE and isinstance(asker, Scores)
+        if not served and recipe.capture.source == "teacher":
             _weights(recipe, asker)
         origin, source = tokenizer_origin(recipe, asker)
         return {
@@ -93,6 +94,8 @@ class CaptureStage:
         """Capture what is not captured yet."""
         recipe = context.recipe
         assert recipe.capture is not None
+        if recipe.capture.source == "answers":
+            return _answered(context)
         here = recipe.teachers[capture_teacher(recipe)].use in MODELS_HERE
         if not here and isinstance(context.asker, Scores):
             return _served(context)
@@ -175,10 +178,10 @@ class _Wanted:
         self._kind = kind_of(context.recipe, context.run)
 
     def __iter__(self) -> Iterator[CaptureRow]:
-        return (row for row, _ in self.with_levels())
+        return (row for row, _ in self.with_samples())
 
-    def with_levels(self) -> Iterator[tuple[CaptureRow, Sensitivity]]:
-        """The rows, each with how private it is."""
+    def with_samples(self) -> Iterator[tuple[CaptureRow, Sample]]:
+        """The rows, each with the sample that it is made of."""
         for sample, name in read_samples(self.context.run, self.context.recipe):
             if name not in LEARNED:
                 continue
@@ -188,7 +191,7 @@ class _Wanted:
             if len(row.ids) > self.longest:
                 self.reasons[TOO_LONG] += 1
             else:
-                yield row, sample.sensitivity
+                yield row, sample
 
     def _row(self, sample: Sample) -> CaptureRow:
         tasks = self.context.recipe.tasks
@@ -203,10 +206,9 @@ class _Wanted:
         return CaptureRow(sample.id, encoded.ids, [place for place, learned in enumerate(encoded.learn[1:]) if learned])
 
 
-def _served(context: StageContext) -> StageResult:
-    """Capture from a teacher behind a server, which reads the student's own token ids."""
+def _students_own(context: StageContext) -> tuple[str, PreTrainedTokenizerFast, LogitSettings]:
+    """The teacher's name, the student's tokenizer, and the settings of a store of the student's own token ids."""
     from imbik.capture.drawing import kept
-    from imbik.capture.served import capture_served
 
     recipe = context.recipe
     assert recipe.capture is not None
@@ -219,8 +221,28 @@ def _served(context: StageContext) -> StageResult:
         form=recipe.capture.form,
         vocabulary=1 << (len(tokenizer) - 1).bit_length(),
     )
+    return name, tokenizer, settings
+
+
+def _answered(context: StageContext) -> StageResult:
+    """Capture from log-probabilities that the answers came with."""
+    from imbik.capture.answered import capture_answered
+
+    name, tokenizer, settings = _students_own(context)
     wanted = _Wanted(context, tokenizer, _ANY_LENGTH)
-    reasons = capture_served(context, name, tokenizer, settings, wanted.with_levels())
+    wanted.reasons.update(capture_answered(context.folder, name, tokenizer, settings, wanted.with_samples()))
+    level = inherited(context.asker.sensitivity(name), wanted.sensitivity)
+    return _result(context, wanted, level, {})
+
+
+def _served(context: StageContext) -> StageResult:
+    """Capture from a teacher behind a server, which reads the student's own token ids."""
+    from imbik.capture.served import capture_served
+
+    name, tokenizer, settings = _students_own(context)
+    wanted = _Wanted(context, tokenizer, _ANY_LENGTH)
+    rows = ((row, sample.sensitivity) for row, sample in wanted.with_samples())
+    reasons = capture_served(context, name, tokenizer, settings, rows)
     wanted.reasons.update(reasons)
     level = inherited(context.asker.sensitivity(name), wanted.sensitivity)
     return _result(context, wanted, level, {})
@@ -269,10 +291,11 @@ def _row_tokenizer(context: StageContext, weights: Path) -> PreTrainedTokenizerF
 def _form(recipe: Recipe) -> dict[str, object]:
     """What of the form shapes the output; nothing for the usual one, whose hash stays what it was."""
     assert recipe.capture is not None
-    form = recipe.capture.form
+    form, said = recipe.capture.form, recipe.capture.source
+    source = {} if said == "teacher" else {"source": said}
     if form == "exact":
-        return {}
-    return {"form": form, **({"samples": recipe.capture.samples} if form == "sampled" else {})}
+        return {**source}
+    return {**source, "form": form, **({"samples": recipe.capture.samples} if form == "sampled" else {})}
 
 
 def _kept(recipe: Recipe, teacher: _Loaded) -> int:

@@ -33,7 +33,8 @@ def planes_of(vocabulary: int) -> int:
 
 def pack_exact(ids: Ids, logprobs: Values, vocabulary: int) -> bytes:
     """(n, k) ids and log-probabilities; 4 bytes and the planes each."""
-    values = np.clip(logprobs, LOWEST, 0).astype(np.float16)
+    known = np.clip(logprobs, LOWEST, 0).astype(np.float16)
+    values = np.where(np.isneginf(logprobs), np.float16(-np.inf), known)  # minus infinity: nothing is known there
     return _pack_ids(ids, vocabulary) + values.tobytes()
 
 

@@ -7,7 +7,7 @@ them from captured logits (`capture:`) or from a teacher that reads beside the s
 from __future__ import annotations
 
 from imbik.core.errors import RecipeError
-from imbik.core.plugins import make
+from imbik.core.plugins import make, typed_settings
 from imbik.models.folder import read_base
 from imbik.models.gguf import is_gguf
 from imbik.models.quantised import need_bitsandbytes
@@ -122,6 +122,9 @@ def _logits(recipe: Recipe) -> None:
     if not recipe.teachers:
         raise RecipeError("capture needs a teacher, and the recipe has none", next="take `capture:` out")
     name = tokenizer_teacher(recipe)
+    if recipe.capture.source == "answers":
+        _told(recipe, name)
+        return
     if recipe.teachers[name].use not in MODELS_HERE and _may_score(recipe, name):
         if recipe.capture.form == "sampled":
             raise RecipeError(
@@ -131,6 +134,26 @@ def _logits(recipe: Recipe) -> None:
             )
         return
     _weights_here(recipe, name, "capture.teacher")
+
+
+def _told(recipe: Recipe, name: str) -> None:
+    """Answers hold log-probabilities where the teacher was asked for enough of them."""
+    assert recipe.capture is not None
+    own, block = recipe.capture, recipe.teachers[name]
+    most = int(getattr(typed_settings("teachers", block), "top_logprobs", 0))
+    if own.form != "exact":
+        raise RecipeError(
+            "answers tell a few likely tokens, which are kept as they are",
+            where="capture.form",
+            next="--set capture.form=exact",
+        )
+    if most < own.top_k:
+        raise RecipeError(
+            f"teacher '{name}' is asked for {most} alternatives at each token of its answers, and {own.top_k} are to "
+            "be captured",
+            where="capture.top_k",
+            next=f"--set teachers.{name}.top_logprobs={own.top_k}, or capture no more than are asked for",
+        )
 
 
 def _may_score(recipe: Recipe, name: str) -> bool:

@@ -68,6 +68,9 @@ class Capture(Section):
         "exact",
         description="top_k as they are; two thirds of them in fewer than half of the bytes; or unbiased samples",
     )
+    source: Literal["teacher", "answers"] = Field(
+        "teacher", description="teacher: it reads every row; answers: the log-probabilities that its answers came with"
+    )
     samples: int = Field(50, ge=1, le=255, description="tokens drawn at each position, where samples are kept")
 
 
