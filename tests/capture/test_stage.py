@@ -11,6 +11,7 @@ import pytest
 from capturekit import STUDENT, Asker, capture, context, recipe
 from imbik.capture import stage as module
 from imbik.capture.drawing import Quality
+from imbik.capture.rows import Wanted
 from imbik.capture.stage import CaptureStage
 from imbik.core.errors import RecipeError
 from imbik.core.executor import ProcessExecutor
@@ -244,7 +245,7 @@ def _rows(run: RunFolder, made: Recipe) -> Any:
     store = LogitStore.open(run.stage("5_logits"))
     held = context(run, None, made)
     tokenizer = module.load_tokenizer(module.prepare_tokenizer(made, run, None))
-    return (row for row in module._Wanted(held, tokenizer, 128) if row.row in store)
+    return (row for row in Wanted(held, tokenizer, 128) if row.row in store)
 
 
 def test_the_usual_form_has_the_hash_that_it_had(weights: Path) -> None:

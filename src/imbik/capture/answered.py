@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerFast
 
-    from imbik.capture.stage import CaptureRow
+    from imbik.capture.rows import CaptureRow
 
 SILENT = "its answer has no log-probabilities"
 OTHER = "the student learns other tokens than its teacher wrote"

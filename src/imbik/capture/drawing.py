@@ -19,7 +19,7 @@ from imbik.models.tokens import token_hash
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from imbik.capture.stage import CaptureRow
+    from imbik.capture.rows import CaptureRow
     from imbik.models.engines import Engine
 
 QUALITY = "quality.json"

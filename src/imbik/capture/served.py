@@ -23,7 +23,7 @@ from imbik.stage import Scores, StageContext
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from imbik.capture.stage import CaptureRow
+    from imbik.capture.rows import CaptureRow
 
 BLOCK = 64
 REPLIES = "scores.sqlite"

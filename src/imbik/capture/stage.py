@@ -9,32 +9,30 @@ again.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from imbik.capture.rows import CaptureRow, Wanted
 from imbik.core.errors import RecipeError
 from imbik.core.executor import blocks_of
 from imbik.core.files import digest, write_json
 from imbik.core.lineage import leaf
 from imbik.core.plugins import identity
 from imbik.core.results import Books
-from imbik.core.types import Sample, Sensitivity
+from imbik.core.types import Sensitivity
 from imbik.models.crossing import capture_teacher, crosses
 from imbik.models.folder import tokenizer_hash
 from imbik.models.gguf import tokenizer_home
 from imbik.models.load import fingerprint, load_tokenizer, sensitivity_of
 from imbik.models.logits import Form, LogitRow, LogitSettings, LogitStore, LogitWriter
 from imbik.models.student import prepare_tokenizer, tokenizer_origin
-from imbik.models.tokens import encode_row
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Scores, StageContext, StageResult
-from imbik.tasks.read import kind_of, read_samples
 from imbik.teachers import dtype_of
 
 if TYPE_CHECKING:
@@ -43,18 +41,8 @@ if TYPE_CHECKING:
     from imbik.models.engines import Engine
 
 BLOCK_ROWS = 256
-LEARNED = ("train", "validation")
-TOO_LONG = "longer than the teacher's context"
 MODELS_HERE = ("in_process", "run")
 _ANY_LENGTH = 1 << 40  # a server says itself what is too long for it
-
-
-class CaptureRow(NamedTuple):
-    """A row on its way to the teacher: its ids and the positions that predict a learned token."""
-
-    row: str
-    ids: list[int]
-    places: list[int]
 
 
 class CaptureStage:
@@ -112,14 +100,14 @@ class CaptureStage:
             vocabulary=teacher.engine.width,
         )
         writer = LogitWriter(context.folder, writer_settings)
-        wanted = _Wanted(context, tokenizer, teacher.engine.model.context)
+        wanted = Wanted(context, tokenizer, teacher.engine.model.context)
         done = LogitStore.open(context.folder)
         blocks = ([row for row in block if row.row not in done] for block in blocks_of(wanted, BLOCK_ROWS))
         work = CaptureWork(teacher, writer_settings.top_k, recipe.capture.form)
         for rows in context.executor.map(work, (block for block in blocks if block)):
             writer.append(rows)
             context.progress.event("captured", rows=len(rows))
-        measured = _measured(context, teacher, _Wanted(context, tokenizer, teacher.engine.model.context))
+        measured = _measured(context, teacher, Wanted(context, tokenizer, teacher.engine.model.context))
         _engine.cache_clear()
         level = inherited(sensitivity_of(weights)[0], wanted.sensitivity)
         return _result(context, wanted, level, measured)
@@ -167,45 +155,6 @@ def _engine(
     return open_engine(weights, dtype=dtype, memory=dict(memory))
 
 
-class _Wanted:
-    """The rows to capture, in order, counting those that cannot be and noting the highest sensitivity met."""
-
-    def __init__(self, context: StageContext, tokenizer: PreTrainedTokenizerFast, longest: int) -> None:
-        self.context, self.tokenizer, self.longest = context, tokenizer, longest
-        self.seen = 0
-        self.reasons: Counter[str] = Counter()
-        self.sensitivity = Sensitivity.PUBLIC
-        self._kind = kind_of(context.recipe, context.run)
-
-    def __iter__(self) -> Iterator[CaptureRow]:
-        return (row for row, _ in self.with_samples())
-
-    def with_samples(self) -> Iterator[tuple[CaptureRow, Sample]]:
-        """The rows, each with the sample that it is made of."""
-        for sample, name in read_samples(self.context.run, self.context.recipe):
-            if name not in LEARNED:
-                continue
-            self.seen += 1
-            self.sensitivity = inherited(self.sensitivity, sample.sensitivity)
-            row = self._row(sample)
-            if len(row.ids) > self.longest:
-                self.reasons[TOO_LONG] += 1
-            else:
-                yield row, sample
-
-    def _row(self, sample: Sample) -> CaptureRow:
-        tasks = self.context.recipe.tasks
-        encoded = encode_row(
-            self.tokenizer,
-            sample.task,
-            self._kind.render(sample.reasoning, sample.answer, sample.task),
-            turns=tasks.turns,
-            loss_on=tasks.loss_on,
-            class_tokens=_class_tokens(self.tokenizer),
-        )
-        return CaptureRow(sample.id, encoded.ids, [place for place, learned in enumerate(encoded.learn[1:]) if learned])
-
-
 def _students_own(context: StageContext) -> tuple[str, PreTrainedTokenizerFast, LogitSettings]:
     """The teacher's name, the student's tokenizer, and the settings of a store of the student's own token ids."""
     from imbik.capture.drawing import kept
@@ -229,7 +178,7 @@ def _answered(context: StageContext) -> StageResult:
     from imbik.capture.answered import capture_answered
 
     name, tokenizer, settings = _students_own(context)
-    wanted = _Wanted(context, tokenizer, _ANY_LENGTH)
+    wanted = Wanted(context, tokenizer, _ANY_LENGTH)
     wanted.reasons.update(capture_answered(context.folder, name, tokenizer, settings, wanted.with_samples()))
     level = inherited(context.asker.sensitivity(name), wanted.sensitivity)
     return _result(context, wanted, level, {})
@@ -240,18 +189,12 @@ def _served(context: StageContext) -> StageResult:
     from imbik.capture.served import capture_served
 
     name, tokenizer, settings = _students_own(context)
-    wanted = _Wanted(context, tokenizer, _ANY_LENGTH)
+    wanted = Wanted(context, tokenizer, _ANY_LENGTH)
     rows = ((row, sample.sensitivity) for row, sample in wanted.with_samples())
     reasons = capture_served(context, name, tokenizer, settings, rows)
     wanted.reasons.update(reasons)
     level = inherited(context.asker.sensitivity(name), wanted.sensitivity)
     return _result(context, wanted, level, {})
-
-
-def _class_tokens(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
-    from imbik.models.content import class_tokens_of
-
-    return class_tokens_of(tokenizer)
 
 
 def _weights(recipe: Recipe, asker: Asker) -> Path:
@@ -319,7 +262,7 @@ def _measured(context: StageContext, teacher: _Loaded, wanted: Iterable[CaptureR
     return {"kept": str(found)}
 
 
-def _result(context: StageContext, wanted: _Wanted, level: Sensitivity, measured: dict[str, str]) -> StageResult:
+def _result(context: StageContext, wanted: Wanted, level: Sensitivity, measured: dict[str, str]) -> StageResult:
     """Books and leaves from what is on disk."""
     store = LogitStore.open(context.folder)
     leaves = [leaf(row, _content(store, row)) for row in store.rows()]

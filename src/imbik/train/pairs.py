@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -77,6 +77,21 @@ def tensors_of(pairs: Sequence[Pair], device: object) -> dict[str, Tensor]:
         "labels": torch.tensor([pair.label for pair in pairs]),
     }
     return {name: tensor.to(device) for name, tensor in made.items()}  # type: ignore[call-overload]
+
+
+def shared_out(
+    order: PairOrder | None, step: int, parts: int, device: object, process: int = 0, processes: int = 1
+) -> list[dict[str, Any]]:
+    """A step's pairs, spread over the micro-batches of one of several processes, as `StudentModule` takes them; nothing
+    where none are learned from."""
+    import torch
+
+    if order is None:
+        return [{}] * parts
+    everything = order.batch(step)
+    own, count = everything[process::processes], torch.tensor(float(len(everything)), device=device)  # type: ignore[arg-type]
+    cuts = [own[number::parts] for number in range(parts)]
+    return [{"pairs": tensors_of(cut, device), "pair_count": count} if cut else {} for cut in cuts]
 
 
 def pairs_of(

@@ -31,7 +31,7 @@ from imbik.train.lesson import Hooks, Lesson
 from imbik.train.memory import is_out_of_memory
 from imbik.train.module import StudentModule, load_weights, trainable
 from imbik.train.optimizers import make_optimizer, restore_state, state_tensors
-from imbik.train.pairs import tensors_of
+from imbik.train.pairs import shared_out
 from imbik.train.precision import Measured, autocast
 from imbik.train.rows import Row
 from imbik.train.schedules import schedule
@@ -195,7 +195,7 @@ class StudentTrainer(Trainer):
         own = list(rows)[self.args.process_index :: world] or [rows[0].counting_nothing()]
         cuts = [own[at : at + self.measured.micro_batch] for at in range(0, len(own), self.measured.micro_batch)]
         total = torch.zeros((), dtype=torch.float64)
-        pairs = self._pairs(len(cuts))
+        pairs = shared_out(self.lesson.pairs, self.position.step, len(cuts), device, self.args.process_index, world)
         for number, cut in enumerate(cuts):
             last = number == len(cuts) - 1
             quiet = contextlib.nullcontext() if last or world == 1 else self.accelerator.no_sync(model)
@@ -211,16 +211,6 @@ class StudentTrainer(Trainer):
         with autocast(self.args.device.type, self.measured.precision):
             loss: Tensor = model(**batch.tensors(self.args.device), tokens=tokens, **pairs)
         return loss
-
-    def _pairs(self, parts: int) -> list[dict[str, Any]]:
-        """The step's pairs of texts, spread over its micro-batches; nothing where none are learned from."""
-        if self.lesson.pairs is None:
-            return [{}] * parts
-        step = self.lesson.pairs.batch(self.position.step)
-        own, device = step[self.args.process_index :: self.args.world_size], self.args.device
-        count = torch.tensor(float(len(step)), device=device)
-        cuts = [own[number::parts] for number in range(parts)]
-        return [{"pairs": tensors_of(cut, device), "pair_count": count} if cut else {} for cut in cuts]
 
     def _halve(self) -> None:
         """Half as many rows at a time, from here on and after a resume."""
