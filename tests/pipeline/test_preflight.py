@@ -22,6 +22,7 @@ from imbik.core.errors import (
 )
 from imbik.core.plugins import PluginBlock
 from imbik.core.runfolder import RunFolder
+from imbik.models.load import load
 from imbik.pipeline.estimate import estimate
 from imbik.pipeline.money import Cost
 from imbik.pipeline.preflight import Preflight, preflight, size
@@ -487,3 +488,13 @@ def test_it_is_said_where_a_large_teachers_weights_will_lie(written: Callable[..
     with pytest.raises(RecipeError, match="'lots' is no size") as raised:
         check(written(API, block.replace("MOST", "lots")))
     assert raised.value.where == "teachers.big.memory"
+
+
+def test_a_teacher_beside_the_student_needs_its_memory(written: Callable[..., Recipe], tmp_path: Path) -> None:
+    make_model(tmp_path / "teacher", hidden_size=64, heads=4)
+    recipe = written(API.replace("teachers:\n", "teachers:\n  here: {use: in_process, model: teacher}\n"))
+    rows = look(recipe, RunFolder(tmp_path / "runs" / "a"))
+    plain = estimate(recipe, rows).memory_bytes
+    beside = recipe.model_copy(update={"train": recipe.train.model_copy(update={"teacher": "here"})})
+    whole = load(tmp_path / "teacher").parameters
+    assert estimate(beside, rows).memory_bytes - plain == pytest.approx(4 * whole, rel=0.05)

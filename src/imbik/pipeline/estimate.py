@@ -120,7 +120,7 @@ def estimate(recipe: Recipe, rows: Rows, runs: Path | None = None) -> Estimate:
         answering=cost(recipe, calls, inputs, outputs, run),
         beside={name: asked for name, asked in (("tasks", growing), ("refine", refining)) if asked.calls},
         forecast=lambda: stage_seconds(recipe, rows, student, teachers, growing=growing.calls, judged=refining.calls),
-        memory_bytes=memory_bytes(recipe, student, rows),
+        memory_bytes=memory_bytes(recipe, student, rows) + beside_bytes(recipe, runs),
         disk_bytes=disk_bytes(recipe, student, rows),
         evaluation_calls=for_report,
         under_way=batches.total(),
@@ -148,6 +148,18 @@ def memory_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
     micro = recipe.train.micro_batch or min(recipe.train.batch_size, 32)
     a_token = (8 if recipe.train.gradient_checkpointing else 40) * max(student.layers, 1) * student.hidden_size
     return round(700e6 + weights + 4 * micro * length * (a_token + 2 * min(student.vocabulary, 4096)))
+
+
+def beside_bytes(recipe: Recipe, runs: Path | None) -> int:
+    """Weights of the teachers that read beside the student, in their own precision; a served one has them elsewhere."""
+    total = 0
+    for name in recipe.train.beside:
+        block = recipe.teachers.get(name)
+        if block is None or block.use not in ("in_process", "run"):
+            continue
+        size = teacher_size(recipe, name, runs) or UNKNOWN
+        total += size.parameters * (4 if str(block.raw.get("dtype", "float32")) == "float32" else 2)
+    return total
 
 
 def _bytes_of_a_token(recipe: Recipe) -> float:
