@@ -309,7 +309,14 @@ def test_classes_are_learned_as_one_token(ready: Lay) -> None:
 
 
 @pytest.mark.parametrize(
-    "own", ["qlora", "ia3", {"use": "adapter", "size": 4}, {"use": "frozen", "embeddings": False, "layers": 0}]
+    "own",
+    [
+        "qlora",
+        "ia3",
+        {"use": "adapter", "size": 4},
+        {"use": "prefix", "tokens": 4},
+        {"use": "frozen", "embeddings": False, "layers": 0},
+    ],
 )
 def test_every_method_trains_a_student_that_is_read_again(
     ready: Callable[..., Ready], asker: FakeAsker, own: Any

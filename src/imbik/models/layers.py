@@ -81,7 +81,15 @@ def listening(network: nn.Module, wanted: frozenset[str]) -> Iterator[Heard]:
 
 
 def show_attention(network: Any) -> None:
-    """Let a network compute attention in the way that keeps its maps (slower, and more memory)."""
+    """Let a network compute attention in the way that keeps its maps (slower, and more memory).
+
+    Raises: ModelError for a network whose attention looks at a learned prefix too.
+    """
+    if getattr(network, "imbik_prefix", 0):
+        raise ModelError(
+            "attention over a learned prefix has columns that the teacher's maps do not have",
+            next="train with lora, or leave the loss `attention` out",
+        )
     network.set_attn_implementation("eager")
 
 

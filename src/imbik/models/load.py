@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, cast
 from imbik.core.errors import ModelError
 from imbik.core.files import digest
 from imbik.core.types import Sensitivity
-from imbik.models.bottleneck import has_bottlenecks_saved, load_bottlenecks
 from imbik.models.content import class_tokens_of
 from imbik.models.folder import (
     ADAPTER,
@@ -34,6 +33,7 @@ from imbik.models.folder import (
 )
 from imbik.models.folder import tokenizer_hash as tokenizer_hash
 from imbik.models.gguf import gguf_fingerprint, gguf_sensitivity, is_gguf
+from imbik.models.inlays import inlay_saved
 from imbik.models.model import LanguageModel
 from imbik.models.quantised import hold_still, quantised_places
 from imbik.privacy.sensitivity import highest
@@ -279,8 +279,8 @@ def _load_adapted(folder: Path, base: str, dtype: str, four_bit: FourBit | None)
     base_folder = resolve(base, folder)
     check_folder(base_folder)
     network = _load_network(base_folder, dtype, None, four_bit)
-    if has_bottlenecks_saved(folder / ADAPTER):
-        load_bottlenecks(network, folder / ADAPTER)
+    if (inlay := inlay_saved(folder / ADAPTER)) is not None:
+        inlay.load(network, folder / ADAPTER)
         return network
     try:
         # peft asks transformers by an old name, and speaks of patterns for experts' layers that became one weight

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from imbik.core.types import Sensitivity
 from imbik.models.folder import FourBit
+from imbik.models.prefix import prefix_length
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,8 +46,8 @@ class LanguageModel:
 
     @property
     def context(self) -> int:
-        """Longest sequence in tokens."""
-        return context_in(self.network.config)
+        """Longest sequence in tokens; a prefix takes its part of it."""
+        return context_in(self.network.config) - prefix_length(self.network)
 
 
 def weights_in(network: nn.Module, *, learning: bool = False) -> int:

@@ -13,8 +13,8 @@ from typing import Any
 
 from imbik.core.errors import ModelError
 from imbik.core.files import disk_errors, fsync_folder, make_private, remove, write_json
-from imbik.models.bottleneck import has_bottlenecks, save_bottlenecks
 from imbik.models.folder import ABOUT, ADAPTER, BASE, About, BaseOf, mark_config
+from imbik.models.inlays import inlay_in
 from imbik.models.load import quiet
 from imbik.models.model import LanguageModel
 from imbik.models.template import plain_template
@@ -44,9 +44,10 @@ def save(
 def _write(model: LanguageModel, folder: Path, base: str | None, lineage: dict[str, str]) -> None:
     quiet()
     network: Any = model.network
-    adapted = hasattr(network, "peft_config") or has_bottlenecks(network)
-    if has_bottlenecks(network):
-        save_bottlenecks(network, folder / ADAPTER)
+    inlay = inlay_in(network)
+    adapted = hasattr(network, "peft_config") or inlay is not None
+    if inlay is not None:
+        inlay.save(network, folder / ADAPTER)
     elif adapted:
         # The base has its own folder: embeddings that an adapter stands beside are in it.
         network.save_pretrained(folder / ADAPTER, save_embedding_layers=False)

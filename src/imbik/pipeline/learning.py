@@ -21,6 +21,8 @@ from imbik.train.loss_schedule import Courses
 from imbik.train.losses import BESIDE, PAIRS, LearnsAlong
 from imbik.train.tutor import MODELS_HERE
 
+_UNMERGED = {"adapter": "bottleneck adapters", "prefix": "a learned prefix"}
+
 
 def refuse_learning(recipe: Recipe) -> None:
     """Everything below, in order.
@@ -213,9 +215,16 @@ def _method(recipe: Recipe) -> None:
     use = recipe.train.method.use
     if use == "qlora":
         need_bitsandbytes("method qlora", "train.method")
-    if use == "adapter" and recipe.export:
+    if use in _UNMERGED and recipe.export:
         raise RecipeError(
-            "bottleneck adapters cannot be merged into the model, so a student trained with them has no export",
+            f"{_UNMERGED[use]} cannot be merged into the model, so this student has no export",
             where=recipe.export[0].where or "export",
             next="write export: [], and use the run's own student; or train with lora",
+        )
+    looking = next((block for block in recipe.train.losses if block.use == "attention"), None)
+    if use == "prefix" and looking is not None:
+        raise RecipeError(
+            "attention over a learned prefix has columns that the teacher's maps do not have",
+            where=looking.where or "train.losses",
+            next="train with lora, or leave the loss `attention` out",
         )

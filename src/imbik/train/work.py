@@ -31,7 +31,7 @@ from imbik.train.faculty import Faculty, routed
 from imbik.train.lesson import Hooks
 from imbik.train.loss_schedule import Courses
 from imbik.train.losses import BESIDE, DISTRIBUTIONS, PAIRS, SPANS, Loss
-from imbik.train.methods import Method
+from imbik.train.methods import Method, TakesContext
 from imbik.train.pairs import Pair, pairs_of
 from imbik.train.pupil import loader, make_pupil
 from imbik.train.reuse import mark, take
@@ -76,7 +76,8 @@ class Work:
         level = _level(context, model, [sample for sample, _ in everything], variants)
         crossing = crossing_of(context, model.tokenizer, model.tokenizer_hash)
         beside = (crossing is None and beside_context(context)) or model.context
-        longest = min(recipe.train.max_length or model.context, model.context, beside)
+        room = model.context - (method.takes if isinstance(method, TakesContext) else 0)
+        longest = min(recipe.train.max_length or room, room, beside)
         encoding = Encoding(
             model.tokenizer,
             model.tokenizer_hash,

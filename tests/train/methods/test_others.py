@@ -27,6 +27,7 @@ ADDED = [
     ("ia3", {}),
     ("adapter", {"size": 4}),
     ("adapter", {"size": 3, "after": ["attention", "mlp"]}),
+    ("prefix", {"tokens": 5}),
 ]
 
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from imbik.core.errors import ModelError
 from imbik.core.plugins import PluginSettings
-from imbik.models.bottleneck import has_bottlenecks
+from imbik.models.inlays import inlay_in
 from imbik.models.quantised import in_full
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def merged(network: PreTrainedModel) -> PreTrainedModel:
 
     Raises: ModelError for adapters that nothing merges.
     """
-    if has_bottlenecks(network):
+    if (inlay := inlay_in(network)) is not None:
         raise ModelError(
-            "bottleneck adapters are no linear part of a layer, so they cannot be merged into the model",
+            f"{inlay.name} no linear part of a layer and cannot be merged into the model",
             where="export",
             next="leave `export:` empty for this student, or train it with lora",
         )

@@ -41,6 +41,14 @@ class Method(Protocol):
 
 
 @runtime_checkable
+class TakesContext(Protocol):
+    """A method whose weights take a place among the tokens of each row."""
+
+    takes: int
+    """How many tokens of the context."""
+
+
+@runtime_checkable
 class LoadsBase(Protocol):
     """A method that reads the base in a way of its own."""
 
