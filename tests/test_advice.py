@@ -17,8 +17,6 @@ NAME_ALONE = re.compile(r"imbik (?:run|show|gc|review|chat|predict|batches|push|
 NAMED_BY_NAME = {
     "advise/forget/made.py": "a receipt is handed on, and says nothing of this machine's folders",
     "evaluate/words.py": "a report is read elsewhere, where no path of this machine leads",
-    "models/student.py": "a student knows its run as a name",
-    "train/work.py": "the same",
 }
 PLACEHOLDER = re.compile(r"imbik [a-z][a-z -]*\b(RUN|RECIPE)\b")
 # Where no run or recipe is known yet.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+import archkit
 from imbik.core.errors import ModelError, RecipeError
 from imbik.core.files import write_json
 from imbik.core.runfolder import RunFolder, write_parts
 from imbik.core.types import Completion, LabelReference, Message, Sample, Sensitivity, Task
 from imbik.models.folder import read_about, tokenizer_hash
-from imbik.models.load import load_tokenizer
+from imbik.models.load import load, load_tokenizer
+from imbik.models.save import save
 from imbik.models.student import initial_student, prepare_tokenizer, tokenizer_origin
+from imbik.models.tokens import encode_prompt
 from imbik.recipe import Recipe, build
 from imbik.testing.tiny_models import TEXTS, make_model
 from stagekit import make_run
@@ -42,11 +47,13 @@ def recipe(kind: Any = "math", student: dict[str, Any] | None = None, **sections
     return build({**data, **sections})
 
 
-def finished(folder: Path, *, level: Sensitivity = Sensitivity.PUBLIC, extra: int = 0) -> RunFolder:
+def finished(
+    folder: Path, *, level: Sensitivity = Sensitivity.PUBLIC, extra: int = 0, texts: Sequence[str] = TEXTS
+) -> RunFolder:
     """A run with refined rows: 30 training tasks that say the same things, and one validation task with a rare word."""
     samples = []
     for number in range(31 + extra):
-        said = TEXTS[number % len(TEXTS)] + (" Zekeriyaköy" if number == 30 else "")
+        said = texts[number % len(texts)] + (" Zekeriyaköy" if number == 30 else "")
         task = Task(
             id=str(number),
             kind="math",
@@ -109,8 +116,6 @@ def test_a_made_student_takes_its_teachers_tokenizer(tmp_path: Path) -> None:
 
 
 def test_every_training_seed_has_its_own_first_weights(tmp_path: Path) -> None:
-    import torch
-
     run = finished(tmp_path)
     one, again, two = (initial_student(recipe(), run, Asker(), seed) for seed in (1, 1, 2))
     first = [model.network.get_input_embeddings().weight for model in (one, again, two)]
@@ -147,8 +152,6 @@ def test_labels_with_a_teachers_tokenizer(tmp_path: Path) -> None:
 
 
 def test_a_loaded_student_is_itself(tmp_path: Path) -> None:
-    import torch
-
     run = finished(tmp_path)
     model = make_model(tmp_path / "base")
     loaded = recipe(student={"model": str(tmp_path / "base")})
@@ -184,3 +187,51 @@ def test_no_rows_to_train_on(tmp_path: Path) -> None:
     write_parts(run.begin("3_refined", "h"), iter([]))
     with pytest.raises(ModelError, match="no kept training rows"):
         prepare_tokenizer(recipe(), run, Asker())
+
+
+def test_a_loaded_student_keeps_the_tokens_of_its_rows(tmp_path: Path) -> None:
+    folder = archkit.make_family("llama-3.2", tmp_path / "m")
+    run = finished(tmp_path / "r", level=Sensitivity.INTERNAL)
+    whole = load(folder)
+    student = {"model": str(folder), "keep": {"layers": 1, "vocabulary": "used"}}
+    made = initial_student(recipe(student=student), run, Asker())
+    assert made.folder is None
+    assert len(made.tokenizer) == made.network.config.vocab_size < len(whole.tokenizer)
+    assert made.parameters < whole.parameters
+    assert made.sensitivity is Sensitivity.INTERNAL, "which tokens there are tells of the rows"
+    assert any(note.startswith("vocabulary: ") for note in made.notes)
+    text = TEXTS[0] + " Cevap: 7"
+    pieces = [one.convert_ids_to_tokens(one(text)["input_ids"]) for one in (made.tokenizer, whole.tokenizer)]
+    assert pieces[0] == pieces[1]
+    save(made, tmp_path / "saved")
+    again = load(tmp_path / "saved")
+    assert again.tokenizer_hash == made.tokenizer_hash
+    ids = torch.tensor([made.tokenizer(text)["input_ids"]])
+    with torch.no_grad():
+        torch.testing.assert_close(again.network(input_ids=ids).logits, made.network.eval()(input_ids=ids).logits)
+
+
+def test_texts_of_ones_own_and_labels_join_a_trimmed_vocabulary(tmp_path: Path) -> None:
+    folder = archkit.make_family("qwen3", tmp_path / "m")
+    run = finished(tmp_path / "r", texts=TEXTS[:1])
+    used = {"model": str(folder), "keep": {"vocabulary": "used"}}
+    plain = initial_student(recipe(student=used), run, Asker())
+    (tmp_path / "more.txt").write_text("\n".join(TEXTS), encoding="utf-8")
+    more = {**used, "keep": {"vocabulary": {"texts": [str(tmp_path / "more.txt")], "sensitivity": "special"}}}
+    wider = initial_student(recipe(student=more), run, Asker())
+    assert len(wider.tokenizer) > len(plain.tokenizer)
+    assert wider.sensitivity is Sensitivity.SPECIAL
+    kind = {"use": "classification", "answer_as": "token", "labels": ["x", "y"]}
+    labelled = initial_student(recipe(kind, student=used), run, Asker())
+    assert list(labelled.class_tokens) == ["x", "y"]
+    assert labelled.network.config.vocab_size == len(labelled.tokenizer)
+
+
+@pytest.mark.parametrize("family", ["mistral", "phi-3-mini-4k"])
+def test_the_runs_own_tokenizer_cuts_text_as_the_model_folder_does(tmp_path: Path, family: str) -> None:
+    """transformers reads the same files by another class where no config.json says whose they are."""
+    folder, run = archkit.make_family(family, tmp_path / "m"), finished(tmp_path / "r")
+    kind = {"use": "classification", "answer_as": "token", "labels": ["x", "y"]}
+    labelled = initial_student(recipe(kind, student={"model": str(folder)}), run, Asker())
+    messages = [Message(role="user", content=TEXTS[0])]
+    assert encode_prompt(labelled.tokenizer, messages) == encode_prompt(load_tokenizer(folder), messages)

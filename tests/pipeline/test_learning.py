@@ -181,3 +181,20 @@ def test_answers_tell_as_much_as_was_asked_for(models: Path) -> None:
     compressed = {"teacher": "c", "source": "answers", "top_k": 5, "form": "compressed"}
     assert "capture.form=exact" in refused(models, capture=compressed, **own)
     assert "whose weights are not here" in refused(models, capture={"teacher": "c", "top_k": 5}, **own)
+
+
+def test_a_trimmed_vocabulary_is_the_students_own(models: Path) -> None:
+    student = {"model": "pupil", "keep": {"vocabulary": "used"}}
+    told = refused(models, student=student)
+    assert "not of its tokens" in told
+    assert "hybrid" in told
+    check(models, student=student, train={"losses": ["hybrid", "cross_entropy"]})
+    missing = {"model": "pupil", "keep": {"vocabulary": {"texts": ["turkce.txt"]}}}
+    assert "there is no file" in refused(models, student=missing, train={"losses": ["hybrid"]})
+
+
+def test_a_prefix_hides_attention_maps_and_has_no_export(models: Path) -> None:
+    told = refused(models, train={"method": "prefix", "losses": ["attention"]}, export=[])
+    assert "columns" in told
+    assert "cannot be merged" in refused(models, train={"method": "prefix"}, export=["safetensors"])
+    check(models, train={"method": "prefix"}, export=[])

@@ -244,3 +244,16 @@ def test_explain_names_default_and_the_key_that_was_meant() -> None:
     assert "learning_rate" in explain("train")
     with pytest.raises(UsageError, match="did you mean 'learning_rate'"):
         explain("train.learningrate")
+
+
+def test_a_level_inside_a_section_is_written_as_its_word(tmp_path: Path) -> None:
+    student = {"model": "m", "keep": {"vocabulary": {"size": 900, "texts": ["a.txt"], "sensitivity": "internal"}}}
+    pairs = {"from": "pairs.jsonl", "sensitivity": "special"}
+    made = build(
+        {"name": "a", "tasks": {"source": "x.csv", "kind": "qa"}, "student": student, "train": {"pairs": pairs}},
+        base=tmp_path,
+    )
+    (tmp_path / "again.yaml").write_text(to_yaml(made), encoding="utf-8")
+    again = load_recipe(tmp_path / "again.yaml")
+    assert again.student == made.student
+    assert again.train.pairs == made.train.pairs

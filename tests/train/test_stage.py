@@ -30,7 +30,7 @@ from imbik.train.precision import Measured
 from imbik.train.rows import Rejected
 from imbik.train.stage import TrainStage
 from stagekit import FakeAsker, context_of, make_recipe, make_task
-from trainkit import STUDENT, TRAIN, Ready, lay, sums
+from trainkit import STUDENT, TRAIN, Beside, Ready, lay, sums
 
 Lay = Callable[..., Ready]
 KD = [{"use": "forward_kl", "weight": 0.5}, {"use": "cross_entropy"}]
@@ -373,3 +373,29 @@ def test_a_student_begins_with_some_of_a_models_layers(
 def test_a_student_that_is_whole_has_the_hash_that_it_had(ready: Callable[..., Ready], asker: FakeAsker) -> None:
     _, recipe = ready()
     assert "keep" not in TrainStage().settings(recipe, asker)["student"]
+
+
+@pytest.mark.parametrize("own", ["full", "lora"])
+def test_a_student_with_a_trimmed_vocabulary_learns_from_the_whole_one(
+    ready: Callable[..., Ready], tmp_path: Path, own: str
+) -> None:
+    """The teacher beside it has all tokens; every one that the student has is shared, and rows are cut alike."""
+    folder = make_model(tmp_path / "whole", layers=2, vocabulary=330).folder
+    assert folder is not None
+    run, recipe = ready(
+        teachers={"t": {"use": "in_process", "model": str(folder)}},
+        student={"model": str(folder), "keep": {"layers": 1, "vocabulary": "used"}},
+        train={"steps": 4, "method": own, "losses": ["hybrid", "cross_entropy"], "teacher": "t"},
+    )
+    stage, asker = TrainStage(), Beside(folder)
+    result = stage.run(context_of(stage, recipe, run, asker))
+    assert any(text.startswith("vocabulary: ") for text in result.warnings)
+    weights = students.best_weights(run)
+    made = load(weights)
+    assert len(made.tokenizer) < 330
+    assert made.tokenizer_hash == hash_of(made.tokenizer)
+    assert initial_student(recipe, run, asker).tokenizer_hash == made.tokenizer_hash
+    kept = stage.settings(recipe, asker)["student"]["keep"]
+    assert kept["vocabulary"]["texts"] == []
+    only = ready(student={"model": str(folder), "keep": {"layers": 1}})[1]
+    assert set(stage.settings(only, asker)["student"]["keep"]) == {"layers", "mlp"}

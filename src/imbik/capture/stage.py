@@ -29,7 +29,7 @@ from imbik.models.folder import tokenizer_hash
 from imbik.models.gguf import tokenizer_home
 from imbik.models.load import fingerprint, load_tokenizer, sensitivity_of
 from imbik.models.logits import Form, LogitRow, LogitSettings, LogitStore, LogitWriter
-from imbik.models.student import prepare_tokenizer, tokenizer_origin
+from imbik.models.student import prepare_tokenizer, tokenizer_origin, vocabulary_kept
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe
 from imbik.stage import Asker, Scores, StageContext, StageResult
@@ -76,6 +76,7 @@ class CaptureStage:
             "loss_on": recipe.tasks.loss_on,
             "kind": identity("tasks/kinds", recipe.tasks.kind),
             "tokenizer": tokenizer_hash(source) if source is not None else origin,
+            **({"vocabulary": "trimmed"} if vocabulary_kept(recipe) is not None else {}),
         }
 
     def run(self, context: StageContext) -> StageResult:

@@ -1,4 +1,5 @@
-"""A smaller student made of a larger model: some of its layers, the most important part of each MLP.
+"""A smaller student made of a larger model: some of its layers, the most important part of each MLP (heads and width:
+`width`).
 
 Enters: a loaded model, how much is kept. Leaves: a model of the same architecture with fewer weights, each of them the
 larger one's own; training heals it. Layers: as many as are wanted, evenly spread with the first and the last among
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from imbik.core.errors import ModelError
 from imbik.models.model import LanguageModel
+from imbik.models.rebuild import rebuilt
+from imbik.models.width import with_heads, with_hidden
 from imbik.recipe.training import Keep
 
 if TYPE_CHECKING:
@@ -43,7 +46,11 @@ def pruned(model: LanguageModel, keep: Keep) -> LanguageModel:
         network = with_layers(network, chosen(keep.layers, int(network.config.get_text_config().num_hidden_layers)))
     if keep.mlp < 1:
         network = with_narrow_mlp(network, keep.mlp)
-    return replace(model, network=network.eval(), folder=None)
+    if keep.heads < 1:
+        network = with_heads(network, keep.heads)
+    if keep.hidden < 1:
+        network = with_hidden(network, keep.hidden)
+    return model if network is model.network else replace(model, network=network.eval(), folder=None)
 
 
 def chosen(wanted: int | Sequence[int], count: int) -> list[int]:
@@ -85,7 +92,7 @@ def with_layers(network: PreTrainedModel, layers: Sequence[int]) -> PreTrainedMo
         for place, layer in enumerate(layers):
             if int(match[2]) == layer:
                 state[f"{match[1]}.{place}.{match[3]}"] = tensor
-    return _made(network, config, state)
+    return rebuilt(network, config, state)
 
 
 def with_narrow_mlp(network: PreTrainedModel, share: float) -> PreTrainedModel:
@@ -122,7 +129,7 @@ def with_narrow_mlp(network: PreTrainedModel, share: float) -> PreTrainedModel:
     for name in ("intermediate_size", "n_inner"):
         if getattr(text, name, None) is not None:
             setattr(text, name, width)
-    return _made(network, config, state)
+    return rebuilt(network, config, state)
 
 
 def _norms(weight: Tensor, axis: int, runs: int) -> Tensor:
@@ -136,12 +143,3 @@ def _channels(weight: Tensor, axis: int, runs: int, kept: Tensor) -> Tensor:
 
     count = weight.shape[axis] // runs
     return weight.index_select(axis, torch.cat([kept + run * count for run in range(runs)]))
-
-
-def _made(network: PreTrainedModel, config: Any, state: dict[str, Tensor]) -> PreTrainedModel:
-    from transformers import AutoModelForCausalLM
-
-    made: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=network.dtype)
-    made.load_state_dict(state)
-    made.generation_config = network.generation_config
-    return made

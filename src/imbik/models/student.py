@@ -3,39 +3,42 @@
 Enters: a recipe and its run (refined rows on disk). Leaves: a folder with the student's tokenizer, and an untrained (or
 pretrained) LanguageModel. A tokenizer that is trained, or taken from the teacher, lies in `tokenizer/` of the run, made
 by whichever stage needs it first; the same rows give the same files.
-
-The run folder is read through core types alone: models stand left of tasks.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
-from imbik.core.errors import ModelError, RecipeError
+from imbik.core.errors import RecipeError
 from imbik.core.files import (
     digest,
     digest_value,
+    file_digest,
     fsync_folder,
     make_private,
     read_json,
-    read_lines,
     remove,
     write_json,
 )
-from imbik.core.runfolder import RunFolder, read_parts
-from imbik.core.types import Record, Sample, Sensitivity
-from imbik.models.folder import ABOUT, About
+from imbik.core.runfolder import RunFolder
+from imbik.core.types import Record
+from imbik.models.folder import ABOUT, CONFIG, About, read_about, read_object
 from imbik.models.gguf import tokenizer_home
 from imbik.models.init import make as make_model
-from imbik.models.kind import found_labels, kind_with_labels
-from imbik.models.load import embeddings, load, load_tokenizer, resolve
+from imbik.models.kind import found_labels
+from imbik.models.load import embeddings, load, load_tokenizer, resolve, sensitivity_of
 from imbik.models.model import LanguageModel
 from imbik.models.prune import pruned
-from imbik.privacy.sensitivity import inherited
+from imbik.models.run_texts import RunTexts, training_ids, training_texts
+from imbik.models.trim import ids_in_texts, trim_tokenizer, with_vocabulary
+from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe
+from imbik.recipe.training import Vocabulary
 
 TOKENIZER = "tokenizer"
 VERSION = 2  # 2: what detectors of personal data find is masked
@@ -55,18 +58,6 @@ class _Made(Record, frozen=True, kw_only=True):
     """Left beside a run's tokenizer: what it was made from."""
 
     hash: str
-
-
-class _Assigned(Record, frozen=True, kw_only=True):
-    id: str
-    set: str
-
-
-class _Texts(NamedTuple):
-    """(task id, text) pairs a tokenizer is trained on, and the highest sensitivity among them."""
-
-    pairs: list[tuple[str, str]]
-    sensitivity: Sensitivity
 
 
 def tokenizer_origin(recipe: Recipe, asker: Teachers | None) -> tuple[Origin, Path | None]:
@@ -123,13 +114,14 @@ def prepare_tokenizer(recipe: Recipe, run: RunFolder, asker: Teachers | None = N
         return folder
     origin, source = tokenizer_origin(recipe, asker)
     labels = token_labels(recipe, run, origin)
-    if source is not None and origin == "own" and not labels:
+    if source is not None and origin == "own" and not labels and vocabulary_kept(recipe) is None:
         return source
-    texts = None if source is not None else _training_texts(recipe, run)
+    trim = vocabulary_kept(recipe)
+    texts = None if source is not None and trim is None else training_texts(recipe, run)
     made = _Made(hash=_made_from(recipe, labels, source, texts))
     marker = folder / ".made.json"
     if not (marker.exists() and read_json(marker, _Made) == made):
-        _replace(folder, lambda target: _write_tokenizer(recipe, source, texts, labels, target), made)
+        _replace(folder, lambda target: _write_tokenizer(recipe, run, source, texts, labels, target), made)
     return folder
 
 
@@ -158,7 +150,7 @@ def initial_student(
     if student.keep is not None:
         model = pruned(model, student.keep)
     if tokenizer != folder:
-        _use_tokenizer(model, tokenizer, seed)
+        model = _use_tokenizer(model, tokenizer, seed)
     return model
 
 
@@ -176,16 +168,37 @@ def token_labels(recipe: Recipe, run: RunFolder, origin: Origin) -> list[str]:
     return list(recipe.tasks.kind.raw.get("labels") or found_labels(run))
 
 
-def _made_from(recipe: Recipe, labels: Sequence[str], source: Path | None, texts: _Texts | None) -> str:
+def _made_from(recipe: Recipe, labels: Sequence[str], source: Path | None, texts: RunTexts | None) -> str:
     """What a run's tokenizer depends on."""
     tokens = digest_value(texts.pairs) if texts else ""
     origin = digest(*((source / name).read_bytes() for name in _FILES if (source / name).exists())) if source else ""
     student = recipe.student
-    return digest_value([VERSION, student.vocabulary, student.architecture, list(labels), tokens, origin])
+    made = [VERSION, student.vocabulary, student.architecture, list(labels), tokens, origin]
+    trim = vocabulary_kept(recipe)
+    if trim is not None:
+        made.append([trim.size, [file_digest(path) for path in vocabulary_texts(recipe)]])
+    return digest_value(made)
+
+
+def vocabulary_kept(recipe: Recipe) -> Vocabulary | None:
+    """What of a loaded model's vocabulary is kept; None for all of it."""
+    keep = recipe.student.keep
+    return None if keep is None else keep.vocabulary
+
+
+def vocabulary_texts(recipe: Recipe) -> list[Path]:
+    """Files of further texts that the kept vocabulary is for."""
+    trim = vocabulary_kept(recipe)
+    return [] if trim is None else [recipe.path(name) for name in trim.texts]
 
 
 def _write_tokenizer(
-    recipe: Recipe, source: Path | None, texts: _Texts | None, labels: Sequence[str], target: Path
+    recipe: Recipe,
+    run: RunFolder,
+    source: Path | None,
+    texts: RunTexts | None,
+    labels: Sequence[str],
+    target: Path,
 ) -> None:
     from imbik.models.train_tokenizer import add_class_tokens, train_tokenizer
 
@@ -203,8 +216,19 @@ def _write_tokenizer(
     for name in _FILES:
         if (source / name).exists():
             shutil.copyfile(source / name, target / name)
+    if recipe.student.model and (source / CONFIG).exists():
+        # Which of its classes transformers reads a tokenizer by, and so how text is cut, hangs on this too.
+        write_json(target / CONFIG, {"model_type": read_object(source / CONFIG).get("model_type", "")})
+    trim = vocabulary_kept(recipe)
+    if trim is not None:
+        assert texts is not None
+        whole = load_tokenizer(source)
+        rows = chain(training_ids(recipe, run, whole), ids_in_texts(whole, vocabulary_texts(recipe)))
+        trim_tokenizer(source, rows, target, size=trim.size)
+        levels = [texts.sensitivity, *([trim.sensitivity] if trim.texts else []), sensitivity_of(source)[0]]
+        write_json(target / ABOUT, About(sensitivity=highest(levels)))
     if labels:
-        tokenizer = load_tokenizer(source)
+        tokenizer = load_tokenizer(target)
         add_class_tokens(tokenizer, labels)
         tokenizer.save_pretrained(target)
 
@@ -222,52 +246,30 @@ def _replace(folder: Path, write: Callable[[Path], None], made: _Made) -> None:
     fsync_folder(folder.parent)
 
 
-def _use_tokenizer(model: LanguageModel, folder: Path, seed: int) -> None:
-    """Give a loaded model the tokenizer with class tokens; new embeddings are drawn around the mean of the old."""
+def _use_tokenizer(model: LanguageModel, folder: Path, seed: int) -> LanguageModel:
+    """Give a loaded model a trimmed tokenizer, or one with class tokens: rows of tokens that it had are its own, new
+    ones are drawn around the mean of the old."""
     import torch
 
     from imbik.models.content import class_tokens_of
     from imbik.models.load import hash_of
 
-    model.tokenizer = load_tokenizer(folder)
-    model.class_tokens, model.tokenizer_hash = class_tokens_of(model.tokenizer), hash_of(model.tokenizer)
-    if len(model.tokenizer) > embeddings(model.network):
+    tokenizer, old = load_tokenizer(folder), model.tokenizer.get_vocab()
+    ids = tokenizer.get_vocab()
+    rows = [old[token] for token in sorted(ids, key=ids.__getitem__) if token in old]
+    about = read_about(folder)
+    if len(rows) < len(old):
+        note = f"vocabulary: {len(rows):,} of {embeddings(model.network):,} tokens are kept"
+        model = replace(model, network=with_vocabulary(model.network, rows), notes=(*model.notes, note), folder=None)
+    model = replace(
+        model,
+        tokenizer=tokenizer,
+        class_tokens=class_tokens_of(tokenizer),
+        tokenizer_hash=hash_of(tokenizer),
+        sensitivity=highest([model.sensitivity, about.sensitivity]) if about else model.sensitivity,
+    )
+    if len(tokenizer) > embeddings(model.network):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model.network.resize_token_embeddings(len(model.tokenizer))
-
-
-def _training_texts(recipe: Recipe, run: RunFolder) -> _Texts:
-    """Texts of the training rows: each task's own once, and every kept answer as the student will write it."""
-    kind = kind_with_labels(recipe, run)
-    pairs: list[tuple[str, str]] = []
-    level, seen = Sensitivity.PUBLIC, set[str]()
-    for sample in _kept(recipe, run):
-        task = sample.task
-        level = inherited(level, sample.sensitivity)
-        if task.id not in seen:
-            seen.add(task.id)
-            pairs.extend((task.id, text) for text in _task_texts(sample))
-        pairs.append((task.id, str(kind.render(sample.reasoning, sample.answer, task))))
-    if not pairs:
-        raise ModelError(
-            "there are no kept training rows to train a tokenizer on",
-            where=str(run.path),
-            next=f"imbik show {run.name} says where the rows went",
-        )
-    return _Texts(pairs, level)
-
-
-def _task_texts(sample: Sample) -> list[str]:
-    task = sample.task
-    if not task.template:
-        return [message.content for message in task.messages]
-    return [task.template, *(text for name, text in task.fields.items() if name != task.learn)]
-
-
-def _kept(recipe: Recipe, run: RunFolder) -> Iterator[Sample]:
-    """Kept samples of training tasks."""
-    assigned = read_lines(run.stage("1_tasks") / "splits.jsonl", _Assigned)
-    training = {item.id for item in assigned if item.set == "train"}
-    folder = run.stage("4_reviewed" if recipe.review is not None else "3_refined")
-    return (sample for sample in read_parts(folder, Sample) if sample.task.id in training)
+            model.network.resize_token_embeddings(len(tokenizer))
+    return model

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import make, typed_settings
+from imbik.models.crossing import crosses
 from imbik.models.folder import read_base
 from imbik.models.gguf import is_gguf
 from imbik.models.quantised import need_bitsandbytes
@@ -15,7 +16,7 @@ from imbik.pipeline.beside import refuse_beside
 from imbik.pipeline.needs import hungry, wanting
 from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.recipe import Recipe
-from imbik.recipe.training import PAIRS_OF_TASKS
+from imbik.recipe.training import PAIRS_OF_TASKS, Vocabulary
 from imbik.teachers import ScoringTeacher, TeacherContext, make_teacher
 from imbik.train.loss_schedule import Courses
 from imbik.train.losses import BESIDE, PAIRS, LearnsAlong
@@ -189,8 +190,10 @@ def _weights_here(recipe: Recipe, name: str, key: str) -> None:
 
 
 def _tokenizer(recipe: Recipe) -> None:
-    """`teacher` needs a teacher with a tokenizer; `own` needs a model that has one."""
+    """`teacher` needs a teacher with a tokenizer; `own` needs a model that has one; a trimmed one is nobody else's."""
     student = recipe.student
+    if student.keep is not None and student.keep.vocabulary is not None:
+        _trimmed(recipe, student.keep.vocabulary)
     if student.tokenizer == "teacher":
         if not recipe.teachers:
             raise RecipeError(
@@ -201,6 +204,23 @@ def _tokenizer(recipe: Recipe) -> None:
         raise RecipeError(
             "student.tokenizer is own, but a model made from a config has none",
             next="--set student.tokenizer=train",
+        )
+
+
+def _trimmed(recipe: Recipe, vocabulary: Vocabulary) -> None:
+    """Texts that it is for are there, and losses of distributions cross from the teacher's vocabulary to it."""
+    for name in vocabulary.texts:
+        if not recipe.path(name).is_file():
+            raise RecipeError(
+                f"there is no file {recipe.path(name)}",
+                where="student.keep.vocabulary.texts",
+                next="name UTF-8 text files, or leave `texts` out: the run's own rows are counted in any case",
+            )
+    if hungry(recipe) and not crosses(recipe):
+        raise RecipeError(
+            "a trimmed vocabulary is the student's own, so the teacher's logits are not of its tokens",
+            where="student.keep.vocabulary",
+            next="use hybrid (or uld) as the loss that looks at the teacher, or keep the whole vocabulary",
         )
 
 

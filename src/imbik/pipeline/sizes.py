@@ -59,8 +59,12 @@ def _part(whole: Size, keep: Keep) -> Size:
     """What is left of a model: of a layer about two thirds are its MLP."""
     layers = len(keep.layers) if isinstance(keep.layers, list) else keep.layers or whole.layers
     outside = min(whole.parameters, whole.vocabulary * whole.hidden_size)
-    share = layers / max(whole.layers, 1) * (1 / 3 + 2 / 3 * keep.mlp)
-    return replace(whole, parameters=round(outside + (whole.parameters - outside) * min(share, 1)), layers=layers)
+    share = layers / max(whole.layers, 1) * (1 / 3 * keep.heads + 2 / 3 * keep.mlp) * keep.hidden
+    inside = (whole.parameters - outside) * min(share, 1)
+    most = keep.vocabulary.size if keep.vocabulary is not None else 0
+    tokens = min(most or whole.vocabulary, whole.vocabulary)
+    rows, width = outside * tokens / max(whole.vocabulary, 1) * keep.hidden, round(whole.hidden_size * keep.hidden)
+    return replace(whole, parameters=round(rows + inside), layers=layers, vocabulary=tokens, hidden_size=width)
 
 
 def teacher_size(recipe: Recipe, name: str, runs: Path | None = None) -> Size | None:

@@ -6,7 +6,7 @@ editors show.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,17 +15,35 @@ from imbik.core.types import Sensitivity
 from imbik.recipe.blocks import Block, Section
 
 
+class Vocabulary(Section):
+    """Which tokens of a loaded model's vocabulary the student keeps; `used` and a number are short for it."""
+
+    size: int = Field(0, ge=0, description="at most so many tokens, the most frequent (0: all that the texts have)")
+    texts: list[RecipePath] = Field([], description="text files beside the run's own rows that the vocabulary is for")
+    sensitivity: Sensitivity = Field(Sensitivity.CONFIDENTIAL, description="how private these text files are")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: Any) -> Any:
+        if given == "used":
+            return {}
+        return {"size": given} if isinstance(given, int) and not isinstance(given, bool) else given
+
+
 class Keep(Section):
     """What of a loaded model the student begins with."""
 
     layers: int | list[int] = Field(0, description="how many layers, evenly spread, or a list of them from 0 (0: all)")
     mlp: float = Field(1.0, gt=0, le=1, description="share of the channels of each MLP, the weightiest")
+    heads: float = Field(1.0, gt=0, le=1, description="share of the heads of each layer, in groups, the weightiest")
+    hidden: float = Field(1.0, gt=0, le=1, description="share of the channels between layers, the weightiest")
+    vocabulary: Vocabulary | None = Field(None, description="tokens: used, a number, or {size, texts, sensitivity}")
 
     @model_validator(mode="after")
     def _some(self) -> Keep:
         none = self.layers == [] or (isinstance(self.layers, int) and self.layers < 0)
-        if none or (not self.layers and self.mlp == 1):
-            raise ValueError("say how many layers are kept, or which share of each MLP: {layers: 6}, {mlp: 0.5}")
+        if none or (not self.layers and {self.mlp, self.heads, self.hidden} == {1.0} and self.vocabulary is None):
+            raise ValueError("say what is kept: {layers: 6}, {mlp: 0.5}, {heads: 0.5}, {vocabulary: used} …")
         return self
 
 

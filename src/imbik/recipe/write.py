@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ def _plain(value: Any, base: Path, group: str) -> Any:
         }
     if isinstance(value, dict):
         return {key: _plain(item, base, group) for key, item in value.items()}
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, Decimal):
         return str(value)  # exact, and YAML has no decimals
     return [_plain(item, base, group) for item in value] if isinstance(value, list | tuple) else value

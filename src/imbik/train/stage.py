@@ -15,7 +15,7 @@ from imbik.core.plugins import identity, make
 from imbik.core.students import Best
 from imbik.models.folder import tokenizer_hash
 from imbik.models.load import fingerprint, resolve, sensitivity_of
-from imbik.models.student import tokenizer_origin
+from imbik.models.student import tokenizer_origin, vocabulary_texts
 from imbik.recipe import Recipe
 from imbik.recipe.training import Train
 from imbik.stage import Asker, StageContext, StageResult
@@ -67,13 +67,16 @@ class TrainStage:
         """The train section but for what only moves speed and memory, the student, and what decides its token ids."""
         student, tasks = recipe.student, recipe.tasks
         origin, source = tokenizer_origin(recipe, asker)
-        whole = student.keep is None
+        unset = {"model"} | ({"keep"} if student.keep is None else set())
+        dumped = student.model_dump(mode="json", exclude=unset)
+        if student.keep is not None:
+            dumped["keep"] = _kept_form(recipe, dumped["keep"])
         given = resolve(student.model, recipe.base) if student.model else None
         return {
             "train": recipe.train.model_dump(mode="json", exclude=_FREE | _unset(recipe.train)),
             "method": identity("train/methods", recipe.train.method),
             "losses": [identity("train/losses", block) for block in recipe.train.losses],
-            "student": student.model_dump(mode="json", exclude={"model"} | ({"keep"} if whole else set())),
+            "student": dumped,
             "model": [fingerprint(given), sensitivity_of(given)[0].value] if given else "",
             "tokenizer": tokenizer_hash(source) if source is not None else origin,
             "kind": identity("tasks/kinds", tasks.kind),
@@ -109,6 +112,16 @@ class TrainStage:
         chosen = min(students, key=lambda record: (record.validation_loss, record.seed))
         write_json(context.folder / BEST, Best(seed=chosen.seed))
         return work.result(records)
+
+
+def _kept_form(recipe: Recipe, keep: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of the model; keys that came later are left out where they are not set, so that hashes stay."""
+    later = {"vocabulary": None, "heads": 1.0, "hidden": 1.0}
+    kept = {key: value for key, value in keep.items() if key not in later or value != later[key]}
+    if "vocabulary" in kept:
+        texts = [file_digest(path) for path in vocabulary_texts(recipe) if path.exists()]
+        kept["vocabulary"] = {**kept["vocabulary"], "texts": texts}
+    return kept
 
 
 def _beside(recipe: Recipe, asker: Asker) -> dict[str, Any]:

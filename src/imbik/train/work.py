@@ -110,7 +110,7 @@ class Work:
             raise TrainingError(
                 f"no row is left to train on ({len(self.samples)} kept samples, {len(refused)} of them rejected)",
                 where=str(self.context.folder / "rejected.jsonl"),
-                next=f"imbik show {self.context.run.name} refine says where the rows went; train.max_length decides "
+                next=f"imbik show {self.context.run.typed} refine says where the rows went; train.max_length decides "
                 "how long one may be",
             )
 

@@ -46,6 +46,15 @@ def test_a_loaded_model_brought_its_vocabulary_along(tmp_path: Path) -> None:
     assert not list(remaining_tokenizers(run, load_recipe(run.path / "recipe.yaml"), WHO))
 
 
+def test_a_vocabulary_trimmed_to_the_rows_is_named(tmp_path: Path) -> None:
+    head = "tasks: {source: x.jsonl, kind: qa}\nstudent: {model: 'embedded:base', keep: {vocabulary: used}}\n"
+    run = make_run(tmp_path, "a", head=head)
+    make_tokenizer(run.path / "tokenizer", texts=["zekeriya demirkıran geldi gitti"], vocabulary=420)
+    found = list(remaining_tokenizers(run, load_recipe(run.path / "recipe.yaml"), WHO))
+    assert [item.path for item in found] == ["a/tokenizer/tokenizer.json"]
+    assert "trimmed to these rows" in found[0].why
+
+
 def test_weights_of_this_recipe_and_of_replaced_ones(tmp_path: Path) -> None:
     run = make_run(tmp_path, "a")
     run.retire("6_student")

@@ -46,18 +46,22 @@ def remaining_weights(run: RunFolder, learned: int) -> Iterator[Remains]:
 
 
 def remaining_tokenizers(run: RunFolder, recipe: Recipe | None, person: Person) -> Iterator[Remains]:
-    """Tokenizers trained on the run's rows whose vocabulary holds a piece of the person's name."""
-    if not person or (recipe is not None and (recipe.student.model or recipe.student.tokenizer == "teacher")):
+    """Tokenizers made of the run's rows (trained, or trimmed to them) whose vocabulary holds a piece of the person's
+    name."""
+    student = None if recipe is None else recipe.student
+    trimmed = student is not None and student.keep is not None and student.keep.vocabulary is not None
+    if not person or (student is not None and not trimmed and (student.model or student.tokenizer == "teacher")):
         return
+    others = "it was trimmed to these rows" if trimmed else "one needs 20 rows or more, so others wrote it too"
     for found in files_of(run.path):
         if found.how is How.TOKENIZER and found.path.name == "tokenizer.json":
             held = pieces(found.path, person)
             if held:
                 old = found.path.relative_to(run.path).parts[0] == OLD
+                many = f"{held} {'token' if held == 1 else 'tokens'}"
                 yield Remains(
                     path=_place(run, found.path),
-                    why=f"its vocabulary holds a piece of the name ({held} {'token' if held == 1 else 'tokens'}; one "
-                    "needs 20 rows or more, so others wrote it too)",
+                    why=f"its vocabulary holds a piece of the name ({many}; {others})",
                     next=f"imbik gc {run.name}"
                     if old
                     else f"imbik run {run.name} --from train, then imbik gc {run.name}",
