@@ -8,7 +8,8 @@ Every setting is a recipe that is run by `imbik run`, with the same rows, studen
 answers are asked for once. On-policy settings pass other tokens than rows alone would, so their steps are set by a
 short trial to pass as many. Printed: the share of held-out tasks that the students get right, and the paired
 difference from `text_only` (the same text, cross-entropy alone) and from `answers_only` (the answers without
-reasoning), each with its 95% bootstrap interval over tasks and seeds. A setting wins where both intervals exclude zero. On Banking77 an answer is one token: the two controls are one.
+reasoning), each with its 95% bootstrap interval over tasks and seeds. A setting wins where both intervals exclude zero.
+On Banking77 an answer is one token: the two controls are one.
 """
 
 from __future__ import annotations

@@ -255,3 +255,17 @@ def test_missing_files_and_wrong_columns(tmp_path: Path, load: Any) -> None:
     write(tmp_path / "x.jsonl", [{"question": "a"}])
     with pytest.raises(RecipeError, match="unknown field 'anser'; did you mean 'answer'"):
         load("x.jsonl", columns={"anser": "b"})
+
+
+def test_tags_stand_where_the_recipe_says(tmp_path: Path, load: Any) -> None:
+    rows = [
+        {"question": "Bir?", "answer": "1", "etiketler": "hukuk; vergi, hukuk"},
+        {"question": "İki?", "answer": "2", "etiketler": ["İş hukuku", " "]},
+        {"question": "Üç?", "answer": "3"},
+        {"question": "Dört?", "answer": "4", "etiketler": {"a": 1}},
+    ]
+    write(tmp_path / "rows.jsonl", rows)
+    found = load("rows.jsonl", columns={"tags": "etiketler"})
+    assert [task.tags for task in found.tasks] == [("hukuk", "vergi"), ("İş hukuku",), ()]
+    assert [line.reason for line in found.quarantine] == ["not text"]
+    assert [task.tags for task in load("rows.jsonl").tasks] == [()] * 4

@@ -76,7 +76,7 @@ def captured(run: RunFolder, count: int) -> list[Shown]:
 def trained(run: RunFolder) -> list[Shown]:
     """Every variant and seed with its steps and losses (nats a learned token)."""
     found = []
-    for variant in VARIANTS:
+    for variant in (*VARIANTS, *map(students.variant_of, students.adapters(run))):
         for seed in students.seeds(run, variant):
             path = students.trained(run, variant, seed) / "training.json"
             if path.exists():

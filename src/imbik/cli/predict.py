@@ -17,6 +17,9 @@ def predict(
     sensitivity: Annotated[
         str, typer.Option(metavar="LEVEL", help="How private your rows are: public, internal, confidential or special.")
     ] = "confidential",
+    adapter: Annotated[
+        str, typer.Option(metavar="NAME", help="An adapter of the run (train.adapters); auto: each row its own.")
+    ] = "",
     runs: Runs = None,
     quiet: Quiet = False,
 ) -> None:
@@ -32,7 +35,7 @@ def predict(
         raise InputError("there is no such file", where=str(file), next="check the path")
     level = parse(sensitivity, where="--sensitivity")
     with progress_for("predict", quiet=quiet) as advance:
-        done = answer(find_run(run, runs), file, output, advance, level)
+        done = answer(find_run(run, runs), file, output, advance, level, adapter)
     for note in done.notes:
         print(f"! {note}")
     problems = (

@@ -16,6 +16,7 @@ import numpy as np
 from imbik.core.results import Score
 from imbik.evaluate.answers import Answer
 from imbik.evaluate.bootstrap import Bootstrap
+from imbik.evaluate.findings import ADAPTER
 from imbik.evaluate.metrics import CorpusMetric
 from imbik.evaluate.scores import Interval, MetricScore
 from imbik.evaluate.tables import Corpus, Means, Table
@@ -58,6 +59,12 @@ def compare(
         for other in (name for name in PAIRED_WITH if name in matrices):
             if difference := bootstrap.difference(student, matrices[other][1]):
                 found.paired.setdefault(f"student-{other}", {})[key] = _interval(difference)
+        for name in (name for name in matrices if name.startswith(ADAPTER)):
+            mine = {answer.id for answer in answers[name]}
+            same = [answer for answer in answers["student"] if answer.id in mine]
+            beside = table(same, set_name, metric, corpora.get(metric))[1]
+            if difference := bootstrap.difference(matrices[name][1], beside):
+                found.paired.setdefault(f"{name}-student", {})[key] = _interval(difference)
     return found
 
 

@@ -14,6 +14,7 @@ from imbik.evaluate.plots import Curve
 from imbik.evaluate.scores import Scores
 from imbik.tasks.growth.report import GrowthReport
 
+ADAPTER = "adapter:"
 _ORDER = ("teacher", "student", "text_only", "answers_only", "baseline", "tfidf")
 
 WHAT = {
@@ -121,6 +122,8 @@ def what(name: str) -> str:
     """One line on what a system is."""
     if name.startswith("export:"):
         return "the best student as it is handed over"
+    if name.startswith(ADAPTER):
+        return "an adapter of its own, on the rows that it is for (train.adapters)"
     if name.startswith("teacher:"):
         return "one of the teachers, on the rows that are routed to it"
     return WHAT.get(name, "")

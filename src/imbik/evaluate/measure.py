@@ -102,6 +102,7 @@ def _ask(
     if before is not None:
         return before
     label = f"evaluate {system.name}"
+    held = [row for row in held if system.takes(row.task)]
     context.progress.begin(label, len(held) * system.rounds)
     asked = system.answer([row.task for row in held], kind, lambda rows: context.progress.advance(label, rows))
     answers = [

@@ -6,6 +6,7 @@ Enters: recipe, run folder, asker. Leaves: systems in order, with notes on what 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from imbik.core import students
 from imbik.core.runfolder import RunFolder
 from imbik.evaluate.answers import UNTRAINED
+from imbik.evaluate.findings import ADAPTER
 from imbik.evaluate.systems import ModelSystem, System
 from imbik.evaluate.teacher import TeacherSystem
 from imbik.recipe import Recipe
@@ -33,6 +35,7 @@ def roster(recipe: Recipe, run: RunFolder, asker: Asker, kind: Kind) -> tuple[li
     for control in CONTROLS:
         if control in against and students.seeds(run, control):
             systems.append(_trained(recipe, run, control))
+    systems += [_adapter(recipe, run, name) for name in students.adapters(run)]
     if "baseline" in against:
         start = partial(_initial, recipe, run)
         systems.append(ModelSystem("baseline", {UNTRAINED: start}, UNTRAINED, recipe))
@@ -59,6 +62,12 @@ def _trained(recipe: Recipe, run: RunFolder, variant: str) -> ModelSystem:
     best = students.best_seed(run)
     loaders = {seed: _loader(students.trained(run, variant, seed) / "weights") for seed in found}
     return ModelSystem(variant, loaders, best if best in found else found[0], recipe)
+
+
+def _adapter(recipe: Recipe, run: RunFolder, name: str) -> ModelSystem:
+    """A named adapter, on the rows that are its own."""
+    made = _trained(recipe, run, students.variant_of(name))
+    return replace(made, name=f"{ADAPTER}{name}", timed=students.best_seed(run, name), adapter=name)
 
 
 def _exports(recipe: Recipe, run: RunFolder) -> list[System]:

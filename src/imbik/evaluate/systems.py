@@ -19,6 +19,7 @@ from imbik.evaluate.timing import Request, cost_to_run
 from imbik.models.tokens import encode_task_prompt
 from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe
+from imbik.tasks.adapters import adapters_of
 from imbik.tasks.kinds import Kind
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class System(Protocol):
         """How often it answers every row (once a seed)."""
         ...
 
+    def takes(self, task: Task) -> bool:
+        """Whether it is asked this row at all."""
+        ...
+
     def answer(self, tasks: Sequence[Task], kind: Kind, advance: Advance) -> Asked:
         """One completion a task for every seed; `advance` is told of rows as they are done."""
         ...
@@ -57,17 +62,22 @@ class System(Protocol):
 
 @dataclass(frozen=True)
 class ModelSystem:
-    """A model in this process. `timed` is the seed whose costs are measured."""
+    """A model in this process. `timed` is the seed whose costs are measured; an `adapter` has its own rows alone."""
 
     name: str
     load: Mapping[int, Callable[[], LanguageModel]]
     timed: int
     recipe: Recipe
+    adapter: str = ""
 
     @property
     def rounds(self) -> int:
         """One a seed."""
         return len(self.load)
+
+    def takes(self, task: Task) -> bool:
+        """All rows, or the adapter's."""
+        return not self.adapter or self.adapter in adapters_of(self.recipe.train.adapters, task)
 
     def answer(self, tasks: Sequence[Task], kind: Kind, advance: Advance) -> Asked:
         """Load each seed's model once: answer all rows in batches, then time single requests of one seed."""

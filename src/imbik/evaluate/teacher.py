@@ -50,6 +50,10 @@ class TeacherSystem:
         """One; a recorded teacher's voices come as they are found."""
         return 1
 
+    def takes(self, task: Task) -> bool:  # noqa: ARG002
+        """Every row has an answer or a reason."""
+        return True
+
     def answer(self, tasks: Sequence[Task], kind: Kind, advance: Advance) -> Asked:
         """One completion a task, or one for each voice of a recorded teacher."""
         routed = self._routed(tasks)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from imbik.evaluate.bootstrap import rows_to_show
 from imbik.evaluate.figures import count, interval, money, percent, point_range, points, times
-from imbik.evaluate.findings import Findings, Preferred
+from imbik.evaluate.findings import ADAPTER, Findings, Preferred
 from imbik.evaluate.scores import Interval, Spend, SystemScores
 
 CLAIM = 0.95
@@ -232,10 +232,12 @@ def spent(spend: Spend) -> str:
 
 
 def control_reading(name: str, score: Interval) -> str:
-    """What a paired difference `student-X` says, in words."""
-    other = name.removeprefix("student-")
+    """What a paired difference `student-X`, or `adapter:NAME-student`, says in words."""
+    who, _, other = name.rpartition("-") if name.startswith(ADAPTER) else name.partition("-")
+    who = f"{who} on its rows" if name.startswith(ADAPTER) else "the student"
+    other = "the student" if other == "student" else other
     if score.low > 0:
-        return f"the student is better than {other}"
+        return f"{who} is better than {other}"
     if score.high < 0:
-        return f"the student is worse than {other}"
+        return f"{who} is worse than {other}"
     return f"no difference from {other} is shown"

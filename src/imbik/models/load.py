@@ -274,6 +274,7 @@ def _refuse_incomplete(folder: Path, info: dict[str, Any]) -> None:
 
 def _load_adapted(folder: Path, base: str, dtype: str, four_bit: FourBit | None) -> PreTrainedModel:
     """The base with the adapter of `folder` over it, unmerged."""
+    quiet()  # PEFT imports libraries that speak up when they are
     from peft import PeftModel
 
     base_folder = resolve(base, folder)

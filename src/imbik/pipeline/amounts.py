@@ -52,8 +52,8 @@ def evaluation_calls(recipe: Recipe, rows: Rows) -> int:
 
 
 def variants(recipe: Recipe) -> int:
-    """Students trained: seeds times (student and controls)."""
-    return len(recipe.train.seeds) * (1 + len(recipe.train.controls))
+    """Students trained: seeds times (student, controls, and adapters, which share the rows among them)."""
+    return len(recipe.train.seeds) * (1 + len(recipe.train.controls) + bool(recipe.train.adapters))
 
 
 def training_tokens(recipe: Recipe, rows: Rows) -> float:

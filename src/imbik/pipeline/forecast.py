@@ -82,6 +82,7 @@ def _evaluating(recipe: Recipe, rows: Rows, student: Size, teachers: Sizes) -> f
     """Every system answers the test rows; a teacher was asked already where its answers are stored."""
     test, tokens = tested_rows(recipe, rows), answer_tokens(recipe, rows)
     systems = 1 + sum(name in recipe.evaluate.against for name in ("baseline", *recipe.train.controls))
+    systems += bool(recipe.train.adapters)  # which share the rows among them
     own = test * systems * len(recipe.train.seeds) * _answering(student, tokens)
     alone = 2 * recipe.evaluate.latency_rows * (tokens + 1) * 2.5e-3
     asked = _asking(recipe, rows, round(test * (1 - rows.held_back)), teachers)

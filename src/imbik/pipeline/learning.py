@@ -7,7 +7,7 @@ them from captured logits (`capture:`) or from a teacher that reads beside the s
 from __future__ import annotations
 
 from imbik.core.errors import RecipeError
-from imbik.core.plugins import make, typed_settings
+from imbik.core.plugins import load_plugin, make, typed_settings
 from imbik.models.crossing import crosses
 from imbik.models.folder import read_base
 from imbik.models.gguf import is_gguf
@@ -240,6 +240,12 @@ def _method(recipe: Recipe) -> None:
             f"{_UNMERGED[use]} cannot be merged into the model, so this student has no export",
             where=recipe.export[0].where or "export",
             next="write export: [], and use the run's own student; or train with lora",
+        )
+    if recipe.train.adapters and not load_plugin("train/methods", use).needs_base:
+        raise RecipeError(
+            f"the method {use} trains the model itself, so there are no adapters beside it",
+            where="train.adapters",
+            next="--set train.method=lora (or qlora, ia3, adapter, prefix)",
         )
     looking = next((block for block in recipe.train.losses if block.use == "attention"), None)
     if use == "prefix" and looking is not None:

@@ -141,6 +141,13 @@ class TeacherShare(Section):
     tags: list[str] = Field([], description="rows with one of these tags are its own (none: rows that no tag claims)")
 
 
+class AdapterRows(Section):
+    """Which rows one of several adapters is for: of these tags or categories (neither: rows that no other takes)."""
+
+    tags: list[str] = Field([], description="rows with one of these tags (tasks.columns: {tags: COLUMN})")
+    categories: list[str] = Field([], description="rows of one of these categories")
+
+
 Combine = Literal["distributions", "losses"]
 
 
@@ -214,6 +221,9 @@ class Train(Section):
     )
     combine: Combine = Field(
         "distributions", description="several teachers: the mean of their distributions, or of their losses"
+    )
+    adapters: dict[Annotated[str, Field(pattern=r"^[^\W_]\w*$")], AdapterRows] = Field(
+        {}, description="adapters of their own beside the student: {iade: {tags: [iade]}, rest: {}}"
     )
     pairs: PairSource | None = Field(None, description="pairs of texts for losses that compare two: {from: rewordings}")
     loss_schedules: dict[str, dict[str, LossSchedule]] = Field(

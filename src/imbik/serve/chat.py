@@ -15,6 +15,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from imbik.core import students
 from imbik.core.errors import ImbikError, UsageError
 from imbik.core.executor import LocalExecutor
 from imbik.core.files import digest_value
@@ -52,10 +53,14 @@ class Chat:
     """
 
     def __init__(
-        self, run: RunFolder, with_teacher: str = "", sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL
+        self,
+        run: RunFolder,
+        with_teacher: str = "",
+        sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL,
+        adapter: str = "",
     ) -> None:
         self.run = run
-        self.student = Student(run)
+        self.student = Student(run, adapter)
         self.recipe = self.student.recipe
         self.sensitivity = sensitivity
         self.remembers = self.recipe.tasks.kind.use == "conversation"
@@ -82,7 +87,8 @@ class Chat:
             raise UsageError("there is nothing to answer", where="chat", next="type a question")
         task = self._task(text)
         started = time.monotonic()
-        reply = Reply("student", self.student.answer([task])[0], time.monotonic() - started)
+        by = f"adapter:{self.student.adapter}" if self.student.adapter else "student"
+        reply = Reply(by, self.student.answer([task])[0], time.monotonic() - started)
         if self.remembers:
             self._history = [*task.messages, Message(role="assistant", content=reply.answered.text)]
         yield reply
@@ -94,6 +100,19 @@ class Chat:
         rows = (task for task, name in read_tasks(self.run) if name == "test") if not self.remembers else iter(())
         fitting = (task.text for task in rows if "\n" not in task.text and len(task.text) <= _LINE)
         return list(islice(fitting, count))
+
+    @property
+    def adapters(self) -> list[str]:
+        """Adapters that there are beside the student."""
+        return students.adapters(self.run)
+
+    def switch(self, adapter: str) -> None:
+        """Talk to another adapter from here on ('': the student itself); the conversation stays.
+
+        Raises: RunFolderError where there is no such adapter.
+        """
+        if adapter != self.student.adapter:
+            self.student = Student(self.run, adapter)
 
     def forget(self) -> None:
         """Begin a new conversation."""

@@ -28,6 +28,7 @@ from imbik.core.types import Sensitivity, Task
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe, load_recipe
 from imbik.recipe.tasks import Split
+from imbik.serve.routed import AUTO, Routed
 from imbik.serve.student import Answered, Student
 from imbik.tasks.build import Builder, marked
 from imbik.tasks.kinds import Kind
@@ -76,8 +77,10 @@ def predict(
     target: Path,
     advance: Callable[[int], None] = lambda rows: None,
     sensitivity: Sensitivity = Sensitivity.CONFIDENTIAL,
+    adapter: str = "",
 ) -> Predicted:
-    """Answer every row of `source` and write `target` (.csv, .tsv or .jsonl); rows are `sensitivity` at least.
+    """Answer every row of `source` and write `target` (.csv, .tsv or .jsonl); rows are `sensitivity` at least. An
+    `adapter` of the run answers them, or with `auto` for each the one it belongs to.
 
     `advance` is told of rows done, with 0 when all is checked and work begins.
     Raises: UsageError for another kind of target or a folder that is not there, InputError for a file that cannot be
@@ -85,12 +88,12 @@ def predict(
     """
     _check_target(source, target)
     run.check()
-    students.best_weights(run)
+    students.best_weights(run, "" if adapter == AUTO else adapter)
     recipe = load_recipe(run.path / "recipe.yaml")
     names, level = _look(recipe, kind_of(recipe, run), source, sensitivity)
     added = _free_names(names)
     advance(0)
-    student = Student(run)
+    student = Routed(run) if adapter == AUTO else Student(run, adapter)
     rows = _Rows(recipe, student.kind, source, level)
     done = problems = 0
     with atomic_writer(target) as stream:
@@ -184,7 +187,7 @@ def _look(recipe: Recipe, kind: Kind, source: Path, level: Sensitivity) -> tuple
 
 
 def _answer(
-    student: Student, block: Sequence[tuple[Mapping[str, object], Task | Quarantined]]
+    student: Student | Routed, block: Sequence[tuple[Mapping[str, object], Task | Quarantined]]
 ) -> Iterable[tuple[Mapping[str, object], Answered]]:
     """Each line with its answer, or with the problem that kept it from one."""
     answers = iter(student.answer([task for _, task in block if isinstance(task, Task)]))

@@ -37,19 +37,19 @@ class Answered:
 
 
 class Student:
-    """The best seed's model with the run's kind; loaded once, asked often.
+    """The best seed's model, or that of one of its adapters, with the run's kind; loaded once, asked often.
 
-    Raises: RunFolderError when the run is no run folder or has no trained student.
+    Raises: RunFolderError when the run is no run folder or has no trained student, or no such adapter.
     """
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, adapter: str = "") -> None:
         run.check()
-        weights = students.best_weights(run)
+        weights = students.best_weights(run, adapter)
         from imbik.models.engines.transformers import TransformersEngine
         from imbik.models.load import load
         from imbik.tasks.read import kind_of
 
-        self.run = run
+        self.run, self.adapter = run, adapter
         self.recipe: Recipe = load_recipe(run.path / "recipe.yaml")
         self.kind: Kind = kind_of(self.recipe, run)
         model = load(weights)

@@ -25,7 +25,7 @@ from imbik.core.types import (
     TurnsReference,
 )
 from imbik.recipe.tasks import Tasks
-from imbik.tasks.columns import CONVERSATION_SHAPES, Columns, Plan, Shape, describe
+from imbik.tasks.columns import CHOSEN, CONVERSATION_SHAPES, Columns, Plan, Shape, describe
 from imbik.tasks.conversation import conversation_key, cut_last, earlier_turns, parse_messages
 from imbik.tasks.kinds import Kind
 from imbik.tasks.recorded import RecordedAnswers
@@ -92,6 +92,7 @@ class Builder:
             language=language,
             group=self._group(values, plan, asked, recorded),
             category=_text(values, plan, "category").strip(),
+            tags=_tags(values, plan),
             passage=asked.passage,
             sensitivity=self._sensitivity(values),
             source=Source(file=row.file, line=row.line),
@@ -135,7 +136,7 @@ class Builder:
                 "no question found",
                 f"columns: {have}; '{self.settings.kind.use}' reads {describe(self.shapes)}",
             )
-        texts = {part: _text(values, plan, part) for part in plan if part not in (*_KNOWN, "history")}
+        texts = {part: _text(values, plan, part) for part in plan if part not in (*_KNOWN, *CHOSEN, "history")}
         if not (texts[role].strip() or texts.get("instruction", "").strip()):
             raise BadRowError("the question is empty", f"column '{plan[role]}'")
         if role == "document":
@@ -217,6 +218,14 @@ def stratum(task: Task) -> str:
 def _text(values: Mapping[str, object], plan: Plan, role: str) -> str:
     """The text of a role, or ''."""
     return as_text(value_at(values, plan[role]), f"column '{plan[role]}'") if role in plan else ""
+
+
+def _tags(values: Mapping[str, object], plan: Plan) -> tuple[str, ...]:
+    """A row's tags: a list, or words between commas or semicolons."""
+    value = value_at(values, plan["tags"]) if "tags" in plan else None
+    parts = value if isinstance(value, list | tuple) else re.split("[,;]", as_text(value, "tags"))
+    told = (as_text(part, f"column '{plan['tags']}'").strip() for part in parts) if "tags" in plan else ()
+    return tuple(dict.fromkeys(tag for tag in told if tag))
 
 
 def _json_text(values: Mapping[str, object], plan: Plan, role: str) -> str:

@@ -70,6 +70,8 @@ EXTRAS: Shape = {
     "history": "history",
 }
 """Roles that any row may fill beside its shape."""
+CHOSEN = ("tags",)
+"""Roles that a column fills only where the recipe's `columns:` says so."""
 
 SPELLINGS: Mapping[str, str] = {
     "question": "question, soru, sual, problem, query, user question, kérdés, vprašanje",
@@ -122,7 +124,7 @@ class Columns:
     """
 
     def __init__(self, mapping: Mapping[str, str], shapes: Sequence[Shape], *, loose: bool = False) -> None:
-        known = {*SPELLINGS, *EXTRAS, *(role for shape in shapes for role in shape)}
+        known = {*SPELLINGS, *EXTRAS, *CHOSEN, *(role for shape in shapes for role in shape)}
         for field in mapping:
             if field not in known:
                 raise RecipeError(
@@ -160,6 +162,9 @@ class Columns:
             found = self._column(role, column, names, spelled)
             wanted = role in self.mapping or column in self.mapping
             if found and role not in best and (wanted or found not in best.values()):
+                best[role] = found
+        for role in CHOSEN:
+            if found := self._column(role, role, names, {}):
                 best[role] = found
         return best
 

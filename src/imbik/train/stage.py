@@ -40,10 +40,10 @@ _FREE = {
 _LATER = {
     "learning_rates", "layer_decay", "schedule_cycles", "schedule_power", "schedule_floor", "betas", "epsilon",
     "momentum", "no_weight_decay", "length_bucketing", "metric", "on_policy", "top_k",
-    "pairs", "loss_schedules", "combine",
+    "pairs", "loss_schedules", "combine", "adapters",
 }  # fmt: skip
 # What decides which students there are, but not what any of them learns.
-_WHICH = {"seeds", "controls"}
+_WHICH = {"seeds", "controls", "adapters"}
 
 
 class TrainStage:
@@ -105,13 +105,18 @@ class TrainStage:
         for seed in context.recipe.train.seeds:
             budget = 0
             for variant in work.variants:
-                record = work.train(variant, seed, budget)
+                record = work.train(variant, seed, 0 if variant.adapter else budget)
                 budget = budget or record.tokens
                 records.append(record)
-        students = [record for record in records if record.variant == "student"]
-        chosen = min(students, key=lambda record: (record.validation_loss, record.seed))
-        write_json(context.folder / BEST, Best(seed=chosen.seed))
+        adapters = {variant.adapter: _best(records, variant.name) for variant in work.variants if variant.adapter}
+        write_json(context.folder / BEST, Best(seed=_best(records, "student"), adapters=adapters))
         return work.result(records)
+
+
+def _best(records: Sequence[TrainingRecord], variant: str) -> int:
+    """A variant's seed best on validation, the lowest number on a tie."""
+    own = [record for record in records if record.variant == variant]
+    return min(own, key=lambda record: (record.validation_loss, record.seed)).seed
 
 
 def _kept_form(recipe: Recipe, keep: dict[str, Any]) -> dict[str, Any]:

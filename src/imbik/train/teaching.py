@@ -53,12 +53,13 @@ class Sets:
     validation: Sequence[Row]
 
 
-def rows_to_pass(recipe: Recipe, rows: Sequence[Row], seed: int, budget: int) -> int:
-    """How many rows a variant passes: by the recipe's steps or epochs, or by a control's budget of tokens."""
+def rows_to_pass(recipe: Recipe, rows: Sequence[Row], seed: int, budget: int, share: float = 1.0) -> int:
+    """How many rows a variant passes: by the recipe's steps (an adapter with a `share` of the rows: that share of them)
+    or epochs, or by a control's budget of tokens."""
     if budget:
         return rows_for_tokens(rows, seed=seed, tokens=budget)
     if recipe.train.steps:
-        return recipe.train.steps * recipe.train.batch_size
+        return max(1, round(recipe.train.steps * recipe.train.batch_size * share))
     return max(1, round(recipe.train.epochs * len(rows)))
 
 
@@ -78,6 +79,7 @@ class Assignment:
     validation_losses: Sequence[Loss]
     budget: int
     folder: Path
+    share: float = 1.0
     longest: int = 0
     reader: Reader | None = None
     tutor: Tutor | Faculty | None = None
@@ -164,7 +166,7 @@ def _bytes(tensor: Tensor) -> bytes:
 def _lesson(task: Assignment, recipe: Recipe) -> Lesson:
 
     rows = list(task.sets.train)
-    total = rows_to_pass(recipe, rows, task.seed, task.budget)
+    total = rows_to_pass(recipe, rows, task.seed, task.budget, task.share)
     bucketing = recipe.train.length_bucketing
     order = Order(rows, seed=task.seed, size=recipe.train.batch_size, total=total, bucketing=bucketing)
     return Lesson(

@@ -2,7 +2,8 @@
 
 Enters: the recipe and the kept samples. Leaves: for each variant the text it learns and its losses. `text_only`
 learns the same refined text without the teacher's distributions, `answers_only` the final answers without reasoning;
-each is passed as many tokens as the student was.
+each is passed as many tokens as the student was. Adapters (`train.adapters`) learn as the student does, their own rows
+alone, each row as often as the student passed it.
 """
 
 from __future__ import annotations
@@ -13,25 +14,28 @@ from typing import Literal
 
 from imbik.core.errors import RecipeError
 from imbik.core.plugins import PluginBlock, make
+from imbik.core.students import variant_of
 from imbik.core.types import Sample
 from imbik.recipe import Recipe
 from imbik.tasks.kinds import Kind
 from imbik.train.losses import DISTRIBUTIONS, Loss
 from imbik.train.losses.cross_entropy import CrossEntropy
 
-Name = Literal["student", "text_only", "answers_only"]
+Control = Literal["text_only", "answers_only"]
 NO_REASONING = "the kept answers hold no reasoning, so answers_only and text_only are one: text_only alone is trained"
 SAME_TEXT = "the student learns from text alone, so text_only is the student itself: copied, not trained again"
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What one variant learns: with reasoning or without, by which losses; `copy` says that it equals the student."""
+    """What one variant learns: with reasoning or without, by which losses; `copy` says that it equals the student;
+    `adapter` names the adapter whose rows alone it learns."""
 
-    name: Name
+    name: str
     losses: Sequence[Loss]
     reasoning: bool
     copy: bool = False
+    adapter: str = ""
 
     def text(self, sample: Sample, kind: Kind) -> str:
         """The assistant's text that this variant learns of a sample."""
@@ -69,7 +73,7 @@ def plan(recipe: Recipe, samples: Sequence[Sample], kind: Kind) -> tuple[list[Va
     """The variants to train, the student first, and what a person should know about the controls."""
     losses = recipe_losses(recipe)
     student = Variant("student", losses, reasoning=True)
-    wanted: list[Name] = list(dict.fromkeys(recipe.train.controls))
+    wanted: list[Control] = list(dict.fromkeys(recipe.train.controls))
     warnings = []
     bare = Variant("answers_only", losses, reasoning=False)
     if wanted and all(student.text(sample, kind) == bare.text(sample, kind) for sample in samples):
@@ -83,4 +87,5 @@ def plan(recipe: Recipe, samples: Sequence[Sample], kind: Kind) -> tuple[list[Va
         Variant(name, [cross_entropy()], reasoning=name == "text_only", copy=only_text and name == "text_only")
         for name in wanted
     ]
-    return [student, *controls], warnings
+    adapters = [Variant(variant_of(name), losses, reasoning=True, adapter=name) for name in recipe.train.adapters]
+    return [student, *controls, *adapters], warnings

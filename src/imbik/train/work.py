@@ -24,6 +24,7 @@ from imbik.models.model import LanguageModel
 from imbik.models.student import initial_student
 from imbik.privacy.sensitivity import highest, inherited
 from imbik.stage import Scores, StageContext, StageResult
+from imbik.tasks.adapters import adapters_of, which_rows
 from imbik.tasks.kinds import Kind
 from imbik.tasks.read import kind_of, read_samples
 from imbik.train.course import TrainingRecord
@@ -105,7 +106,15 @@ class Work:
             rows, lost = (first, []) if variant.reasoning else self._rows(variant, kept)
             if lost:
                 self.warnings.append(f"{variant.name} learns {len(lost)} rows less: {lost[0].reason}")
-            self.sets[variant.name] = self._divide(rows, variant)
+            self.sets[variant.name] = self._divide(self._own(rows, variant), variant)
+        for variant in self.variants:
+            if variant.adapter and not self.sets[variant.name].train:
+                raise TrainingError(
+                    f"no training row is for adapter '{variant.adapter}'",
+                    where=f"train.adapters.{variant.adapter}",
+                    next="correct its tags and categories (tasks.columns: {tags: COLUMN} says where tags stand), or "
+                    "take it out",
+                )
         if not self.sets["student"].train:
             raise TrainingError(
                 f"no row is left to train on ({len(self.samples)} kept samples, {len(refused)} of them rejected)",
@@ -113,6 +122,14 @@ class Work:
                 next=f"imbik show {self.context.run.typed} refine says where the rows went; train.max_length decides "
                 "how long one may be",
             )
+
+    def _own(self, rows: Sequence[Row], variant: Variant) -> Sequence[Row]:
+        """All rows, or those of the variant's adapter."""
+        if not variant.adapter:
+            return rows
+        adapters = self.context.recipe.train.adapters
+        mine = {one.id for one, _ in self.samples if variant.adapter in adapters_of(adapters, one.task)}
+        return [row for row in rows if row.id in mine]
 
     def _rows(self, variant: Variant, samples: Sequence[tuple[Sample, str]]) -> tuple[list[Row], list[Rejected]]:
         outside = [
@@ -164,7 +181,9 @@ class Work:
             return found
         if variant.copy:
             return copy_student(task, self.context.folder / "student" / f"seed-{seed}")
-        key = digest_value([self.decisive, variant.name, seed, budget])
+        claims = self.context.recipe.train.adapters
+        own = [which_rows(claims, variant.adapter)] if variant.adapter else []
+        key = digest_value([self.decisive, variant.name, seed, budget, *own])
         if take(self.context.run, task.folder, key) and (found := task.finished()) is not None:
             self.context.progress.say(f"{task.name} was trained before, under the same settings")
             return found
@@ -192,7 +211,8 @@ class Work:
         sets = self.sets[variant.name]
         losses: Sequence[Loss] = variant.losses
         tutor = self.tutor if variant.needs & (BESIDE | {DISTRIBUTIONS}) else None
-        courses = Courses.of(self.context.recipe) if variant.name == "student" else None
+        taught = variant.name == "student" or bool(variant.adapter)
+        courses = Courses.of(self.context.recipe) if taught else None
         if courses is not None and not courses.fixed:
             losses = courses.at(1.0)
         losses = [loss for loss in losses if PAIRS not in loss.needs] or [cross_entropy()]
@@ -205,6 +225,7 @@ class Work:
             sets=sets,
             validation_losses=losses,
             budget=budget,
+            share=len(sets.train) / len(self.sets["student"].train) if variant.adapter else 1.0,
             folder=self.context.folder / variant.name / f"seed-{seed}",
             longest=self.encoding.longest,
             tutor=tutor,
