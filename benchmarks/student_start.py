@@ -85,7 +85,7 @@ def answers(run: Path, variant: str) -> tuple[np.ndarray[Any, np.dtype[np.float6
     """(seeds, tasks) of 0 and 1 in the order of task ids, and the system's weights."""
     found: dict[int, dict[str, float]] = {}
     for line in map(msgspec.json.decode, (run / "8_report" / "answers" / f"{variant}.jsonl").read_bytes().splitlines()):
-        found.setdefault(line["seed"], {})[line["id"]] = next(iter(line["scores"].values()))
+        found.setdefault(line.get("seed", -1), {})[line["id"]] = next(iter(line["scores"].values()))
     names = sorted(next(iter(found.values())))
     report = msgspec.json.decode((run / "8_report" / "scores.json").read_bytes())
     scores = np.array([[found[seed][name] for name in names] for seed in sorted(found)])

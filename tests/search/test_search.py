@@ -15,12 +15,14 @@ import pytest
 from imbik.core.errors import RecipeError, TrainingError
 from imbik.core.files import file_digest
 from imbik.core.runfolder import RunFolder
+from imbik.models.load import load
 from imbik.pipeline import STAGES
 from imbik.pipeline.adopt import adopt, let_go, origins
 from imbik.recipe import Recipe, load_recipe
 from imbik.search.findings import Findings
 from imbik.search.page import html_page
 from imbik.search.work import _FIRST, first_stage, search
+from imbik.testing.tiny_models import make_model
 
 Project = Callable[..., Path]
 
@@ -137,3 +139,25 @@ def test_trials_that_all_fail_stop_the_search(project: Project) -> None:
     recipe = project()
     with pytest.raises(TrainingError, match="the first 3 trials failed"):
         hold(recipe, overrides=["train.batch_size=8", "train.max_length=1"], settings=["num_trials=5"])
+
+
+def test_the_student_itself_may_be_searched(project: Project) -> None:
+    recipe = project()
+    for name, size in (("small", 8), ("large", 24)):
+        make_model(recipe.parent / name, hidden_size=size, context=128)
+    lines = recipe.read_text(encoding="utf-8").splitlines()
+    changed = {
+        "student:": "student: {model: {choice: [small, large]}}",
+        "  learning_rate:": "  learning_rate: 0.01",
+        "search:": "search: {num_trials: 2, objectives: [validation_loss], sampler: grid}",
+    }
+    text = [next((new for start, new in changed.items() if line.startswith(start)), line) for line in lines]
+    recipe.write_text("\n".join(text), encoding="utf-8")
+    made, run = hold(recipe)
+    tried = {str(trial.values["student.model"]): trial.number for trial in made.trials if trial.state == "done"}
+    assert set(tried) == {"small", "large"}
+    for name, width in (("small", 8), ("large", 24)):
+        folder = run.path / "trials" / f"{tried[name]:04d}" / "6_student" / "student" / "seed-1" / "weights"
+        assert load(folder).network.config.hidden_size == width
+    best = load_recipe(run.path / "search" / "best.yaml").student.model
+    assert Path(best).name == min(tried, key=lambda name: made.trials[tried[name]].found[0])
