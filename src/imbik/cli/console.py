@@ -114,6 +114,20 @@ def _forecast(result: RunResult) -> None:
         print(f"  {line}")
 
 
+def on_cards(recipe: Path, runs: Path | None, overrides: Sequence[str], gpus: str) -> None:
+    """What it would take on rented cards."""
+    from imbik.advise.cards_table import CARDS_HEAD, cards_heading, cards_rows, cards_told
+    from imbik.pipeline.cards import card_plans
+    from imbik.pipeline.run import located
+    from imbik.teachers.catalogue.hardware import card_of
+
+    card = card_of(gpus)
+    print(f"\n{cards_heading(card)}")
+    table(CARDS_HEAD, cards_rows(card_plans(*located(recipe, runs, overrides), card)))
+    for line in cards_told():
+        print(f"  {line}")
+
+
 def shown(path: Path) -> str:
     """A path as a person would type it: relative where that is shorter."""
     try:

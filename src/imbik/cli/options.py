@@ -16,4 +16,7 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Set a recipe key, e.g. train.epochs=5; repeatable."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors and the result.")]
+Gpus = Annotated[
+    str, typer.Option("--gpus", metavar="CARD", help="With --dry-run: what 1, 4 and 8 such cards take (h100, a100 …).")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would run and what it would take; do nothing.")]

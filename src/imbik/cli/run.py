@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from imbik.cli.options import DryRun, Quiet, Runs, Set
+from imbik.cli.options import DryRun, Gpus, Quiet, Runs, Set
 
 
 def run(
@@ -19,6 +19,7 @@ def run(
     set_: Set = None,
     runs: Runs = None,
     dry_run: DryRun = False,
+    gpus: Gpus = "",
     with_reviews: Annotated[
         bool, typer.Option("--with-reviews", help="Use the experts' verdicts as they are now.")
     ] = False,
@@ -34,9 +35,12 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Run a recipe: from tasks to a measured student. The same command again goes on where it stopped."""
-    from imbik.cli.console import finish, reporter, stoppable, telling
+    from imbik.cli.console import finish, on_cards, reporter, stoppable, telling
+    from imbik.core.errors import UsageError
     from imbik.pipeline import run as run_recipe
 
+    if gpus and not dry_run:
+        raise UsageError("cards are only counted before a run", where="--gpus", next=f"--dry-run --gpus {gpus}")
     with stoppable(), telling(notify if not dry_run else "", recipe, runs, set_ or ()):
         result = run_recipe(
             recipe,
@@ -50,3 +54,5 @@ def run(
             reporter=reporter(quiet=quiet),
         )
         finish(result, dry_run=dry_run, quiet=quiet)
+        if gpus:
+            on_cards(recipe, runs, set_ or (), gpus)

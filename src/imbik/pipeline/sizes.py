@@ -24,6 +24,7 @@ from imbik.models.init import intermediate_size
 from imbik.models.load import EMBEDDED, resolve
 from imbik.recipe import Recipe, load_recipe
 from imbik.recipe.training import Keep, Student
+from imbik.teachers.catalogue.hardware import shape_of
 
 _IN_NAME = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*([bm])(?![a-z0-9])", re.IGNORECASE)
 _HEADER_LIMIT = 100_000_000
@@ -75,13 +76,21 @@ def teacher_size(recipe: Recipe, name: str, runs: Path | None = None) -> Size | 
     model = str(block.raw.get("model", ""))
     if block.use == "in_process":
         return model_size(model, recipe.base)
-    return size_in_name(model)
+    return _published(model) or size_in_name(model)
 
 
 def model_size(name: str, base: Path) -> Size | None:
-    """The size of a folder, `embedded:NAME` or hub id in the cache; else a guess from its name, else None."""
+    """The size of a folder, `embedded:NAME` or hub id in the cache; else of a published model, or as its name says."""
     folder = folder_here(name, base)
-    return (size_of_folder(folder) if folder else None) or size_in_name(name)
+    return (size_of_folder(folder) if folder else None) or _published(name) or size_in_name(name)
+
+
+def _published(name: str) -> Size | None:
+    """A published model that is not here, by what is known of it."""
+    shape = shape_of(name)
+    if shape is None:
+        return None
+    return Size(round(shape.parameters * 1e9), True, shape.hidden_size, shape.layers, shape.vocabulary)
 
 
 def folder_here(name: str, base: Path) -> Path | None:
@@ -146,6 +155,15 @@ def size_in_name(name: str) -> Size | None:
     if not found:
         return None
     return Size(round(float(found.group(1)) * (1e9 if found.group(2).lower() == "b" else 1e6)), True)
+
+
+def with_shape(size: Size) -> Size:
+    """A size of which only the weights are known, with the width and depth that models of it usually have (about 100
+    times as wide as deep, 12 squares of the width a layer)."""
+    if size.hidden_size or not size.parameters:
+        return size
+    layers = max(1, round((size.parameters / 120_000) ** (1 / 3)))
+    return replace(size, layers=layers, hidden_size=100 * layers, vocabulary=size.vocabulary or 64_000)
 
 
 def _config(student: Student, vocabulary: int) -> dict[str, Any]:
