@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imbik.core.errors import RecipeError
+from imbik.core.errors import MissingExtraError, RecipeError
 from imbik.pipeline.learning import refuse_learning
 from imbik.recipe import build
 from imbik.testing.tiny_models import make_model
@@ -191,6 +191,12 @@ def test_a_trimmed_vocabulary_is_the_students_own(models: Path) -> None:
     check(models, student=student, train={"losses": ["hybrid", "cross_entropy"]})
     missing = {"model": "pupil", "keep": {"vocabulary": {"texts": ["turkce.txt"]}}}
     assert "there is no file" in refused(models, student=missing, train={"losses": ["hybrid"]})
+
+
+def test_an_accelerator_that_cannot_be_used_is_refused(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imbik.train.accelerators.liger.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="not installed"):
+        check(models, train={"accelerators": ["liger"]})
 
 
 def test_a_prefix_hides_attention_maps_and_has_no_export(models: Path) -> None:

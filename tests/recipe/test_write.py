@@ -90,6 +90,7 @@ def section_keys(group: str, block: object) -> dict[str, object]:
         "refine/checks": {"refine": [block]},
         "train/methods": {"train": {"method": block}},
         "train/losses": {"train": {"losses": [block]}},
+        "train/accelerators": {"train": {"accelerators": [block]}},
         "export/formats": {"export": [block]},
         "evaluate/metrics": {"evaluate": {"metrics": [block]}},
     }
@@ -250,7 +251,13 @@ def test_a_level_inside_a_section_is_written_as_its_word(tmp_path: Path) -> None
     student = {"model": "m", "keep": {"vocabulary": {"size": 900, "texts": ["a.txt"], "sensitivity": "internal"}}}
     pairs = {"from": "pairs.jsonl", "sensitivity": "special"}
     made = build(
-        {"name": "a", "tasks": {"source": "x.csv", "kind": "qa"}, "student": student, "train": {"pairs": pairs}},
+        {
+            "name": "a",
+            "tasks": {"source": "x.csv", "kind": "qa"},
+            "generate": {"from": "reference"},
+            "student": student,
+            "train": {"pairs": pairs},
+        },
         base=tmp_path,
     )
     (tmp_path / "again.yaml").write_text(to_yaml(made), encoding="utf-8")

@@ -18,6 +18,7 @@ from imbik.pipeline.sizes import folder_here, tokenizer_teacher
 from imbik.recipe import Recipe
 from imbik.recipe.training import PAIRS_OF_TASKS, Vocabulary
 from imbik.teachers import ScoringTeacher, TeacherContext, make_teacher
+from imbik.train.accelerators import Accelerator
 from imbik.train.loss_schedule import Courses
 from imbik.train.losses import BESIDE, PAIRS, LearnsAlong
 from imbik.train.tutor import MODELS_HERE
@@ -30,7 +31,7 @@ def refuse_learning(recipe: Recipe) -> None:
 
     Raises: RecipeError, MissingExtraError.
     """
-    checks = (_samples, _schedules, _logits, _layers, _pairs, refuse_beside, _tokenizer, _optimizer, _method)
+    checks = (_samples, _schedules, _logits, _layers, _pairs, refuse_beside, _tokenizer, _optimizer, _method, _kernels)
     for check in checks:
         check(recipe)
 
@@ -228,6 +229,13 @@ def _optimizer(recipe: Recipe) -> None:
     """What the optimiser needs must be installed before anything is paid for."""
     if recipe.train.optimizer == "adamw_8bit":
         need_bitsandbytes("optimizer adamw_8bit", "train.optimizer")
+
+
+def _kernels(recipe: Recipe) -> None:
+    """Accelerators are installed, and have a card."""
+    for block in recipe.train.accelerators:
+        accelerator: Accelerator = make("train/accelerators", block)
+        accelerator.check()
 
 
 def _method(recipe: Recipe) -> None:

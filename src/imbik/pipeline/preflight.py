@@ -130,6 +130,7 @@ def blocks(recipe: Recipe) -> Iterator[tuple[str, PluginBlock]]:
     yield from (("refine/checks", block) for block in recipe.refine)
     yield "train/methods", recipe.train.method
     yield from (("train/losses", block) for block in recipe.train.losses)
+    yield from (("train/accelerators", block) for block in recipe.train.accelerators)
     yield from (("export/formats", block) for block in recipe.export)
     yield from (("evaluate/metrics", block) for block in recipe.evaluate.metrics)
 

@@ -231,6 +231,7 @@ class Train(Section):
     )
     top_k: int = Field(20, ge=1, description="probabilities asked of a served train.teacher where nothing is captured")
     on_policy: OnPolicy | None = Field(None, description="learn at the student's own attempts too: {share: 0.5}")
+    accelerators: list[Block] = Field([], description="other kernels for the same arithmetic, on a card: [liger]")
     threads: int = Field(0, ge=0, description="torch threads (0: measured; 1 for tiny models)")
 
     @model_validator(mode="after")

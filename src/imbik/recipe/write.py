@@ -28,6 +28,7 @@ GROUPS = {
     "refine": "refine/checks",
     "method": "train/methods",
     "losses": "train/losses",
+    "accelerators": "train/accelerators",
     "export": "export/formats",
     "metrics": "evaluate/metrics",
 }

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imbik.core.plugins import make
 from imbik.models.load import embeddings, load
 from imbik.models.model import LanguageModel
 from imbik.models.save import save
 from imbik.recipe import Recipe
+from imbik.train.accelerators import Accelerator
 from imbik.train.methods import LoadsBase, Method, Prepared
 
 if TYPE_CHECKING:
@@ -52,7 +54,11 @@ def make_pupil(
         elif (local := (recipe.base / Path(base).expanduser())).is_dir():
             base = str(local.resolve())
     set_dropout(model.network, recipe.train.dropout)
+    kernels: list[Accelerator] = [make("train/accelerators", block) for block in recipe.train.accelerators]
+    told = [kernel.apply(model) for kernel in kernels]
     prepared = method.prepare(model, seed=seed)
+    if told:
+        prepared = replace(prepared, adapted="; ".join([prepared.adapted, *told]))
     if grown and method.needs_base and not recipe.train.method.raw.get("modules_to_save"):
         prepared = replace(prepared, warnings=(*prepared.warnings, FROZEN_CLASSES))
     if recipe.train.gradient_checkpointing:

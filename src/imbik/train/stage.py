@@ -33,6 +33,7 @@ _FREE = {
     "gradient_checkpointing",
     "losses",
     "method",
+    "accelerators",
     "teacher",
     "teachers",
 }
@@ -84,6 +85,7 @@ class TrainStage:
             "loss_on": tasks.loss_on,
             "prompt_weight": tasks.prompt_weight,
             **_beside(recipe, asker),
+            **_accelerated(recipe),
             **({"pairs": file_digest(path)} if (path := recipe.pair_file()) is not None and path.exists() else {}),
         }
 
@@ -127,6 +129,12 @@ def _kept_form(recipe: Recipe, keep: dict[str, Any]) -> dict[str, Any]:
         texts = [file_digest(path) for path in vocabulary_texts(recipe) if path.exists()]
         kept["vocabulary"] = {**kept["vocabulary"], "texts": texts}
     return kept
+
+
+def _accelerated(recipe: Recipe) -> dict[str, Any]:
+    """The accelerators, which change the last digits; nothing where there is none."""
+    found = [identity("train/accelerators", block) for block in recipe.train.accelerators]
+    return {"accelerators": found} if found else {}
 
 
 def _beside(recipe: Recipe, asker: Asker) -> dict[str, Any]:
