@@ -181,6 +181,7 @@ def main() -> None:
                 missing[lever] = result
             else:
                 found[lever].append(result)
+            print(f"# round {turn + 1}: {lever}: {result}", flush=True)
     floor = _median(found["plain"])
     for lever, results in found.items():
         if results:

@@ -97,6 +97,7 @@ def _scores(run: RunFolder) -> None:
     assert answered == len(tasks)
     report = (run.path / "8_report" / "report.md").read_text(encoding="utf-8")
     assert "adapter:toplama − student" in report
+    assert f"(adapter:toplama: {scores.systems['adapter:toplama'].metrics['accuracy'].n} of them" in report
 
 
 def _used(run: RunFolder, imbik: Imbik, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,7 @@ def _render(template: str, found: Findings, drawn: Sequence[Plot]) -> str:
     return environment.get_template(template).render(
         found=found,
         scores=found.scores,
+        some=words.some_rows(found),
         systems=[(name, what(name), found.scores.systems[name]) for name in ordered(list(found.scores.systems))],
         metrics=metric_columns(found),
         compared=[name for name in metric_columns(found) if any(name in pair for pair in found.scores.paired.values())],

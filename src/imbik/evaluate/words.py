@@ -231,6 +231,16 @@ def spent(spend: Spend) -> str:
     return told
 
 
+def some_rows(found: Findings) -> str:
+    """Which systems were asked a part of the rows alone: ` (adapter:iade: 23)`; '' where none was."""
+    asked = {
+        name: max((score.n for score in system.metrics.values()), default=0)
+        for name, system in found.scores.systems.items()
+        if name.startswith(ADAPTER)
+    }
+    return f" ({', '.join(f'{name}: {count(rows)} of them' for name, rows in asked.items())})" if asked else ""
+
+
 def control_reading(name: str, score: Interval) -> str:
     """What a paired difference `student-X`, or `adapter:NAME-student`, says in words."""
     who, _, other = name.rpartition("-") if name.startswith(ADAPTER) else name.partition("-")
