@@ -52,6 +52,7 @@ test: install
 
 nightly: install
 	$(BIN)/pip install -q -c constraints.txt -e ".[gguf,presidio]" "llama-cpp-python[server]"
+	$(BIN)/python -c 'import triton' 2>/dev/null || $(BIN)/pip install -q --no-deps triton
 	$(BIN)/pytest -m nightly
 
 gpu: install

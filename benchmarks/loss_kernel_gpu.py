@@ -4,8 +4,8 @@ One forward and backward of JSD (beta 0.5) between two heads in bf16: 8,192 toke
 both sides. Arms: `floor` is the four matrix products alone (two logits, and the student's two gradients; 512 tokens at
 a time), `naive` is written with torch over the whole matrices, `liger` and `liger compiled` are Liger's
 `LigerFusedLinearJSDLoss` (1,024 tokens at a time, its own default) without and with torch.compile, `imbik` is the loss
-as training calls it, and beside them imbik's forward KL, and what torch.compile would change in imbik's JSD (a trial:
-training does not do it). Each arm runs in a process of its own, in turns, forwards and backwards through the list; a
+as training calls it, and beside them imbik's forward KL, and the same JSD without the fused kernel, in several passes
+over memory. Each arm runs in a process of its own, in turns, forwards and backwards through the list; a
 figure is the median over rounds of the most that the allocator held above the inputs and of seconds a call, the median
 of 5 after 2 that compile, load and warm up.
 
@@ -38,8 +38,8 @@ BLOCK = 512
 WARM, CALLS = 2, 5
 TIME = 1.1
 LIGER = ("liger", "liger compiled")
-TRIALS = ("imbik compiled", "imbik compiled, whole blocks")
-ARMS = ("floor", "naive", *LIGER, "imbik", "imbik forward_kl", *TRIALS)
+PASSES = "imbik in passes"
+ARMS = ("floor", "naive", *LIGER, "imbik", "imbik forward_kl", PASSES)
 Arm = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -106,14 +106,12 @@ def ours(name: str) -> Arm:
     return arm
 
 
-def compiled(*, whole: bool) -> Arm:
-    """imbik's JSD with what comes after the products fused by torch.compile, some rows at a time or a block at once."""
-    from imbik.train import chunked, divergence
+def in_passes() -> Arm:
+    """imbik's JSD as it is computed where the fused kernel cannot be used."""
+    from imbik.train import fused
 
-    parts: Any = divergence
-    parts._outer = torch.compile(divergence._outer, dynamic=True)
-    if whole:
-        chunked._GPU_STEP = chunked._GPU_CELLS
+    parts: Any = fused
+    parts.fits = lambda *_: False
     return ours("jsd")
 
 
@@ -121,8 +119,8 @@ def arm_of(name: str) -> Arm:
     """The function of an arm; what it needs is imported here."""
     if name in LIGER:
         return liger(name.endswith("compiled"))
-    if name in TRIALS:
-        return compiled(whole=name == TRIALS[1])
+    if name == PASSES:
+        return in_passes()
     if name.startswith("imbik"):
         return ours(name.removeprefix("imbik").strip() or "jsd")
     return {"floor": floor, "naive": naive}[name]

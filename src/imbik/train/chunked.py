@@ -12,18 +12,20 @@ some rows at a time in float32, putting each row's gradient where its product wa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from imbik.train.losses import Blend, Dense, Full, Known, Sampled, Signals, Teacher, TokenLoss, TopK
+from imbik.train import fused
+from imbik.train.losses import Known, Sampled, Signals, Teacher, TokenLoss, TopK
+from imbik.train.products import Blended, Buffer, Products, compute_dtype, known_at, logits_of, sides
 
 if TYPE_CHECKING:
     from imbik.models.head import OutputHead
 
 _CPU_CELLS = 1 << 20
-_GPU_CELLS = 1 << 26
+_GPU_CELLS = 1 << 27
 _CPU_STEP = 1 << 18
 _GPU_STEP = 1 << 23
 _LEAST_ROWS = 128
@@ -61,7 +63,7 @@ def _within(teacher: Teacher | None, vocabulary: int) -> Teacher | None:
 
 
 def block_rows(vocabulary: int, device: str) -> int:
-    """Tokens of one product: about 4 MB of float32 logits on a CPU (cache), 256 MB on an accelerator (occupancy)."""
+    """Tokens of one product: about 4 MB of float32 on a CPU (cache), 256 MB of bf16 on an accelerator (occupancy)."""
     return max(_LEAST_ROWS, (_CPU_CELLS if device == "cpu" else _GPU_CELLS) // vocabulary)
 
 
@@ -84,20 +86,20 @@ class _TokenLosses(torch.autograd.Function):
         rows: int,
         learn: bool,
     ) -> Tensor:
-        kind = _compute_dtype(hidden)
+        kind = compute_dtype(hidden)
         wanted = ctx.needs_input_grad[:5] if learn else (False,) * 5
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
         grads = _Gradients(hidden, weight, bias, inner, up, wanted)
         with torch.autocast(hidden.device.type, enabled=False):
             matrix, low_matrix = weight.to(kind), None if up is None else up.to(kind)
-            student, others = _Buffer(), [_Buffer() for _ in range(_sides(teacher))]
+            student, others = Buffer(), [Buffer() for _ in range(sides(teacher))]
             for start in range(0, hidden.shape[0], rows):
                 part = slice(start, start + rows)
                 block = hidden[part].to(kind)
                 low = None if inner is None or low_matrix is None else (inner[part].to(kind), low_matrix)
                 counts = None if weights is None else weights[part]
                 seen = _Block(student.product(block, matrix, low), head, labels[part], counts)
-                total += seen.learn(_known(teacher, part, others), terms, grads.bias).sum(dtype=torch.float64)
+                total += seen.learn(known_at(teacher, part, others), terms, grads.bias).sum(dtype=torch.float64)
                 if any(wanted):
                     grads.add(part, block, matrix, low, seen.products)
         ctx.grads = grads
@@ -157,74 +159,12 @@ def _add_product(total: Tensor, gradient: Tensor, block: Tensor) -> None:
     if gradient.dtype == torch.float32:
         total.addmm_(gradient.t(), block)
         return
+    if total.is_cuda and torch.version.cuda:
+        torch.addmm(total, gradient.t(), block, out_dtype=torch.float32, out=total)
+        return
     for at in range(0, len(total), _WEIGHT_ROWS):  # a product of another format needs room of its own
         rows = slice(at, at + _WEIGHT_ROWS)
         total[rows] += gradient[:, rows].t() @ block
-
-
-class _Buffer:
-    """Room for a matrix product, used again by the next block: large memory given back and asked for costs time."""
-
-    def __init__(self) -> None:
-        self._room: Tensor | None = None
-
-    def product(self, block: Tensor, matrix: Tensor, low: tuple[Tensor, Tensor] | None) -> Tensor:
-        """block (n, H) times the transposed matrix (V, H); valid until the next call.
-
-        `low` is what a head's adapter adds: (n, r) and (V, r), whose product is added.
-        """
-        if self._room is None or len(self._room) < len(block):
-            self._room = block.new_empty(len(block), len(matrix))
-        made = torch.mm(block, matrix.t(), out=self._room[: len(block)])
-        return made if low is None else made.addmm_(low[0], low[1].t())
-
-
-class _Products(NamedTuple):
-    """A teacher beside the student at the tokens of a block: products (n, V) that its head makes logits of."""
-
-    products: Tensor
-    head: OutputHead
-
-    def part(self, rows: slice) -> Full:
-        """Its logits at some of the tokens."""
-        return Full(_logits(self.products[rows], self.head)[0])
-
-
-class _Blended(NamedTuple):
-    """Several teachers at the tokens of a block, and how much each counts (n, K)."""
-
-    parts: list[_Products]
-    shares: Tensor
-
-    def part(self, rows: slice) -> Full:
-        """The logarithm of their mean distribution at some of the tokens, over the tokens that all of them have."""
-        logits = [part.part(rows).logits for part in self.parts]
-        common = min(one.shape[1] for one in logits)
-        weights = self.shares[rows].to(logits[0].dtype).log()
-        logs = [torch.log_softmax(one[:, :common], -1) + weights[:, [at]] for at, one in enumerate(logits)]
-        return Full(torch.logsumexp(torch.stack(logs), 0))
-
-
-def _sides(teacher: Teacher | None) -> int:
-    """How many teachers are read beside the student."""
-    return len(teacher.parts) if isinstance(teacher, Blend) else 1
-
-
-def _known(teacher: Teacher | None, part: slice, buffers: Sequence[_Buffer]) -> Known | _Products | _Blended | None:
-    """What is known of the teacher at some tokens; that of those beside the student is made of hidden states here."""
-    if teacher is None:
-        return None
-    own = teacher.part(part)
-    if isinstance(own, Blend):
-        return _Blended([_made(one, buffer) for one, buffer in zip(own.parts, buffers, strict=True)], own.shares)
-    return _made(own, buffers[0]) if isinstance(own, Dense) else own
-
-
-def _made(teacher: Dense, buffer: _Buffer) -> _Products:
-    """The products of a teacher's hidden states and head."""
-    kind, adapter = _compute_dtype(teacher.hidden), teacher.head.adapter
-    low = None if adapter is None else (adapter.inner(teacher.hidden).to(kind), adapter.up.to(kind))
-    return _Products(buffer.product(teacher.hidden.to(kind), teacher.head.weight.to(kind), low), teacher.head)
 
 
 class _Block:
@@ -235,17 +175,21 @@ class _Block:
 
     def learn(
         self,
-        teacher: Known | _Products | _Blended | None,
+        teacher: Known | Products | Blended | None,
         terms: Sequence[tuple[float, TokenLoss]],
         bias: Tensor | None,
     ) -> Tensor:
         """Weighted sums over the losses, (n,), some rows at a time; the gradient by a bias is added to `bias`."""
+        made = self._fused(teacher, terms)
+        if made is not None:
+            theirs = (teacher.products, teacher.head) if isinstance(teacher, Products) else None
+            return fused.learn(self.products, self.head, self.labels, self.weights, made, theirs)
         cells = _CPU_STEP if self.products.device.type == "cpu" else _GPU_STEP
         step = max(1, cells // self.products.shape[1])
         values = []
         for start in range(0, len(self.products), step):
             part = slice(start, start + step)
-            logits, slope = _logits(self.products[part], self.head)
+            logits, slope = logits_of(self.products[part], self.head)
             value, gradient = _sum(logits, self.labels[part], None if teacher is None else teacher.part(part), terms)
             if slope is not None:
                 gradient.mul_(slope)
@@ -257,29 +201,17 @@ class _Block:
             values.append(value)
         return torch.cat(values)
 
-
-def _compute_dtype(hidden: Tensor) -> torch.dtype:
-    """The dtype of the matrix products: autocast's where it is on, else the hidden states' own."""
-    device = hidden.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
-
-
-def _logits(product: Tensor, head: OutputHead) -> tuple[Tensor, Tensor | float | None]:
-    """Logits in float32 (float64 stays) of products, which they may overwrite, and their derivative by the product.
-
-    The derivative is None where neither scale nor soft cap change it.
-    """
-    logits = product if product.dtype == torch.float64 else product.float()
-    if head.bias is not None:
-        logits.add_(head.bias)
-    scale = float(head.scale)
-    if scale != 1.0:
-        logits.mul_(scale)
-    if not head.soft_cap:
-        return logits, None if scale == 1.0 else scale
-    squashed = logits.div_(head.soft_cap).tanh_()
-    slope = (1 - squashed * squashed).mul_(scale)
-    return squashed.mul_(head.soft_cap), slope
+    def _fused(
+        self, teacher: Known | Products | Blended | None, terms: Sequence[tuple[float, TokenLoss]]
+    ) -> fused.Plan | None:
+        """How one kernel computes this sum on a card; None where several passes are needed."""
+        if not fused.fits(self.products, self.head):
+            return None
+        made = fused.plan(terms)
+        if made is None or made.formula is None:
+            return made
+        whole = isinstance(teacher, Products) and fused.fits(teacher.products, teacher.head)
+        return made if whole else None
 
 
 def _sum(

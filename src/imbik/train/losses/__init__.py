@@ -233,6 +233,18 @@ class TokenTerm(NamedTuple):
     gradient: Tensor
 
 
+class Fused(NamedTuple):
+    """The formula by which `train.fused` computes a loss on a card: its name there, its parameter and temperature.
+
+    A `TokenLoss` gives it from a method `fused`; one without is computed by its `of_logits` alone. A class that
+    changes the formula of another does not inherit it.
+    """
+
+    name: str
+    parameter: float = 0.0
+    temperature: float = 1.0
+
+
 @runtime_checkable
 class LearnsAlong(Protocol):
     """A loss that depends on the shapes of both models, and may have weights of its own."""

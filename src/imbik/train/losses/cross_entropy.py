@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from imbik.core.plugins import PluginSettings
-from imbik.train.losses import Known, Signals, TokenTerm
+from imbik.train.losses import Fused, Known, Signals, TokenTerm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,3 +49,7 @@ class CrossEntropy:
             spoken = labels >= 0
             return TokenTerm(values.where(spoken, 0.0), gradient.mul_(spoken[:, None]))
         return TokenTerm(values, gradient)
+
+    def fused(self) -> Fused:
+        """The same on a card."""
+        return Fused("cross_entropy")

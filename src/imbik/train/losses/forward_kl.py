@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from imbik.core.errors import RecipeError
 from imbik.train.divergence import DivergenceSettings, divergence, of_ids, outcomes, rest
-from imbik.train.losses import DISTRIBUTIONS, Full, Known, Sampled, Signals, TokenTerm, TopK
+from imbik.train.losses import DISTRIBUTIONS, Full, Fused, Known, Sampled, Signals, TokenTerm, TopK
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,6 +75,10 @@ class ForwardKL:
         gradient = torch.zeros_like(logits) if others is None else torch.softmax(others, -1).mul_(outer[:, -1:])
         gradient.scatter_(1, teacher.ids, of_ids(outer[:, : teacher.ids.shape[1]], teacher))
         return TokenTerm(values, gradient)
+
+    def fused(self) -> Fused:
+        """The same on a card, over whole logits of a teacher."""
+        return Fused("forward_kl", 0.0, self.settings.temperature)
 
     def _sampled(self, logits: Tensor, teacher: Sampled) -> TokenTerm:
         """By the logits: s times the sum of the weights, less the weights."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from imbik.train.divergence import DivergenceSettings, divergence
-from imbik.train.losses import DISTRIBUTIONS, Known, Signals, TokenTerm
+from imbik.train.losses import DISTRIBUTIONS, Fused, Known, Signals, TokenTerm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,6 +45,10 @@ class JSD:
     def of_logits(self, logits: Tensor, labels: Tensor, teacher: Known | None) -> TokenTerm:  # noqa: ARG002
         """Values and gradient of a block."""
         return divergence(logits, teacher, self.settings, self._formula)
+
+    def fused(self) -> Fused:
+        """The same on a card, over whole logits of a teacher."""
+        return Fused("jsd", self.beta, self.settings.temperature)
 
     def _formula(self, student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """With m the mixture; by log s: (1 - beta) s log(s/m)."""

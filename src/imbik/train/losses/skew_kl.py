@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from imbik.train.divergence import DivergenceSettings, divergence
-from imbik.train.losses import DISTRIBUTIONS, Known, Signals, TokenTerm
+from imbik.train.losses import DISTRIBUTIONS, Fused, Known, Signals, TokenTerm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +42,10 @@ class SkewKL:
     def of_logits(self, logits: Tensor, labels: Tensor, teacher: Known | None) -> TokenTerm:  # noqa: ARG002
         """Values and gradient of a block."""
         return divergence(logits, teacher, self.settings, self._formula)
+
+    def fused(self) -> Fused:
+        """The same on a card, over whole logits of a teacher."""
+        return Fused("skew_kl", self.alpha, self.settings.temperature)
 
     def _formula(self, student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """p log(p/m); by log s: -(1 - alpha) s p/m."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imbik.train.divergence import DivergenceSettings, divergence
-from imbik.train.losses import DISTRIBUTIONS, Known, Signals, TokenTerm
+from imbik.train.losses import DISTRIBUTIONS, Fused, Known, Signals, TokenTerm
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +37,10 @@ class TotalVariation:
     def of_logits(self, logits: Tensor, labels: Tensor, teacher: Known | None) -> TokenTerm:  # noqa: ARG002
         """Values and gradient of a block."""
         return divergence(logits, teacher, self.settings, self._formula)
+
+    def fused(self) -> Fused:
+        """The same on a card, over whole logits of a teacher."""
+        return Fused("tvd", 0.0, self.settings.temperature)
 
     def _formula(self, student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """|s - p| / 2; by log s: s sign(s - p) / 2."""
