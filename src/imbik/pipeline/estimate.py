@@ -142,12 +142,21 @@ def _guessed(recipe: Recipe, student: Size, teachers: Sizes) -> dict[str, int]:
 def memory_bytes(recipe: Recipe, student: Size, rows: Rows) -> int:
     """Peak while training: weights and optimiser, activations of a micro-batch, and Python with its libraries."""
     few = recipe.train.method.use not in ("full", "frozen")
-    held = 0.6 if recipe.train.method.use == "qlora" else 4
-    weights = student.parameters * (held + 1 if few else OPTIMIZER_BYTES)
+    weights = _base_bytes(recipe, student) + student.parameters if few else student.parameters * OPTIMIZER_BYTES
     length = min(recipe.train.max_length or 4096, rows.prompt_tokens + answer_tokens(recipe, rows))
     micro = recipe.train.micro_batch or min(recipe.train.batch_size, 32)
     a_token = (8 if recipe.train.gradient_checkpointing else 40) * max(student.layers, 1) * student.hidden_size
     return round(700e6 + weights + 4 * micro * length * (a_token + 2 * min(student.vocabulary, 4096)))
+
+
+def _base_bytes(recipe: Recipe, student: Size) -> float:
+    """The frozen base of an adapter: in four bits, or in what it is computed in, embeddings and head in full."""
+    if recipe.train.method.use == "qlora":
+        return 0.6 * student.parameters
+    if recipe.train.precision not in ("bf16", "fp16") or recipe.train.method.raw.get("dora"):
+        return 4.0 * student.parameters
+    ends = min(student.parameters, 2 * student.vocabulary * student.hidden_size)
+    return 2.0 * (student.parameters + ends)
 
 
 def beside_bytes(recipe: Recipe, runs: Path | None) -> int:

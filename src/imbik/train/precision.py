@@ -28,7 +28,7 @@ BF16_GAIN, THREADS_GAIN, PACKED_GAIN = 1.1, 1.3, 1.05
 PADDING_WORTH_PACKING = 0.1
 ROUNDS = 3
 LONG_STEP_SECONDS = 5.0
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 K = TypeVar("K")
 
 
@@ -49,7 +49,7 @@ class Measured(Record, frozen=True, kw_only=True, omit_defaults=False):
 
 def autocast(device: str, precision: Precision) -> AbstractContextManager[None]:
     """The context in which forward passes run; fp32 changes nothing."""
-    return torch.autocast(device, dtype=_DTYPES.get(precision), enabled=precision in _DTYPES)
+    return torch.autocast(device, dtype=DTYPES.get(precision), enabled=precision in DTYPES)
 
 
 def measure(module: StudentModule, batches: Sequence[Sequence[Row]], train: Train, micro_batch: int) -> Measured:

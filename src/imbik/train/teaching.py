@@ -103,6 +103,7 @@ def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Ho
     """Train, save the weights that are kept, write the record."""
     import torch
 
+    from imbik.train import fused
     from imbik.train.board import Board
     from imbik.train.checkpoints import Checkpoints
     from imbik.train.module import StudentModule, load_weights
@@ -110,12 +111,16 @@ def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Ho
 
     module = StudentModule(pupil.prepared.network, task.variant.losses, task.tutor, task.shared)
     module.sampled = any(row.sampled for row in task.sets.train)
+    _hold(pupil, recipe.train.precision, hooks)
     if torch.cuda.is_available():
         module.to("cuda")
+        if (reason := fused.why_not()) and not (stage / MEASURED).exists():
+            hooks.say(f"losses are computed in several passes, which is slower: {reason}")
     lesson = _lesson(task, recipe)
     if attempting(recipe, task.variant):
         lesson = replace(lesson, attempts=_attempts(task, recipe, pupil, lesson))
     measured = _measured(module, lesson, recipe, pupil, stage, hooks)
+    _hold(pupil, measured.precision, hooks)
     checkpoints = Checkpoints(task.folder / "checkpoints", hooks.say)
     board = Board(task.folder / "tensorboard")
     trainer = StudentTrainer(module, lesson, recipe.train, measured, checkpoints, board, hooks)
@@ -136,6 +141,17 @@ def teach(task: Assignment, recipe: Recipe, pupil: Pupil, stage: Path, hooks: Ho
     write_json(task.folder / TRAINING, record)
     checkpoints.clear()
     return record
+
+
+def _hold(pupil: Pupil, precision: str, hooks: Hooks) -> None:
+    """The frozen base of an adapter in the format it is computed in, where that is known (`auto`: not yet)."""
+    from imbik.train.held import hold_frozen
+
+    if pupil.base is None or precision not in ("bf16", "fp16"):
+        return
+    freed = hold_frozen(pupil.prepared.network, precision)  # type: ignore[arg-type]
+    if freed > 1e6:
+        hooks.say(f"frozen layers are held in {precision}: {freed / 1e6:,.0f} MB less")
 
 
 def copy_student(task: Assignment, student: Path) -> TrainingRecord:
