@@ -2,13 +2,15 @@
 
 A Llama made from a config with random weights (nothing is downloaded) learns random rows in bf16. `plain` is a loop
 by hand: the model's own forward pass with labels, logits of all tokens at once. Each lever is one change: `chunked
-loss` is imbik's head (no tokens x vocabulary), `checkpointing` and `lora` and `qlora` are added to it one at a time
-and together; `liger` and `unsloth` are those libraries' own patches over the plain loop, where they are installed. A
-lever that is not there is named, and why. Others' claim for such levers together: 80% less memory and twice the speed
-(Unsloth's and Liger's own pages), printed beside.
+loss` is imbik's head (no tokens x vocabulary), `checkpointing`, `lora` (its frozen base held in bf16, as training
+holds it) and `qlora` are added to it one at a time and together, then imbik's accelerators `liger` and `unsloth`;
+`liger's own` is that library's patch of the plain loop, its loss included. A lever that is not there is named, and
+why. Others' claim for such levers together: 80% less memory and twice the speed (Unsloth's and Liger's own pages),
+printed beside.
 
-Figures: peak memory of the allocator above nothing (weights and optimiser included) and tokens a second, the median
-of the rounds; arms run one after the other, in the other direction every second round, each in a process of its own.
+Figures: peak memory of the allocator from the first step on (weights and optimiser included) and tokens a second, the
+median of the rounds; arms run one after the other, in the other direction every second round, each in a process of its
+own.
 
     python benchmarks/training_levers_gpu.py [--hidden 2048 --layers 16 --vocabulary 128256 --rows 4 --length 2048]
 
@@ -27,6 +29,7 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import Any
 
 LEVERS = {
@@ -34,13 +37,19 @@ LEVERS = {
     "plain + checkpointing": "",
     "chunked loss": "",
     "chunked loss + checkpointing": "",
+    "lora, base in float32 + chunked loss": "peft",
     "lora + chunked loss": "peft",
     "lora + chunked loss + checkpointing": "peft",
     "qlora + chunked loss + checkpointing": "bitsandbytes",
     "8-bit adamw + chunked loss": "bitsandbytes",
-    "liger": "liger_kernel",
-    "liger + checkpointing": "liger_kernel",
-    "unsloth": "unsloth",
+    "liger's own": "liger_kernel",
+    "liger's own + checkpointing": "liger_kernel",
+    "chunked loss + liger": "liger_kernel",
+    "chunked loss + unsloth": "unsloth",
+    "lora + chunked loss + liger": "liger_kernel",
+    "lora + chunked loss + unsloth": "unsloth",
+    "lora + chunked loss + checkpointing + unsloth": "unsloth",
+    "qlora + chunked loss + checkpointing + unsloth": "unsloth",
 }
 CLAIM = "claimed by others for such levers together: -80% memory, 2x speed"
 RATE = 1e-4
@@ -51,7 +60,10 @@ def network(given: argparse.Namespace, lever: str) -> Any:
     import torch
     from transformers import BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 
-    if "liger" in lever:
+    from imbik.core.plugins import PluginBlock, make
+    from imbik.train.held import hold_frozen
+
+    if "liger's own" in lever:
         import_module("liger_kernel.transformers").apply_liger_kernel_to_llama()
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -60,7 +72,8 @@ def network(given: argparse.Namespace, lever: str) -> Any:
         max_position_embeddings=given.length, tie_word_embeddings=True,
     )  # fmt: skip
     frozen = "lora" in lever
-    made: Any = LlamaForCausalLM(config).to(torch.bfloat16 if frozen else torch.float32)  # type: ignore[arg-type]
+    with torch.device(given.device):
+        made: Any = LlamaForCausalLM(config)
     if "qlora" in lever:
         with tempfile.TemporaryDirectory() as folder:
             made.save_pretrained(folder)
@@ -69,12 +82,19 @@ def network(given: argparse.Namespace, lever: str) -> Any:
                 bnb_4bit_compute_dtype=torch.bfloat16,
             )  # fmt: skip
             made = LlamaForCausalLM.from_pretrained(folder, quantization_config=four, device_map={"": given.device})
-    made = made.to(given.device) if "qlora" not in lever else made
+    inner = made
     if frozen:
         from peft import LoraConfig, get_peft_model
 
-        made.enable_input_require_grads()
         made = get_peft_model(made, LoraConfig(r=16, lora_alpha=32, target_modules="all-linear"))
+        if "float32" not in lever:
+            hold_frozen(made, "bf16")
+    if given.device == "cuda":
+        made.to("cuda")
+    for name in ("liger", "unsloth"):
+        if lever.endswith(f"+ {name}"):
+            kernels: Any = make("train/accelerators", PluginBlock(use=name))
+            kernels.apply(SimpleNamespace(network=inner))
     if "checkpointing" in lever:
         made.gradient_checkpointing_enable({"use_reentrant": False})
     return made.train()
@@ -124,6 +144,9 @@ def arm(given: argparse.Namespace) -> None:
     card = given.device == "cuda"
     made = network(given, given.arm)
     step = steps(given, given.arm, made)
+    if card:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()  # training moves a base to the card as it holds it
     step()
     if card:
         torch.cuda.synchronize()
@@ -143,9 +166,7 @@ def absent(lever: str, device: str) -> str:
     needed = LEVERS[lever]
     if needed and find_spec(needed) is None:
         return f"{needed} is not installed"
-    if lever == "unsloth":
-        return "unsloth patches only models that it loads from its own hub names; a model with random weights is none"
-    return f"{needed} needs a card" if needed == "liger_kernel" and device == "cpu" else ""
+    return f"{needed} needs a card" if needed in ("liger_kernel", "unsloth") and device == "cpu" else ""
 
 
 def measure(given: argparse.Namespace, lever: str) -> dict[str, float] | str:
@@ -187,9 +208,9 @@ def main() -> None:
         if results:
             peak, rate = _median(results)
             less, faster = (1 - peak / floor[0], rate / floor[1]) if floor[0] else (float("nan"),) * 2
-            print(f"{lever:<38}{peak / 1e9:>8.2f} GB {-less:>+6.0%} {rate:>10,.0f} tokens/s {faster:>5.2f}x")
+            print(f"{lever:<48}{peak / 1e9:>8.2f} GB {-less:>+6.0%} {rate:>10,.0f} tokens/s {faster:>5.2f}x")
     for lever, why in missing.items():
-        print(f"{lever:<38}absent: {why}")
+        print(f"{lever:<48}absent: {why}")
     print(CLAIM)
 
 

@@ -193,10 +193,13 @@ def test_a_trimmed_vocabulary_is_the_students_own(models: Path) -> None:
     assert "there is no file" in refused(models, student=missing, train={"losses": ["hybrid"]})
 
 
-def test_an_accelerator_that_cannot_be_used_is_refused(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imbik.train.accelerators.liger.find_spec", lambda name: None)
+@pytest.mark.parametrize("name", ["liger", "unsloth"])
+def test_an_accelerator_that_cannot_be_used_is_refused(
+    models: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(f"imbik.train.accelerators.{name}.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match="not installed"):
-        check(models, train={"accelerators": ["liger"]})
+        check(models, train={"accelerators": [name]})
 
 
 def test_a_prefix_hides_attention_maps_and_has_no_export(models: Path) -> None:

@@ -54,9 +54,9 @@ def make_pupil(
         elif (local := (recipe.base / Path(base).expanduser())).is_dir():
             base = str(local.resolve())
     set_dropout(model.network, recipe.train.dropout)
+    prepared = method.prepare(model, seed=seed)
     kernels: list[Accelerator] = [make("train/accelerators", block) for block in recipe.train.accelerators]
     told = [kernel.apply(model) for kernel in kernels]
-    prepared = method.prepare(model, seed=seed)
     if told:
         prepared = replace(prepared, adapted="; ".join([prepared.adapted, *told]))
     if grown and method.needs_base and not recipe.train.method.raw.get("modules_to_save"):

@@ -1,6 +1,6 @@
 """Accelerators: other kernels for the same arithmetic. A file here is an accelerator.
 
-Enters: a loaded student, before its method says what learns. Leaves: the same network computing faster, or an error
+Enters: a loaded student whose method has said what learns. Leaves: the same network computing faster, or an error
 that says what is missing. What it computes stays the same within rounding; tests marked `gpu` hold each to it.
 """
 
