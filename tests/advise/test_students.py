@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imbik.advise.students import StudentCandidate, _ranked, audition_students
+from imbik.advise.students import StudentCandidate, _licence, _ranked, audition_students
 from imbik.cli.main import run_command
 from imbik.core.errors import InputError, UsageError
 from imbik.core.files import file_digest
@@ -164,3 +164,9 @@ def test_the_command_prints_a_table_or_json_and_wants_one_side(
         monkeypatch.setattr(sys, "argv", wrong)
         assert run_command() != 0
         assert "teachers, or students" in capsys.readouterr().err
+
+
+def test_whose_licence_it_is_is_known_of_imbiks_own_and_of_famous_ones(tmp_path: Path) -> None:
+    assert _licence("embedded:base", tmp_path) == "apache-2.0"
+    assert _licence("microsoft/Phi-4-mini-instruct", tmp_path) == "mit"
+    assert _licence("somebody/something", tmp_path) == ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from importlib.metadata import metadata
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ from imbik.evaluate.require import metric_blocks
 from imbik.evaluate.scores import MetricScore, SystemScores, read_scores
 from imbik.models.folder import check_folder
 from imbik.models.licence import licence_of
-from imbik.models.load import load_tokenizer, resolve
+from imbik.models.load import EMBEDDED, load_tokenizer, resolve
 from imbik.pipeline.estimate import memory_bytes
 from imbik.pipeline.rows import look
 from imbik.pipeline.run import located, run
@@ -40,6 +41,7 @@ from imbik.privacy.trust import note_origin
 from imbik.recipe import Recipe, to_yaml
 from imbik.recipe.training import Train
 from imbik.tasks.read import read_tasks
+from imbik.teachers.catalogue.models import known_students
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,6 +153,14 @@ def _refuse_nothing(folder: RunFolder, answered: bool) -> None:
         )
 
 
+def _licence(name: str, home: Path) -> str:
+    """What the folder says, or what is known of a hub id; imbik's own models are under its licence."""
+    if name.startswith(EMBEDDED):
+        return str(metadata("imbik")["License-Expression"]).lower()
+    known = known_students().get(name)
+    return licence_of(home) or (known.terms if known is not None else "")
+
+
 def _measured(
     recipe: Recipe, folder: RunFolder, name: str, rows: int, steps: int, answered: bool, told: Reporter
 ) -> tuple[StudentCandidate, NDArray[np.float64] | None]:
@@ -159,7 +169,9 @@ def _measured(
     try:
         home = resolve(name, recipe.base)
         check_folder(home)
-        known = StudentCandidate(name=name, licence=licence_of(home), tokens_per_word=_tokens_per_word(home, folder))
+        known = StudentCandidate(
+            name=name, licence=_licence(name, home), tokens_per_word=_tokens_per_word(home, folder)
+        )
     except ImbikError as error:
         return StudentCandidate(name=name, note=_short(error)), None
     size = student_size(given) or UNKNOWN
