@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from imbik.recipe.blocks import Section, unmarked
 
@@ -33,8 +33,16 @@ _SIZES = {
 }
 
 
+def _short_forms(schema: dict[str, Any]) -> None:
+    """What `_plainly` reads, for editors that check a recipe by its schema."""
+    schema["properties"]["choice"] = {"type": "array", "description": "short for type: choice and these values"}
+    schema["properties"]["int"] = {"type": "boolean", "description": "short for type: int"}
+
+
 class Domain(Section):
     """What one key may be: numbers between two bounds, or one of several values."""
+
+    model_config = ConfigDict(json_schema_extra=_short_forms)
 
     type: Literal["", "float", "int", "choice"] = Field(
         "", description="float, int or choice (default: by what stands)"
@@ -123,7 +131,7 @@ class Objective(Section):
     """One thing that is wanted of a student: a metric, or what it costs to run."""
 
     metric: str = Field("", description="a metric of the report, retention, or one of: " + ", ".join(_SIZES))
-    of: str = Field("student", description="the system, such as student or export:onnx-int4")
+    of: str = Field("student", description="the system, such as student or export:safetensors-bfloat16")
     direction: Literal["", "maximize", "minimize"] = Field("", description="default: metrics up, sizes and times down")
 
     @property
@@ -136,7 +144,7 @@ class Objective(Section):
 
 
 def _objective(value: Any) -> Any:
-    """`accuracy of export:onnx-int4` as an objective."""
+    """`accuracy of export:safetensors-bfloat16` as an objective."""
     if not isinstance(value, str):
         return value
     metric, _, system = value.partition(" of ")
@@ -148,8 +156,10 @@ class Search(Section):
 
     num_trials: int = Field(20, ge=1, description="trials in all (a grid ends when it is through)")
     sampler: Literal["tpe", "random", "grid"] = Field("tpe", description="how the next values are chosen")
-    objectives: list[Annotated[Objective, BeforeValidator(_objective)]] = Field(
-        [Objective()], min_length=1, description="what is wanted, such as [accuracy, latency_ms of export:onnx-int4]"
+    objectives: list[Annotated[Objective, BeforeValidator(_objective, json_schema_input_type=str | Objective)]] = Field(
+        [Objective()],
+        min_length=1,
+        description="what is wanted, such as [accuracy, disk_bytes]",
     )
     prune: bool = Field(True, description="end trials whose validation loss is worse than the median at that step")
     workers: int = Field(1, ge=1, description="trials at a time, a process each")

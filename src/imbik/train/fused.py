@@ -103,12 +103,13 @@ def learn(
     formula = made.formula or Fused(TEXT)
     values = torch.empty(len(own), dtype=torch.float32, device=own.device)
     kernel: Any = learn_rows
-    kernel[(len(own),)](
-        own, own.stride(0), products, products.stride(0), labels, labels if counts is None else counts, values,
-        float(head.scale), head.soft_cap or 1.0, float(their_head.scale), their_head.soft_cap or 1.0,
-        formula.temperature, formula.parameter, made.text, made.weight,
-        width=own.shape[1], common=min(own.shape[1], products.shape[1]), kind=made.kind, text=made.text > 0,
-        counted=counts is not None, capped=bool(head.soft_cap), theirs_capped=bool(their_head.soft_cap),
-        block=block, num_warps=_WARPS,
-    )  # fmt: skip
+    with torch.cuda.device_of(own):  # type: ignore[no-untyped-call]
+        kernel[(len(own),)](
+            own, own.stride(0), products, products.stride(0), labels, labels if counts is None else counts, values,
+            float(head.scale), head.soft_cap or 1.0, float(their_head.scale), their_head.soft_cap or 1.0,
+            formula.temperature, formula.parameter, made.text, made.weight,
+            width=own.shape[1], common=min(own.shape[1], products.shape[1]), kind=made.kind, text=made.text > 0,
+            counted=counts is not None, capped=bool(head.soft_cap), theirs_capped=bool(their_head.soft_cap),
+            block=block, num_warps=_WARPS,
+        )  # fmt: skip
     return values
