@@ -133,6 +133,29 @@ def test_captured_logits_of_other_rows_stay_as_they_were(run: RunFolder) -> None
     assert after == {row: values for row, values in before.items() if row not in gone}
 
 
+def test_what_a_trial_of_a_search_made_itself_is_cleaned_too(run: RunFolder) -> None:
+    """What a trial took over is a link; logits, students and reports it made hold the rows as the run's would."""
+    trial = RunFolder(run.path / "trials" / "0000")
+    trial.create()
+    for name in ("1_tasks", "2_answers", "3_refined"):
+        (trial.path / name).symlink_to(Path("..") / ".." / name)
+    for name in ("5_logits", "8_report"):
+        shutil.copytree(run.stage(name), trial.stage(name))
+    before = set(LogitStore.open(trial.stage("5_logits")).rows())
+    receipt = erased(run, PERSON)
+    gone = {row for row in before if row.partition("#")[0] in HER_ROWS} | {"t05#t#1"}
+    assert gone
+    assert set(LogitStore.open(trial.stage("5_logits")).rows()) == before - gone
+    assert sweep(trial, WHO).hits == ()
+    assert receipt.named_after == 0
+
+
+def test_while_a_search_is_at_its_trials_nothing_is_erased(run: RunFolder) -> None:
+    (run.path / "trials").mkdir()
+    with writer_lock(run.path / "trials"), pytest.raises(LockedError):
+        erased(run, PERSON)
+
+
 def test_only_her_answers_leave_the_store(run: RunFolder) -> None:
     before, keys = stored_keys(run.store), keys_of(run, tasks())
     erased(run, PERSON)

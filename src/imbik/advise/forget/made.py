@@ -16,7 +16,7 @@ from imbik.advise.forget.erasing import Remains
 from imbik.advise.forget.places import OLD, How, files_of
 from imbik.advise.runs import recipe_of, run_paths
 from imbik.core.errors import ImbikError
-from imbik.core.runfolder import RunFolder
+from imbik.core.runfolder import TRIALS, RunFolder
 from imbik.privacy.person import Person
 from imbik.recipe import Recipe, load_recipe
 
@@ -27,6 +27,23 @@ def weights_of(run: RunFolder) -> list[Path]:
     """Folders of trained students, of this recipe and of replaced ones."""
     stages = [run.stage(_STUDENTS), *run.replaced(_STUDENTS)]
     return [path for stage in stages for path in sorted(stage.glob("*/seed-*")) if path.parent.name != "base"]
+
+
+def trials_of(run: RunFolder) -> list[RunFolder]:
+    """The trials of a search: what a trial made itself holds rows of the run; what it took over is a link."""
+    return [RunFolder(path) for path in run_paths(run.path / TRIALS)]
+
+
+def remaining_trials(run: RunFolder, learned: int) -> Iterator[Remains]:
+    """Students of trials that learned erased rows."""
+    trials = [trial for trial in trials_of(run) if weights_of(trial)] if learned else []
+    if trials:
+        yield Remains(
+            path=TRIALS,
+            why=f"weights of {len(trials)} trials learned from {learned:,} erased "
+            f"{'sample' if learned == 1 else 'samples'}",
+            next=f"rm -r {run.typed}/{TRIALS}; imbik search makes them anew",
+        )
 
 
 def remaining_weights(run: RunFolder, learned: int) -> Iterator[Remains]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence, Set
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from imbik.advise.forget.clean import clean
 from imbik.advise.forget.erasing import Erasing, Journal, Remains
 from imbik.advise.forget.exports import elsewhere
 from imbik.advise.forget.lineage import roots_verify
-from imbik.advise.forget.made import remaining_tokenizers, remaining_weights, weights_of
+from imbik.advise.forget.made import remaining_tokenizers, remaining_trials, remaining_weights, trials_of, weights_of
 from imbik.advise.forget.plan import Plan, Why, look, operator_here, recipe_here
 from imbik.advise.forget.pseudonyms import erase_values, theirs
 from imbik.advise.forget.receipt import Receipt, sealed, signed, write_receipt
@@ -30,7 +31,7 @@ from imbik.advise.runs import manifests
 from imbik.core.errors import RunFolderError, UsageError
 from imbik.core.files import read_json, remove, write_json
 from imbik.core.locks import writer_lock
-from imbik.core.runfolder import RunFolder
+from imbik.core.runfolder import TRIALS, RunFolder
 from imbik.core.tombstones import PENDING, mark_learned
 from imbik.privacy.audit import FILE_NAME, HEAD_NAME, Audit, Entry, row_names
 from imbik.privacy.person import Person, squeezed
@@ -64,7 +65,8 @@ def forget(
     """
     if key_file is not None:
         sign_bytes(b"", key_file)  # a key that cannot sign is refused before anything is erased
-    with writer_lock(run.path):
+    trials = run.path / TRIALS  # a search that runs its trials holds their lock
+    with writer_lock(run.path), writer_lock(trials) if trials.is_dir() else nullcontext():
         path = run.path / PENDING
         if path.exists():
             return _carry_out(run, read_json(path, Journal), resumed=True, key_file=key_file)
@@ -113,10 +115,11 @@ def _carry_out(
 ) -> Done:
     """Clean every file, look again, write it down. Every step may be done twice."""
     erasing = Erasing.of(journal)
-    if journal.learned:
-        for folder in weights_of(run):
-            mark_learned(folder, journal.receipt, journal.learned)
-    clean(run, erasing)
+    for each in (run, *trials_of(run)):
+        if journal.learned:
+            for folder in weights_of(each):
+                mark_learned(folder, journal.receipt, journal.learned)
+        clean(each, erasing)
     matches = theirs(erasing.person, frozenset(journal.texts))
     erasing.counts["values in the vault"] += erase_values(run.home, matches)
     if resumed:
@@ -135,8 +138,9 @@ def _receipt(run: RunFolder, journal: Journal, erasing: Erasing) -> Receipt:
     """Look at everything once more and say what there is."""
     recipe, person = recipe_here(run), erasing.person
     tokenizers = list(remaining_tokenizers(run, recipe, person))
-    after = sweep(run, person)
-    named = [_named(run, path) for path in after.hits]
+    swept = [sweep(each, person) for each in (run, *trials_of(run))]
+    hits = list(dict.fromkeys(path for found in swept for path in found.hits))
+    named = [_named(run, path) for path in hits]
     runs = run.home
     return Receipt(
         id=journal.receipt,
@@ -152,11 +156,12 @@ def _receipt(run: RunFolder, journal: Journal, erasing: Erasing) -> Receipt:
         suppressed=journal.suppressed,
         erased={name: found.erased for name, found in manifests(run).items() if found.erased},
         lineage=roots_verify(run),
-        swept=after.files,
+        swept=sum(found.files for found in swept),
         named_before=journal.named_before,
-        named_after=len(after.hits),
+        named_after=len(hits),
         remains=(
             *remaining_weights(run, journal.learned),
+            *remaining_trials(run, journal.learned),
             *elsewhere(run, set(journal.tasks), set(journal.samples)),
             *tokenizers,
             *named,
