@@ -10,6 +10,7 @@ from imbik.advise.forget import databases, rows
 from imbik.advise.forget.erasing import Erasing
 from imbik.advise.forget.exports import remove_exports
 from imbik.advise.forget.logits import erase_logits
+from imbik.advise.forget.made import trials_of
 from imbik.advise.forget.places import Found, How, files_of
 from imbik.advise.forget.report import clean_report
 from imbik.advise.forget.sweep import CALIBRATIONS, crash_logs
@@ -18,7 +19,22 @@ from imbik.core.runfolder import RunFolder
 
 
 def clean(run: RunFolder, erasing: Erasing) -> None:
-    """All files of the run, then what it shares with others. What counts rows comes after the rows."""
+    """All files of the run and its trials, then what they share with others."""
+    for each in (run, *trials_of(run)):
+        _clean_run(each, erasing)
+    erasing.counts["questions of batches under way"] += databases.count_under_way(run.store, erasing.keys)
+    erasing.counts["answers in the store"] += databases.erase_answers_stored(run.store, erasing.keys)
+    runs = run.home
+    for path in sorted((runs / CALIBRATIONS).rglob("*.json*")):
+        rows.redact_file(path, erasing)
+    for path in crash_logs(runs):
+        if any(map(erasing.person.in_text, path.read_text(errors="replace").splitlines())):
+            path.unlink()
+            erasing.counts["logs of crashes"] += 1
+
+
+def _clean_run(run: RunFolder, erasing: Erasing) -> None:
+    """The files of one run folder. What counts rows comes after the rows."""
     found = list(files_of(run.path))
     last = {How.MANIFEST, How.REPORT}
     for item in (item for item in found if item.how not in last):
@@ -33,15 +49,6 @@ def clean(run: RunFolder, erasing: Erasing) -> None:
     for item in found:
         if item.how is How.MANIFEST:
             rows.mark_manifest(item.path, erasing)
-    erasing.counts["questions of batches under way"] += databases.count_under_way(run.store, erasing.keys)
-    erasing.counts["answers in the store"] += databases.erase_answers_stored(run.store, erasing.keys)
-    runs = run.home
-    for path in sorted((runs / CALIBRATIONS).rglob("*.json*")):
-        rows.redact_file(path, erasing)
-    for path in crash_logs(runs):
-        if any(map(erasing.person.in_text, path.read_text(errors="replace").splitlines())):
-            path.unlink()
-            erasing.counts["logs of crashes"] += 1
 
 
 def _clean_file(item: Found, erasing: Erasing) -> None:

@@ -40,8 +40,7 @@ def remaining_trials(run: RunFolder, learned: int) -> Iterator[Remains]:
     if trials:
         yield Remains(
             path=TRIALS,
-            why=f"weights of {len(trials)} trials learned from {learned:,} erased "
-            f"{'sample' if learned == 1 else 'samples'}",
+            why=f"weights of {len(trials)} trials {_of_erased(learned)}",
             next=f"rm -r {run.typed}/{TRIALS}; imbik search makes them anew",
         )
 
@@ -50,7 +49,7 @@ def remaining_weights(run: RunFolder, learned: int) -> Iterator[Remains]:
     """Weights that learned erased rows, and what was exported of them."""
     if not learned:
         return
-    why = f"learned from {learned:,} erased {'sample' if learned == 1 else 'samples'}"
+    why = _of_erased(learned)
     again = f"imbik run {run.name} --from train, then imbik gc {run.name}"
     for path in weights_of(run):
         old = path.relative_to(run.path).parts[0] == OLD
@@ -60,6 +59,10 @@ def remaining_weights(run: RunFolder, learned: int) -> Iterator[Remains]:
         for path in sorted(item for item in stage.glob("*") if item.is_dir()):
             how = f"imbik gc {run.name}" if old else f"{again}; take back the copies that were handed on"
             yield Remains(path=_place(run, path), why=f"an export of weights that {why}", next=how)
+
+
+def _of_erased(learned: int) -> str:
+    return f"learned from {learned:,} erased {'sample' if learned == 1 else 'samples'}"
 
 
 def remaining_tokenizers(run: RunFolder, recipe: Recipe | None, person: Person) -> Iterator[Remains]:

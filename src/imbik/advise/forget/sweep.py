@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imbik.advise.forget.decoded import texts_of_file
-from imbik.core.runfolder import TRIALS, RunFolder
+from imbik.core.runfolder import RunFolder
 from imbik.core.tombstones import PENDING
 from imbik.privacy.person import Person
 
@@ -42,11 +42,8 @@ def sweep(run: RunFolder, person: Person) -> Swept:
 
 
 def swept_files(run: RunFolder) -> Iterator[Path]:
-    """The run's files but for tensors, the shared store with its log, calibrations and crash logs."""
-    for path in sorted(run.path.rglob("*")):
-        inner = path.relative_to(run.path).parts
-        if inner[0] != TRIALS and _readable(path) and path.name != PENDING:
-            yield path
+    """The files of the run and its trials but for tensors, the shared store with its log, calibrations, crash logs."""
+    yield from (path for path in sorted(run.path.rglob("*")) if _readable(path) and path.name != PENDING)
     yield from beside(run.home)
 
 

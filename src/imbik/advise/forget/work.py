@@ -115,11 +115,11 @@ def _carry_out(
 ) -> Done:
     """Clean every file, look again, write it down. Every step may be done twice."""
     erasing = Erasing.of(journal)
-    for each in (run, *trials_of(run)):
-        if journal.learned:
+    if journal.learned:
+        for each in (run, *trials_of(run)):
             for folder in weights_of(each):
                 mark_learned(folder, journal.receipt, journal.learned)
-        clean(each, erasing)
+    clean(run, erasing)
     matches = theirs(erasing.person, frozenset(journal.texts))
     erasing.counts["values in the vault"] += erase_values(run.home, matches)
     if resumed:
@@ -138,9 +138,8 @@ def _receipt(run: RunFolder, journal: Journal, erasing: Erasing) -> Receipt:
     """Look at everything once more and say what there is."""
     recipe, person = recipe_here(run), erasing.person
     tokenizers = list(remaining_tokenizers(run, recipe, person))
-    swept = [sweep(each, person) for each in (run, *trials_of(run))]
-    hits = list(dict.fromkeys(path for found in swept for path in found.hits))
-    named = [_named(run, path) for path in hits]
+    after = sweep(run, person)
+    named = [_named(run, path) for path in after.hits]
     runs = run.home
     return Receipt(
         id=journal.receipt,
@@ -156,9 +155,9 @@ def _receipt(run: RunFolder, journal: Journal, erasing: Erasing) -> Receipt:
         suppressed=journal.suppressed,
         erased={name: found.erased for name, found in manifests(run).items() if found.erased},
         lineage=roots_verify(run),
-        swept=sum(found.files for found in swept),
+        swept=after.files,
         named_before=journal.named_before,
-        named_after=len(hits),
+        named_after=len(after.hits),
         remains=(
             *remaining_weights(run, journal.learned),
             *remaining_trials(run, journal.learned),
