@@ -29,7 +29,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imbik.models.logit_forms import kept_when_compressed
-from imbik.models.logits import Form, LogitRow, LogitSettings, LogitStore, LogitWriter
+from imbik.models.logit_writer import LogitWriter
+from imbik.models.logits import Form, LogitRow, LogitSettings, LogitStore
 
 V, K, SAMPLES = 128_256, 64, 50
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -3,31 +3,34 @@
     python benchmarks/losses.py                       # embedded word problems, three seeds: about an hour on one core
     python benchmarks/losses.py --task banking77 --data DIR   # messages with 77 labels, as recipes/banking77.yaml
     python benchmarks/losses.py --only gkd,reverse_kl --steps 200
+    python benchmarks/losses.py --after 280 --steps 200   # all from one student that speaks already
 
 Every setting is a recipe that is run by `imbik run`, with the same rows, student, seeds and optimiser; the teacher's
 answers are asked for once. On-policy settings pass other tokens than rows alone would, so their steps are set by a
 short trial to pass as many. Printed: the share of held-out tasks that the students get right, and the paired
 difference from `text_only` (the same text, cross-entropy alone) and from `answers_only` (the answers without
 reasoning), each with its 95% bootstrap interval over tasks and seeds. A setting wins where both intervals exclude zero.
-On Banking77 an answer is one token: the two controls are one.
+On Banking77 an answer is one token: the two controls are one. With `--after N` every setting begins as the same
+student, which has learned the text for N steps, and the first line printed says what that one gets right.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.students import MUON, embedded, plain, run, scores, trainings
 
 from imbik.evaluate.bootstrap import Bootstrap
 
@@ -62,18 +65,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def recipe(task: str, train: Mapping[str, Any], *, rows: int, test: int) -> dict[str, Any]:
     """A task's recipe with these settings of the student."""
-    teachers = {"t": {"use": "in_process", "model": "embedded:teacher"}}
-    made: dict[str, Any] = {
-        "tasks": {"source": {"use": "embedded", "pool": rows, "test": test}, "kind": "math", "sensitivity": "public"},
-        "generate": {"teacher": "t", "instruction": "", "max_tokens": 80},
-        "refine": [{"use": "shape"}, {"use": "answer"}, {"use": "leakage"}],
-        "student": {"model": "embedded:base"},
-    }
     if task == "banking77":
         made = yaml.safe_load((RECIPES / "banking77.yaml").read_text(encoding="utf-8").replace("buyuk", "t"))
         made["evaluate"]["against"] = []
         return {**made, "train": {**made["train"], "controls": [], "steps": 0, **train}, "export": []}
-    return {**made, "teachers": teachers, "train": dict(train), "evaluate": {"against": []}, "export": []}
+    return embedded(rows=rows, test=test, student={"model": "embedded:base"}, train=train)
 
 
 class Bench:
@@ -81,6 +77,7 @@ class Bench:
 
     def __init__(self, folder: Path, arguments: argparse.Namespace) -> None:
         self.folder, self.arguments = folder, arguments
+        self.begin: Path | None = None
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(RECIPES / "banking77-teacher.yaml", folder / "banking77-teacher.yaml")
 
@@ -89,35 +86,22 @@ class Bench:
         own = self.arguments
         settings = {**dict(setting), "seeds": seeds}
         if own.task == "embedded":
-            settings |= {"steps": steps, "batch_size": 32, "optimizer": "muon", "learning_rate": own.learning_rate}
-            settings |= {"schedule": "warmup_stable_decay", "validate_every": 100}
+            settings |= {**MUON, "steps": steps, "learning_rate": own.learning_rate}
         made = recipe(own.task, settings, rows=own.rows, test=own.test)
-        made["name"] = "".join(sign if sign.isalnum() else "-" for sign in f"{name}-{steps}")
+        if self.begin is not None:
+            made["student"] = {"model": str(self.begin.resolve())}
+        warm = "" if self.begin is None else f"-after-{own.after}"
         if name == "answers_only":
             made["train"]["controls"] = ["answers_only"]
             made["evaluate"]["against"] = ["answers_only"]
         if "teacher" not in setting and any(item != CE for item in setting["losses"]):
             made["capture"] = {"teacher": "t", "top_k": own.top_k}
-        path = self.folder / f"{made['name']}.yaml"
-        path.write_text(yaml.safe_dump(made, allow_unicode=True), encoding="utf-8")
-        command = [sys.executable, "-m", "imbik", "run", str(path), "--runs", str(self.folder / "runs")]
-        places = {**os.environ, "IMBIK_BANKING77": str(Path(own.data).resolve())}
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=places)
-        return self.folder / "runs" / str(made["name"])
+        places = {"IMBIK_BANKING77": str(Path(own.data).resolve())}
+        return run(made, plain(f"{name}-{steps}{warm}"), self.folder, places)
 
     def tokens(self, run: Path, variant: str = "student") -> float:
         """Tokens passed, mean over seeds."""
-        files = sorted((run / "6_student" / variant).glob("seed-*/training.json"))
-        return float(np.mean([json.loads(path.read_text(encoding="utf-8"))["tokens"] for path in files]))
-
-    def scores(self, run: Path, variant: str = "student") -> np.ndarray[Any, np.dtype[np.float64]]:
-        """(seeds, tasks) of 0 and 1."""
-        lines = (run / "8_report" / "answers" / f"{variant}.jsonl").read_bytes().splitlines()
-        found: dict[int, dict[str, float]] = {}
-        for line in map(msgspec.json.decode, lines):
-            found.setdefault(line["seed"], {})[line["id"]] = next(iter(line["scores"].values()))
-        names = sorted(next(iter(found.values())))
-        return np.array([[found[seed][name] for name in names] for seed in sorted(found)])
+        return float(np.mean([training["tokens"] for training in trainings(run, variant)]))
 
 
 def main() -> None:
@@ -131,30 +115,38 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--top-k", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=8e-3)
+    parser.add_argument("--after", type=int, default=0, help="steps on the text that all begin with (embedded)")
     parser.add_argument("--only", default="", help="names of settings, with commas")
     parser.add_argument("--folder", type=Path, default=Path("benchmarks/.losses"))
     own = parser.parse_args()
     bench, seeds = Bench(own.folder, own), list(range(1, own.seeds + 1))
     chosen = {name for name in own.only.split(",") if name} or set(SETTINGS)
     found: dict[str, tuple[Any, float]] = {}
+    if own.after:
+        first = bench.run("begin", SETTINGS["text_only"], own.after, [1])
+        begun = Bootstrap().mean(scores(first))
+        print(f"begins as {100 * begun.value:.1f} [{100 * begun.low:.1f}, {100 * begun.high:.1f}] right", flush=True)
+        bench.begin = first / "6_student" / "student" / "seed-1" / "weights"
     one_token = own.task == "banking77"  # no reasoning to leave out, no attempts of one's own
-    floors = ["text_only"] if one_token else ["text_only", "answers_only"]
+    floors = ["text_only"] if one_token or own.after else ["text_only", "answers_only"]
     for name, setting in SETTINGS.items():
-        if name not in chosen | set(floors) or (one_token and (name == "answers_only" or "on_policy" in setting)):
+        if name not in chosen | set(floors) or (one_token and "on_policy" in setting):
+            continue
+        if name == "answers_only" and name not in floors:
             continue
         began, variant = time.perf_counter(), "answers_only" if name == "answers_only" else "student"
         steps = own.steps
         if "on_policy" in setting:  # as many tokens as rows alone would pass
             trial = bench.tokens(bench.run(f"{name} trial", setting, 60, [1])) / 60
             steps = round(own.steps * found["text_only"][1] / own.steps / trial)
-        run = bench.run(name, setting, steps, seeds)
-        found[name] = (bench.scores(run, variant), bench.tokens(run, variant))
+        made = bench.run(name, setting, steps, seeds)
+        found[name] = (scores(made, variant), bench.tokens(made, variant))
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
     draw = Bootstrap()
     over = "".join(f" {'over ' + one:>26}" for one in floors)
     print(f"\n{'setting':24} {'right':>22}{over}  tokens")
-    for name, (scores, tokens) in found.items():
-        parts = [draw.mean(scores), *(draw.difference(scores, found[one][0]) for one in floors)]
+    for name, (right, tokens) in found.items():
+        parts = [draw.mean(right), *(draw.difference(right, found[one][0]) for one in floors)]
         cells = [f"{100 * s.value:+.1f} [{100 * s.low:+.1f}, {100 * s.high:+.1f}]" for s in parts if s is not None]
         wins = all(s is not None and s.low > 0 for s in parts[1:])
         row = "".join(f" {cell:>{width}}" for cell, width in zip(cells, (22, *[26] * len(floors)), strict=True))

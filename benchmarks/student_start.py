@@ -13,15 +13,17 @@ layers drawn anew. Two more arms learn from distributions: the teacher's as it i
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.students import MUON, embedded, plain, run, scores
 
 from imbik.evaluate.bootstrap import Bootstrap
 
@@ -45,51 +47,31 @@ STARTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def recipe(name: str, given: dict[str, Any], own: argparse.Namespace) -> dict[str, Any]:
+def recipe(given: dict[str, Any], own: argparse.Namespace) -> dict[str, Any]:
     """A start's recipe."""
     student = given["student"] if "architecture" in given["student"] else {"model": TEACHER, **given["student"]}
     train = {
-        "steps": own.steps, "batch_size": 32, "optimizer": "muon", "learning_rate": own.learning_rate,
-        "schedule": "warmup_stable_decay", "validate_every": 100, "seeds": list(range(1, own.seeds + 1)),
+        **MUON, "steps": own.steps, "learning_rate": own.learning_rate, "seeds": list(range(1, own.seeds + 1)),
         **given.get("train", {}),
     }  # fmt: skip
-    teachers: dict[str, Any] = {"t": {"use": "in_process", "model": TEACHER}}
+    made = embedded(rows=own.rows, test=own.test, student=student, train=train)
     if given.get("capture", {}).get("teacher") == "corrected":
-        teachers["corrected"] = {"use": "run", "recipe": "corrected.yaml"}
-    return {
-        "name": name,
-        "tasks": {
-            "source": {"use": "embedded", "pool": own.rows, "test": own.test},
-            "kind": "math",
-            "sensitivity": "public",
-        },
-        "teachers": teachers,
-        "generate": {"teacher": "t", "instruction": "", "max_tokens": 80},
-        "refine": [{"use": "shape"}, {"use": "answer"}, {"use": "leakage"}],
-        "student": student,
-        "train": train,
-        **({"capture": given["capture"]} if "capture" in given else {}),
-        "export": [],
-        "evaluate": {"against": ["baseline"]},
-    }
+        made["teachers"]["corrected"] = {"use": "run", "recipe": "corrected.yaml"}
+    capture = {"capture": given["capture"]} if "capture" in given else {}
+    return {**made, **capture, "evaluate": {"against": ["baseline"]}}
 
 
 def corrected(own: argparse.Namespace) -> dict[str, Any]:
     """The teacher's own recipe: LoRA on its kept answers."""
-    made = recipe("corrected", {"student": {}}, own)
+    made = recipe({"student": {}}, own)
     made["train"] = {"method": {"use": "lora", "r": 8}, "steps": 100, "batch_size": 32, "learning_rate": 1e-3}
     return made
 
 
-def answers(run: Path, variant: str) -> tuple[np.ndarray[Any, np.dtype[np.float64]], int]:
-    """(seeds, tasks) of 0 and 1 in the order of task ids, and the system's weights."""
-    found: dict[int, dict[str, float]] = {}
-    for line in map(msgspec.json.decode, (run / "8_report" / "answers" / f"{variant}.jsonl").read_bytes().splitlines()):
-        found.setdefault(line.get("seed", -1), {})[line["id"]] = next(iter(line["scores"].values()))
-    names = sorted(next(iter(found.values())))
+def weights(run: Path, variant: str) -> int:
+    """A system's number of weights, by the report."""
     report = msgspec.json.decode((run / "8_report" / "scores.json").read_bytes())
-    scores = np.array([[found[seed][name] for name in names] for seed in sorted(found)])
-    return scores, int(report["systems"][variant]["parameters"])
+    return int(report["systems"][variant]["parameters"])
 
 
 def main() -> None:
@@ -104,24 +86,24 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("benchmarks/.student_start"))
     own = parser.parse_args()
     own.folder.mkdir(parents=True, exist_ok=True)
-    (own.folder / "corrected.yaml").write_text(yaml.safe_dump(corrected(own)), encoding="utf-8")
+    (own.folder / "corrected.yaml").write_text(
+        yaml.safe_dump({**corrected(own), "name": "corrected"}), encoding="utf-8"
+    )
     chosen = {name for name in own.only.split(";") if name} or set(STARTS)
     draw, floor = Bootstrap(), None
     for name, given in STARTS.items():
         if name not in chosen | {FLOOR}:
             continue
-        began, plain = time.perf_counter(), "".join(sign if sign.isalnum() else "-" for sign in name)
-        path = own.folder / f"{plain}.yaml"
-        path.write_text(yaml.safe_dump(recipe(plain, given, own)), encoding="utf-8")
-        command = [sys.executable, "-m", "imbik", "run", str(path), "--runs", str(own.folder / "runs")]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        after, weights = answers(own.folder / "runs" / plain, "student")
-        before, _ = answers(own.folder / "runs" / plain, "baseline")
+        began = time.perf_counter()
+        made = run(recipe(given, own), plain(name), own.folder)
+        after, before = scores(made), scores(made, "baseline")
         floor = after if floor is None else floor
         parts = (draw.mean(before), draw.mean(after), draw.difference(after, floor))
         cells = [f"{100 * s.value:+.1f} [{100 * s.low:+.1f}, {100 * s.high:+.1f}]" if s else "-" for s in parts]
         row = "".join(f" {cell:>22}" for cell in cells)
-        print(f"{name:28} {weights / 1e6:6.2f} M{row}  {time.perf_counter() - began:.0f} s", flush=True)
+        print(
+            f"{name:28} {weights(made, 'student') / 1e6:6.2f} M{row}  {time.perf_counter() - began:.0f} s", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from imbik.core.runfolder import Manifest, RunFolder, write_parts
 from imbik.core.types import Completion, Sample, Sensitivity, Source, Task, Verdict
 from imbik.evaluate.answers import Answer, Ran
 from imbik.evaluate.scores import Scores, SystemScores, write_scores
-from imbik.models.logits import LogitRow, LogitSettings, LogitWriter
+from imbik.models.logit_writer import LogitWriter
+from imbik.models.logits import LogitRow, LogitSettings
 from imbik.recipe import load_recipe, to_yaml
 from imbik.review.content import content_key
 from imbik.review.store import ExpertVerdict, add_verdicts, close

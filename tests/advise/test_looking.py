@@ -22,7 +22,8 @@ from imbik.evaluate.answers import Answer, Ran, keep
 from imbik.evaluate.scores import SystemScores
 from imbik.export.stage import ExportStage
 from imbik.models.folder import tokenizer_hash
-from imbik.models.logits import LogitRow, LogitSettings, LogitWriter
+from imbik.models.logit_writer import LogitWriter
+from imbik.models.logits import LogitRow, LogitSettings
 from imbik.pipeline import STAGES
 from small_runs import SmallRun
 

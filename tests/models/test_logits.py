@@ -9,7 +9,8 @@ import pytest
 
 from imbik.core.errors import ModelError, RunFolderError
 from imbik.core.files import write_json
-from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
+from imbik.models.logit_writer import LogitWriter
+from imbik.models.logits import LogitRow, LogitSettings, LogitStore
 
 SETTINGS = LogitSettings(teacher="t", tokenizer_hash="v", top_k=3, vocabulary=200_000)
 

@@ -18,7 +18,8 @@ from imbik.core.files import read_json, read_lines, write_json
 from imbik.core.runfolder import RunFolder
 from imbik.core.types import Completion, LabelReference, Sample, Sensitivity
 from imbik.models.load import hash_of, load
-from imbik.models.logits import LogitRow, LogitSettings, LogitWriter
+from imbik.models.logit_writer import LogitWriter
+from imbik.models.logits import LogitRow, LogitSettings
 from imbik.models.student import initial_student
 from imbik.models.tokens import encode_row, token_hash
 from imbik.recipe import Recipe

@@ -217,6 +217,14 @@ def test_lack_of_memory_halves_the_rows_at_a_time_and_changes_nothing_else(bench
     assert same(trainable(roomy.module), trainable(tight.module))
 
 
+def test_processes_that_lay_out_ahead_change_nothing(bench: Bench) -> None:
+    plain, helped = bench.trainer("plain", micro=3), bench.trainer("helped", micro=3, workers=1)
+    plain.run()
+    helped.run()
+    assert same(trainable(plain.module), trainable(helped.module))
+    assert plain.position.curve == helped.position.curve
+
+
 def test_not_even_one_row_fits(bench: Bench) -> None:
     def refuse(*_: Any) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")

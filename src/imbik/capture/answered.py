@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from imbik.core.errors import RecipeError
 from imbik.core.types import Sample, TokenLogprob
-from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
+from imbik.models.logit_writer import LogitWriter
+from imbik.models.logits import LogitRow, LogitSettings, LogitStore
 from imbik.models.tokens import token_hash
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from imbik.core.executor import blocks_of
 from imbik.core.scores import ScoreRequest, TokenScores
 from imbik.core.types import Message, Sensitivity
 from imbik.models.agreement import disagreement
-from imbik.models.logits import LogitRow, LogitSettings, LogitStore, LogitWriter
+from imbik.models.logit_writer import LogitWriter
+from imbik.models.logits import LogitRow, LogitSettings, LogitStore
 from imbik.models.tokens import token_hash
 from imbik.stage import Scores, StageContext
 

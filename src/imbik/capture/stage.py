@@ -28,7 +28,8 @@ from imbik.models.crossing import capture_teacher, crosses
 from imbik.models.folder import tokenizer_hash
 from imbik.models.gguf import tokenizer_home
 from imbik.models.load import fingerprint, load_tokenizer, sensitivity_of
-from imbik.models.logits import Form, LogitRow, LogitSettings, LogitStore, LogitWriter
+from imbik.models.logit_writer import LogitWriter
+from imbik.models.logits import Form, LogitRow, LogitSettings, LogitStore
 from imbik.models.student import prepare_tokenizer, tokenizer_origin, vocabulary_kept
 from imbik.privacy.sensitivity import inherited
 from imbik.recipe import Recipe

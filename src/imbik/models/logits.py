@@ -3,21 +3,20 @@
 Enters: per row its id, the hash of its token ids, and arrays over the positions that predict a learned token. Leaves:
 the same, from memory-mapped bytes in one of three forms (`logit_forms`). A row whose tokens changed since (another
 tokenizer, a shifted template) is refused, never misread. Each block of rows is one shard of bytes and an index that is
-written last, so whatever has an index is whole: a store is read while it is written, and writing goes on after a crash.
-Stores of format 1 (two arrays a shard) are read, and written on, as they are.
+written last, so whatever has an index is whole: a store is read while it is written. Stores of format 1 (two arrays a
+shard) are read as they are. `logit_writer` writes them.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-import msgspec
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from imbik.core.errors import ModelError, RunFolderError
-from imbik.core.files import atomic_writer, read_json, read_lines, write_bytes, write_json, write_lines
+from imbik.core.files import read_json, read_lines
 from imbik.core.types import Record
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 FORMAT_VERSION, ARRAYS = 2, 1
 Form = Literal["exact", "compressed", "sampled"]
 SETTINGS = "logits.json"
-_LARGEST = 1 << 20  # more token ids than any model has
 
 
 class LogitSettings(Record, frozen=True, kw_only=True):
@@ -45,7 +43,7 @@ class LogitSettings(Record, frozen=True, kw_only=True):
     vocabulary: int = 0
 
 
-class _Entry(Record, frozen=True, kw_only=True):
+class Entry(Record, frozen=True, kw_only=True):
     """Where a row lies in its shard: from `start` on (a byte; in format 1 a position), `count` positions of `width`
     ids, `size` bytes in all."""
 
@@ -74,7 +72,7 @@ class LogitStore:
 
     def __init__(self, folder: Path, settings: LogitSettings) -> None:
         self.folder, self.settings = folder, settings
-        self._entries: dict[str, tuple[int, _Entry]] = {}
+        self._entries: dict[str, tuple[int, Entry]] = {}
         self._shards = 0
         self._mapped: dict[int, tuple[NDArray[np.uint32], NDArray[np.float32]]] = {}
         self._bytes: dict[int, memoryview] = {}
@@ -97,6 +95,10 @@ class LogitStore:
                 next="run with --from capture",
             )
         return cls(folder, settings)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process opens the folder for itself, once."""
+        return _opened, (self.folder,)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -167,119 +169,37 @@ class LogitStore:
             return LogitRow(row, entry.tokens, ids[part], logprobs[part])
         return _unpacked(self.settings, entry, self._data(shard, entry))
 
-    def packed(self, row: str) -> tuple[_Entry, bytes]:
+    def packed(self, row: str) -> tuple[Entry, bytes]:
         """A row's bytes, and what the index says of it."""
         shard, entry = self._entries[row]
         return entry, bytes(self._data(shard, entry))
 
-    def _data(self, shard: int, entry: _Entry) -> memoryview:
+    def _data(self, shard: int, entry: Entry) -> memoryview:
         if shard not in self._bytes:
-            self._bytes[shard] = _mapped(_path(self.folder, shard, "bin"))
+            self._bytes[shard] = _mapped(shard_path(self.folder, shard, "bin"))
         data = self._bytes[shard][entry.start : entry.start + entry.size]
         if len(data) != entry.size:
             raise RunFolderError(
                 "captured logits are damaged (they end early)",
-                where=str(_path(self.folder, shard, "bin")),
+                where=str(shard_path(self.folder, shard, "bin")),
                 next="run with --from capture",
             )
         return data
 
     def _refresh(self) -> None:
-        while (path := _index(self.folder, self._shards)).exists():
-            for entry in read_lines(path, _Entry):
+        while (path := index_path(self.folder, self._shards)).exists():
+            for entry in read_lines(path, Entry):
                 self._entries[entry.row] = (self._shards, entry)
             self._shards += 1
 
 
-class LogitWriter:
-    """Appends blocks of rows. An interrupted block leaves nothing behind that is read."""
-
-    def __init__(self, folder: Path, settings: LogitSettings) -> None:
-        """Open for appending.
-
-        Raises: RunFolderError when the folder holds logits of other settings.
-        """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / SETTINGS
-        found = read_json(path, LogitSettings) if path.exists() else None
-        if found is not None and found.format == ARRAYS:
-            settings = msgspec.structs.replace(settings, format=ARRAYS, vocabulary=0)
-        else:
-            vocabulary = settings.vocabulary or _LARGEST
-            settings = msgspec.structs.replace(settings, format=FORMAT_VERSION, vocabulary=vocabulary)
-        if found is not None and found != settings:
-            raise RunFolderError(
-                "this folder holds logits of another teacher or other settings",
-                where=str(folder),
-                next="run with --from capture",
-            )
-        write_json(path, settings)
-        self.folder = folder
-        self.settings = settings
-        self._shard = 0
-        while _index(folder, self._shard).exists():
-            self._shard += 1
-
-    def append(self, rows: Sequence[LogitRow]) -> None:
-        """Write a block of rows: arrays first, the index that makes them count last."""
-        if not rows:
-            return
-        for row in rows:
-            fits = self.settings.form != "exact" or row.ids.shape[1:] == (self.settings.top_k,)
-            if row.ids.shape != row.logprobs.shape or not fits:
-                raise ValueError(f"row {row.row}: arrays of shape {row.ids.shape} and {row.logprobs.shape}")
-        if self.settings.format == ARRAYS:
-            self._append_arrays(rows)
-        else:
-            self._write([(_about(row), _packed(self.settings, row)) for row in rows])
-        self._shard += 1
-
-    def copy(self, store: LogitStore, rows: Sequence[str]) -> None:
-        """Write rows of a store of the same settings as a block of their own, to the bit."""
-        if self.settings.format == ARRAYS:
-            self.append([store.read(row, store.token_hash(row)) for row in rows])
-        elif rows:
-            self._write([store.packed(row) for row in rows])
-            self._shard += 1
-
-    def _write(self, rows: Sequence[tuple[_Entry, bytes]]) -> None:
-        """A shard of packed rows, its index last."""
-        entries, start = [], 0
-        for entry, data in rows:
-            entries.append(msgspec.structs.replace(entry, start=start, size=len(data)))
-            start += len(data)
-        write_bytes(_path(self.folder, self._shard, "bin"), b"".join(data for _, data in rows))
-        write_lines(_index(self.folder, self._shard), entries)
-
-    def _append_arrays(self, rows: Sequence[LogitRow]) -> None:
-        import numpy as np
-
-        entries, start = [], 0
-        for row in rows:
-            entries.append(_Entry(row=row.row, tokens=row.tokens, start=start, count=len(row.ids)))
-            start += len(row.ids)
-        _save(_path(self.folder, self._shard, "ids"), np.concatenate([row.ids for row in rows]).astype(np.uint32))
-        _save(_path(self.folder, self._shard, "logprobs"), np.concatenate([row.logprobs for row in rows]).astype("f4"))
-        write_lines(_index(self.folder, self._shard), entries)
+@lru_cache(maxsize=8)
+def _opened(folder: Path) -> LogitStore:
+    """The store as this process knows it."""
+    return LogitStore.open(folder)
 
 
-def _about(row: LogitRow) -> _Entry:
-    return _Entry(row=row.row, tokens=row.tokens, start=0, count=len(row.ids), width=row.ids.shape[1])
-
-
-def _packed(settings: LogitSettings, row: LogitRow) -> bytes:
-    if row.ids.size and int(row.ids.max()) >= settings.vocabulary:
-        raise ValueError(f"row {row.row}: token {int(row.ids.max())} of a vocabulary of {settings.vocabulary}")
-    from imbik.models.logit_forms import pack_compressed, pack_exact, pack_sampled
-
-    if settings.form == "sampled":
-        assert row.entropy is not None
-        return pack_sampled(row.ids, row.logprobs.astype("u1"), row.entropy, settings.vocabulary)
-    pack = pack_compressed if settings.form == "compressed" else pack_exact
-    return pack(row.ids, row.logprobs, settings.vocabulary)
-
-
-def _unpacked(settings: LogitSettings, entry: _Entry, data: memoryview) -> LogitRow:
+def _unpacked(settings: LogitSettings, entry: Entry, data: memoryview) -> LogitRow:
     from imbik.models.logit_forms import unpack_compressed, unpack_exact, unpack_sampled
 
     shape = (entry.count, entry.width, settings.vocabulary)
@@ -306,19 +226,14 @@ def _mapped(path: Path) -> memoryview:
         ) from None
 
 
-def _path(folder: Path, shard: int, name: str) -> Path:
+def shard_path(folder: Path, shard: int, name: str) -> Path:
+    """Where a shard's bytes lie (`bin`), or one of its arrays in format 1."""
     return folder / (f"shard-{shard:05d}.bin" if name == "bin" else f"shard-{shard:05d}.{name}.npy")
 
 
-def _index(folder: Path, shard: int) -> Path:
+def index_path(folder: Path, shard: int) -> Path:
+    """Where a shard's index lies, which makes it count."""
     return folder / f"shard-{shard:05d}.index.jsonl"
-
-
-def _save(path: Path, array: NDArray[Any]) -> None:
-    import numpy as np
-
-    with atomic_writer(path) as stream:
-        np.save(stream, array, allow_pickle=False)
 
 
 def _arrays(folder: Path, shard: int) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
@@ -326,12 +241,12 @@ def _arrays(folder: Path, shard: int) -> tuple[NDArray[np.uint32], NDArray[np.fl
     import numpy as np
 
     try:
-        ids = np.load(_path(folder, shard, "ids"), mmap_mode="r", allow_pickle=False)
-        logprobs = np.load(_path(folder, shard, "logprobs"), mmap_mode="r", allow_pickle=False)
+        ids = np.load(shard_path(folder, shard, "ids"), mmap_mode="r", allow_pickle=False)
+        logprobs = np.load(shard_path(folder, shard, "logprobs"), mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise RunFolderError(
             f"captured logits are damaged ({error})",
-            where=str(_path(folder, shard, "ids")),
+            where=str(shard_path(folder, shard, "ids")),
             next="run with --from capture",
         ) from None
     return ids, logprobs

@@ -233,6 +233,9 @@ class Train(Section):
     on_policy: OnPolicy | None = Field(None, description="learn at the student's own attempts too: {share: 0.5}")
     accelerators: list[Block] = Field([], description="other kernels for the same arithmetic, on a card: [liger]")
     threads: int = Field(0, ge=0, description="torch threads (0: measured; 1 for tiny models)")
+    workers: int = Field(
+        0, ge=0, description="processes that read and lay out batches ahead of the loop (0: the loop does it)"
+    )
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Train:

@@ -29,6 +29,7 @@ STUDENT, LOGITS, BEST = "6_student", "5_logits", "best.json"
 _FREE = {
     "micro_batch",
     "threads",
+    "workers",
     "checkpoint_every",
     "gradient_checkpointing",
     "losses",

@@ -22,7 +22,8 @@ from transformers import PrinterCallback, Trainer
 
 from imbik.core.errors import TrainingError
 from imbik.recipe.training import Train
-from imbik.train.batches import MicroBatch, lay_out, seed_of
+from imbik.train.ahead import Ahead
+from imbik.train.batches import MicroBatch, seed_of
 from imbik.train.board import Board
 from imbik.train.checkpoints import Checkpoints
 from imbik.train.course import Position
@@ -73,6 +74,9 @@ class StudentTrainer(Trainer):
             callbacks=[Begin(self.position.step)],
         )
         self.remove_callback(PrinterCallback)
+        self._ahead = Ahead(lesson, train.workers, self.args.process_index, self.args.world_size)
+        if train.workers != self._ahead.workers:
+            hooks.say("train.workers: none, for what the student will write is not known ahead")
         if self._start is not None:
             load_weights(module, self._start.weights)
 
@@ -91,6 +95,8 @@ class StudentTrainer(Trainer):
                 if isinstance(error, TrainingError) or not is_out_of_memory(error):
                     raise
                 raise too_large(self.checkpoints.folder) from None
+            finally:
+                self._ahead.close()
         return self.position
 
     # ---- what the library's loop asks for ----
@@ -192,15 +198,14 @@ class StudentTrainer(Trainer):
         """
         device, world = self.args.device, self.args.world_size
         tokens = torch.tensor(float(sum(row.learned for row in rows)), device=device)
-        own = list(rows)[self.args.process_index :: world] or [rows[0].counting_nothing()]
-        cuts = [own[at : at + self.measured.micro_batch] for at in range(0, len(own), self.measured.micro_batch)]
+        step, cuts = self.position.step, self._ahead.cuts(rows, self.measured.micro_batch)
         total = torch.zeros((), dtype=torch.float64)
-        pairs = shared_out(self.lesson.pairs, self.position.step, len(cuts), device, self.args.process_index, world)
-        for number, cut in enumerate(cuts):
+        pairs = shared_out(self.lesson.pairs, step, len(cuts), device, self.args.process_index, world)
+        for number, batch in enumerate(self._ahead.batches(step, cuts, self.measured)):
             last = number == len(cuts) - 1
             quiet = contextlib.nullcontext() if last or world == 1 else self.accelerator.no_sync(model)
             with quiet:
-                loss = self._loss(model, lay_out(cut, self.measured.layout), tokens, pairs[number])
+                loss = self._loss(model, batch, tokens, pairs[number])
                 self.accelerator.backward(loss * world if world > 1 else loss)
             total += loss.detach().double().cpu()
         if world > 1:

@@ -15,7 +15,8 @@ from imbik.advise.forget.erasing import Erasing
 from imbik.core.files import digest, read_lines, write_lines
 from imbik.core.lineage import leaf
 from imbik.core.tombstones import bury
-from imbik.models.logits import LogitStore, LogitWriter
+from imbik.models.logit_writer import LogitWriter
+from imbik.models.logits import LogitStore
 
 
 class _Indexed(msgspec.Struct, frozen=True):
