@@ -4,6 +4,7 @@
     python benchmarks/losses.py --task banking77 --data DIR   # messages with 77 labels, as recipes/banking77.yaml
     python benchmarks/losses.py --only gkd,reverse_kl --steps 200
     python benchmarks/losses.py --after 280 --steps 200   # all from one student that speaks already
+    python benchmarks/losses.py --across --steps 300 --learning-rate 4e-3   # the student has another tokenizer
 
 Every setting is a recipe that is run by `imbik run`, with the same rows, student, seeds and optimiser; the teacher's
 answers are asked for once. On-policy settings pass other tokens than rows alone would, so their steps are set by a
@@ -11,7 +12,9 @@ short trial to pass as many. Printed: the share of held-out tasks that the stude
 difference from `text_only` (the same text, cross-entropy alone) and from `answers_only` (the answers without
 reasoning), each with its 95% bootstrap interval over tasks and seeds. A setting wins where both intervals exclude zero.
 On Banking77 an answer is one token: the two controls are one. With `--after N` every setting begins as the same
-student, which has learned the text for N steps, and the first line printed says what that one gets right.
+student, which has learned the text for N steps, and the first line printed says what that one gets right. With
+`--across` the student is half of the teacher's width with the used part of its vocabulary, which is another tokenizer,
+and the settings are those whose losses read across tokenizers.
 """
 
 from __future__ import annotations
@@ -61,6 +64,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "text + gkd": {"losses": [{"use": CE, "weight": 0.5}, {"use": "reverse_kl", "weight": 0.5}], **OWN},
     "contrastive": {"losses": ["contrastive"], **OWN},
 }
+ACROSS: dict[str, dict[str, Any]] = {
+    "text_only": {"losses": [CE]},
+    "hybrid": {"losses": ["hybrid"], **BESIDE},
+    "text + hybrid": {"losses": [{"use": CE, "weight": 0.5}, {"use": "hybrid", "weight": 0.5}], **BESIDE},
+    "text + uld": {"losses": [{"use": CE, "weight": 0.5}, {"use": "uld", "weight": 0.5}], **BESIDE},
+}
+TRIMMED = {"model": "embedded:teacher", "keep": {"hidden": 0.5, "vocabulary": "used"}}
 
 
 def recipe(task: str, train: Mapping[str, Any], *, rows: int, test: int) -> dict[str, Any]:
@@ -88,6 +98,8 @@ class Bench:
         if own.task == "embedded":
             settings |= {**MUON, "steps": steps, "learning_rate": own.learning_rate}
         made = recipe(own.task, settings, rows=own.rows, test=own.test)
+        if own.across:
+            made["student"] = TRIMMED
         if self.begin is not None:
             made["student"] = {"model": str(self.begin.resolve())}
         warm = "" if self.begin is None else f"-after-{own.after}"
@@ -116,11 +128,13 @@ def main() -> None:
     parser.add_argument("--top-k", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, default=8e-3)
     parser.add_argument("--after", type=int, default=0, help="steps on the text that all begin with (embedded)")
+    parser.add_argument("--across", action="store_true", help="a student with another tokenizer (embedded)")
     parser.add_argument("--only", default="", help="names of settings, with commas")
     parser.add_argument("--folder", type=Path, default=Path("benchmarks/.losses"))
     own = parser.parse_args()
     bench, seeds = Bench(own.folder, own), list(range(1, own.seeds + 1))
-    chosen = {name for name in own.only.split(",") if name} or set(SETTINGS)
+    settings = ACROSS if own.across else SETTINGS
+    chosen = {name for name in own.only.split(",") if name} or set(settings)
     found: dict[str, tuple[Any, float]] = {}
     if own.after:
         first = bench.run("begin", SETTINGS["text_only"], own.after, [1])
@@ -128,8 +142,8 @@ def main() -> None:
         print(f"begins as {100 * begun.value:.1f} [{100 * begun.low:.1f}, {100 * begun.high:.1f}] right", flush=True)
         bench.begin = first / "6_student" / "student" / "seed-1" / "weights"
     one_token = own.task == "banking77"  # no reasoning to leave out, no attempts of one's own
-    floors = ["text_only"] if one_token or own.after else ["text_only", "answers_only"]
-    for name, setting in SETTINGS.items():
+    floors = ["text_only"] if one_token or own.after or own.across else ["text_only", "answers_only"]
+    for name, setting in settings.items():
         if name not in chosen | set(floors) or (one_token and "on_policy" in setting):
             continue
         if name == "answers_only" and name not in floors:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers.models.llama import modeling_llama
 
-from imbik.core.errors import MissingExtraError, PluginError
+from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginBlock, make
 from imbik.testing.tiny_models import make_model
 
@@ -57,21 +57,6 @@ def test_the_students_modules_change_and_the_library_does_not(tmp_path: Path, in
     other = make_model(tmp_path / "q", architecture="qwen2")
     with pytest.raises(PluginError, match="no kernels for 'qwen2'"):
         accelerator().apply(other)
-
-
-@pytest.mark.usefixtures("installed")
-def test_without_a_card_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(PluginError, match="there is none here") as error:
-        accelerator().check()
-    assert "train.accelerators=[]" in error.value.next
-
-
-def test_where_it_is_not_installed_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imbik.train.accelerators.liger.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match="liger-kernel") as error:
-        accelerator().check()
-    assert "pip install liger-kernel" in error.value.next
 
 
 @pytest.mark.gpu

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from imbik.core.errors import MissingExtraError, PluginError
+from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginBlock, make
 from imbik.models.model import LanguageModel
 from imbik.testing.tiny_models import make_model
@@ -57,7 +57,6 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setitem(sys.modules, name, module)
     sys.modules["unsloth.kernels"].fast_rms_layernorm = norm  # type: ignore[attr-defined]
     sys.modules["unsloth.kernels"].apply_lora_mlp_swiglu = swiglu  # type: ignore[attr-defined]
-    monkeypatch.setattr(f"{PLACE}.find_spec", lambda name: object())
     return called
 
 
@@ -98,21 +97,6 @@ def test_a_library_that_cannot_be_loaded_is_told_with_its_reason(
     monkeypatch.setattr(f"{PLACE}.import_module", broken)
     with pytest.raises(PluginError, match="cannot be loaded: needs an accelerator\n"):
         accelerator().apply(adapted(tmp_path / "m"))
-
-
-@pytest.mark.usefixtures("installed")
-def test_without_a_card_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(PluginError, match="there is none here") as error:
-        accelerator().check()
-    assert "train.accelerators=[]" in error.value.next
-
-
-def test_where_it_is_not_installed_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{PLACE}.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match="unsloth, which is not installed") as error:
-        accelerator().check()
-    assert "environment of its own" in error.value.next
 
 
 @pytest.mark.gpu

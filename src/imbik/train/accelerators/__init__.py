@@ -6,9 +6,13 @@ that says what is missing. What it computes stays the same within rounding; test
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Protocol
 
+from imbik.core.errors import MissingExtraError, PluginError
 from imbik.models.model import LanguageModel
+
+TAKE_OUT = "take it out: --set train.accelerators=[]"
 
 
 class Accelerator(Protocol):
@@ -29,3 +33,22 @@ class Accelerator(Protocol):
         Raises: PluginError for an architecture that it does not know.
         """
         ...
+
+
+def refuse_where_missing(name: str, package: str, module: str, install: str) -> None:
+    """What every accelerator needs: its library (`package`, imported as `module`), and a card.
+
+    Raises: MissingExtraError, PluginError.
+    """
+    if find_spec(module) is None:
+        raise MissingExtraError(
+            f"accelerator {name} needs {package}, which is not installed", where="train.accelerators", next=install
+        )
+    import torch
+
+    if not torch.cuda.is_available():
+        raise PluginError(
+            f"accelerator {name} computes on a graphics card, and there is none here",
+            where="train.accelerators",
+            next=TAKE_OUT,
+        )

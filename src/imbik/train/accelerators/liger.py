@@ -11,17 +11,18 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 from pydantic import Field
 
-from imbik.core.errors import MissingExtraError, PluginError
+from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginSettings
 from imbik.models.model import LanguageModel
+from imbik.train.accelerators import TAKE_OUT, refuse_where_missing
 
 _NEVER = ("rope", "cross_entropy", "fused_linear_cross_entropy")
 _MLP = ("swiglu", "geglu")
+_INSTALL = "pip install liger-kernel, on the machine with the card"
 
 
 class Liger:
@@ -43,20 +44,7 @@ class Liger:
 
         Raises: MissingExtraError, PluginError.
         """
-        if find_spec("liger_kernel") is None:
-            raise MissingExtraError(
-                "accelerator liger needs liger-kernel, which is not installed",
-                where="train.accelerators",
-                next="pip install liger-kernel, on the machine with the card",
-            )
-        import torch
-
-        if not torch.cuda.is_available():
-            raise PluginError(
-                "accelerator liger computes on a graphics card, and there is none here",
-                where="train.accelerators",
-                next="take it out: --set train.accelerators=[]",
-            )
+        refuse_where_missing("liger", "liger-kernel", "liger_kernel", _INSTALL)
 
     def apply(self, model: LanguageModel) -> str:
         """Patch the student's norms and MLPs.
@@ -74,7 +62,7 @@ class Liger:
             raise PluginError(
                 f"liger has no kernels for '{network.config.model_type}' models",
                 where="train.accelerators",
-                next="take it out: --set train.accelerators=[]",
+                next=TAKE_OUT,
             )
         wanted = {**dict.fromkeys(_NEVER, False), **dict.fromkeys(_MLP, self.settings.mlp)}
         wanted |= {"rms_norm": self.settings.norms, "layer_norm": self.settings.norms}

@@ -16,14 +16,14 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from imbik.core.errors import MissingExtraError, PluginError
+from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginSettings
 from imbik.models.model import LanguageModel
+from imbik.train.accelerators import TAKE_OUT, refuse_where_missing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +34,7 @@ _MLPS = {
     "gelu": "apply_lora_mlp_geglu_exact",
 }
 _PROJECTIONS = ("gate_proj", "up_proj", "down_proj")
-_TAKE_OUT = "take it out: --set train.accelerators=[]"
+_INSTALL = "pip install unsloth, in an environment of its own: it asks for older transformers and trl"
 
 
 class Unsloth:
@@ -56,20 +56,7 @@ class Unsloth:
 
         Raises: MissingExtraError, PluginError.
         """
-        if find_spec("unsloth") is None:
-            raise MissingExtraError(
-                "accelerator unsloth needs unsloth, which is not installed",
-                where="train.accelerators",
-                next="pip install unsloth, in an environment of its own: it asks for older transformers and trl",
-            )
-        import torch
-
-        if not torch.cuda.is_available():
-            raise PluginError(
-                "accelerator unsloth computes on a graphics card, and there is none here",
-                where="train.accelerators",
-                next=_TAKE_OUT,
-            )
+        refuse_where_missing("unsloth", "unsloth", "unsloth", _INSTALL)
 
     def apply(self, model: LanguageModel) -> str:
         """Put the kernels into the student's norms and adapted MLPs; says how many of each.
@@ -88,7 +75,7 @@ class Unsloth:
             raise PluginError(
                 f"unsloth has no kernel for what this '{network.config.model_type}' model learns",
                 where="train.accelerators",
-                next=_TAKE_OUT,
+                next=TAKE_OUT,
             )
         return f"unsloth computes {norms} norms and {mlps} adapted MLPs"
 
@@ -104,7 +91,7 @@ def _kernels() -> Any:
         raise PluginError(
             f"unsloth cannot be loaded: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}",
             where="train.accelerators",
-            next=_TAKE_OUT,
+            next=TAKE_OUT,
         ) from None
 
 
