@@ -1,7 +1,7 @@
 """Before the first token is bought: check every plug-in a recipe names, refuse what cannot work, warn, and forecast.
 
 Enters: a recipe and its run folder. Leaves: a `Preflight` with warnings and an Estimate, or an error that names the
-recipe's line and the key. Nothing here loads a model or opens a connection.
+recipe's line and the key. Nothing here loads weights or opens a connection.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from imbik.pipeline.growth import warnings as growth_warnings
 from imbik.pipeline.learning import refuse_learning
 from imbik.pipeline.offered import ended_models
 from imbik.pipeline.reach import cleans_in_vain, kept_from, keys_missing, refuse_unreachable
+from imbik.pipeline.rehearsal import refuse_misfit
 from imbik.pipeline.rows import Rows, look
 from imbik.pipeline.sizes import folder_here
 from imbik.pipeline.terms import refuse_terms, unknown_terms
@@ -140,7 +141,7 @@ def refuse_contradictions(recipe: Recipe) -> None:
 
     Raises: RecipeError naming the keys.
     """
-    for check in (_student_shape, _models, refuse_learning, _teacher_recipes):
+    for check in (_student_shape, _models, refuse_learning, refuse_misfit, _teacher_recipes):
         check(recipe)
 
 

@@ -156,7 +156,9 @@ class Train(Section):
 
     method: Block = Field(PluginBlock(use="full"), description="full, lora, or {use: METHOD, …}")
     losses: list[Block] = Field(
-        [PluginBlock(use="cross_entropy")], description="a weighted sum: [{use: LOSS, weight: 0.5, temperature: 2}]"
+        [PluginBlock(use="cross_entropy")],
+        min_length=1,
+        description="a weighted sum: [{use: LOSS, weight: 0.5, temperature: 2}]",
     )
     epochs: float = Field(3.0, gt=0, description="passes over the training rows (2-5 for pretrained models)")
     steps: int = Field(0, ge=0, description="optimiser steps; 0: from epochs")

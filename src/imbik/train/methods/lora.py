@@ -51,6 +51,7 @@ class LoRA:
         Raises: PluginError when no layer has such a name, or the settings do not go with this network.
         """
         network: Any = model.network
+        self._modules(network)
         linear, fused = linear_names(network), fused_names(network)
         targets, own = self._targets(linear, fused, head_names(network)), self.settings
         everything = own.target_modules == _ALL
@@ -95,6 +96,18 @@ class LoRA:
                 return get_peft_model(network, config)
             except ValueError as error:
                 raise PluginError(str(error).split("\n")[0][:300], where="train.method") from None
+
+    def _modules(self, network: nn.Module) -> None:
+        """Modules to train whole have to be there: PEFT leaves names out that it does not find."""
+        names = [name for name, _ in network.named_modules() if name]
+        for wanted in self.settings.modules_to_save:
+            if not any(name.endswith(wanted) for name in names):
+                known = sorted({name.rsplit(".", 1)[-1] for name in names if not name[-1].isdigit()})
+                raise PluginError(
+                    f"no module of this model is called '{wanted}'; there are: {', '.join(known)}",
+                    where="train.method.modules_to_save",
+                    next="embed_tokens and lm_head are usual (GPT-2: wte)",
+                )
 
     def _targets(self, linear: list[str], fused: list[str], head: list[str]) -> list[str]:
         """Full names of the layers to adapt."""
