@@ -109,7 +109,11 @@ def test_what_cannot_be_searched_is_refused(write: Callable[..., Path], tmp_path
     space.write_text("train.learning_rate: 3\n", encoding="utf-8")
     with pytest.raises(RecipeError, match="neither a range nor a key"):
         load_ranged(write(), space=space)
-    with pytest.raises(RecipeError, match=r"nowhere\.yaml"):
+    space.write_text("train.lerning_rate: {low: 0.1, high: 1}\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"did you mean 'learning_rate'") as error:
+        load_ranged(write(), space=space)
+    assert error.value.where == str(space)
+    with pytest.raises(RecipeError, match=r"nowhere\.yaml: cannot be read: No such file or directory"):
         load_ranged(write(), space=tmp_path / "nowhere.yaml")
 
 

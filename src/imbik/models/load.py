@@ -243,7 +243,7 @@ def _load_network(
         raise _explained(folder, error) from None
     network, info = loaded
     _refuse_incomplete(folder, info)
-    if four_bit is not None:
+    if getattr(network, "is_loaded_in_4bit", False):
         hold_still(network)
     return cast("PreTrainedModel", network)
 

@@ -238,17 +238,31 @@ def _kernels(recipe: Recipe) -> None:
         accelerator.check()
 
 
+def _exported(recipe: Recipe, use: str) -> None:
+    """An adapter that is exported apart has to be PEFT's, and one that nothing merges is exported apart or not."""
+    apart = next((block for block in recipe.export if block.use == "peft"), None)
+    merged = next((block for block in recipe.export if block.use != "peft"), None)
+    if apart is not None and (use == "adapter" or not load_plugin("train/methods", use).needs_base):
+        raise RecipeError(
+            f"the method {use} leaves no adapter that PEFT could load",
+            where=apart.where or "export",
+            next="train with lora, qlora, ia3 or prefix, or take peft out of `export:`",
+        )
+    if use in _UNMERGED and merged is not None:
+        raise RecipeError(
+            f"{_UNMERGED[use]} cannot be merged into the model, so this student has no export of that form",
+            where=merged.where or "export",
+            next=("write export: [peft]" if use == "prefix" else "write export: [], and use the run's own student")
+            + "; or train with lora",
+        )
+
+
 def _method(recipe: Recipe) -> None:
     """What the method needs, and what becomes of its student."""
     use = recipe.train.method.use
     if use == "qlora":
         need_bitsandbytes("method qlora", "train.method")
-    if use in _UNMERGED and recipe.export:
-        raise RecipeError(
-            f"{_UNMERGED[use]} cannot be merged into the model, so this student has no export",
-            where=recipe.export[0].where or "export",
-            next="write export: [], and use the run's own student; or train with lora",
-        )
+    _exported(recipe, use)
     if recipe.train.adapters and not load_plugin("train/methods", use).needs_base:
         raise RecipeError(
             f"the method {use} trains the model itself, so there are no adapters beside it",

@@ -71,7 +71,12 @@ def load_ranged(path: str | Path, overrides: Sequence[str] = (), space: Path | N
         )
     for key, domain in domains.items():
         override(base, f"{key}={one_line(domain.middle)}")
-    recipe = build(base, base=file.parent, file=str(file), lines=lines)
+    try:
+        recipe = build(base, base=file.parent, file=str(file), lines=lines)
+    except RecipeError as error:
+        if space is None or not any(f"'{key}'" in error.what for key in search.parameters):
+            raise
+        raise RecipeError(error.what, where=str(space), next=error.next) from None
     ranged = Ranged(domains, search, recipe, base, file, lines)
     for key, domain in domains.items():
         for value in (domain.grid()[0], domain.grid()[-1]) if domain.kind != "choice" else domain.values:
@@ -107,7 +112,8 @@ def _from_file(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         read, _ = read_yaml(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot be read: {error}", where=str(path), next="--space FILE") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise RecipeError(f"cannot be read: {reason}", where=str(path), next="--space FILE") from None
     except YamlError as error:
         raise RecipeError(error.what, where=f"{path}:{error.line}", next=error.advice) from None
     if not isinstance(read, dict):

@@ -102,6 +102,16 @@ def test_chosen_layers_are_named_and_the_rest_is_reported(tmp_path: Path) -> Non
     assert prepared.adapted.endswith("without: down_proj, gate_proj, k_proj, o_proj, up_proj")
 
 
+def test_pefts_word_for_all_layers_is_understood(tmp_path: Path) -> None:
+    prepared = method(target_modules="all-linear").prepare(make_model(tmp_path / "m"), seed=1)
+    assert prepared.adapted.startswith("adapters on 14 of 14 matrices")
+
+
+def test_a_module_to_train_whole_has_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="no module of this model is called 'wte'; there are: .*embed_tokens"):
+        method(modules_to_save=["wte"]).prepare(make_model(tmp_path / "m"), seed=1)
+
+
 def test_a_layer_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="no linear layer of this model is called 'c_attn'; there are: down_proj"):
         method(target_modules=["q_proj", "c_attn"]).prepare(make_model(tmp_path / "m"), seed=1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from imbik.core.errors import PluginError
 from imbik.core.plugins import PluginSettings
@@ -38,6 +38,12 @@ class LoRA:
         modules_to_save: list[str] = Field([], description="modules trained whole beside the adapters")
         dora: bool = Field(False, description="learn direction and size of the weights apart (DoRA)")
         rslora: bool = Field(False, description="scale by alpha / sqrt(r), for large ranks")
+
+        @field_validator("target_modules")
+        @classmethod
+        def _peft_word(cls, given: list[str] | str) -> list[str] | str:
+            """What PEFT calls all of them."""
+            return _ALL if given == "all-linear" else given
 
     version = 1
     needs_base = True
