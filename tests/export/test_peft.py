@@ -15,7 +15,7 @@ from imbik.core.types import Sensitivity
 from imbik.export.formats.peft import PeftFormat
 from imbik.export.parity import prove, student_logits
 from imbik.models.load import load, sensitivity_of
-from imbik.models.model import LanguageModel
+from imbik.models.model import LanguageModel, weights_in
 from imbik.models.save import save
 from imbik.pipeline.learning import refuse_learning
 from imbik.recipe import build
@@ -111,3 +111,10 @@ def test_what_cannot_be_exported_so_is_refused_before_anything_is_paid() -> None
     assert error.value.next.startswith("write export: [peft]")
     with pytest.raises(RecipeError, match="no export of that form"):
         check("adapter", "safetensors")
+
+
+@pytest.mark.parametrize("use", ["lora", "qlora", "ia3"])
+def test_the_card_counts_the_weights_of_the_model_whatever_lies_over_it(tmp_path: Path, use: str) -> None:
+    settings = {**METHODS[use], **({"modules_to_save": ["embed_tokens"]} if use == "lora" else {})}
+    made = student(tmp_path, use, **settings)
+    assert weights_in(made.network, merged=True) == load(tmp_path / "base").parameters < made.parameters

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import cast
 
 from imbik.core import students
 from imbik.core.errors import RecipeError
@@ -26,9 +26,6 @@ from imbik.export.parity import ROWS, Parity, prompts_of, prove, prove_tokenizer
 from imbik.privacy.sensitivity import highest
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
-
-if TYPE_CHECKING:
-    from imbik.models.model import LanguageModel
 
 FOLDER = "7_export"
 _BEFORE = ("1_tasks", "2_answers", "3_refined", "4_reviewed", "5_logits", "6_student")
@@ -116,12 +113,13 @@ def _export(
 ) -> tuple[Artifact, Parity]:
     """Write one format, prove it, describe it."""
     from imbik.models.load import load
+    from imbik.models.model import weights_in
 
     target = context.folder / form.name
     student = load(students.best_weights(context.run))
     prompts = prompts_of(student, tasks)
     expected = student_logits(student, prompts)
-    parameters = _parameters(student)
+    parameters = weights_in(student.network, merged=True)
     form.write(student, target, lineage(manifests))
     try:
         parity = prove(form, target, prompts, expected)
@@ -134,14 +132,6 @@ def _export(
     write_text(target / "README.md", card)
     path = str(target.relative_to(context.run.path))
     return Artifact(path=path, sha256=file_digest(target), format=form.name, sensitivity=student.sensitivity), parity
-
-
-def _parameters(student: LanguageModel) -> int:
-    """Weights of the model as handed over, an adapter's not counted beside what it is merged into."""
-    network: Any = student.network
-    if hasattr(network, "peft_config"):
-        return sum(p.numel() for name, p in network.named_parameters() if "lora_" not in name)
-    return student.parameters
 
 
 def _proof_tasks(run: RunFolder) -> list[Task]:

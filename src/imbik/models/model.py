@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+_ADAPTERS = ("lora_", "ia3_", ".modules_to_save.")
 _LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx")
 
 
@@ -50,12 +51,13 @@ class LanguageModel:
         return context_in(self.network.config) - prefix_length(self.network)
 
 
-def weights_in(network: nn.Module, *, learning: bool = False) -> int:
-    """Number of weights (two of four bits share a byte), shared ones counted once; or of those `learning` alone."""
+def weights_in(network: nn.Module, *, learning: bool = False, merged: bool = False) -> int:
+    """Number of weights (two of four bits share a byte), shared ones counted once; or of those `learning` alone; or as
+    many as are left when PEFT's adapters are `merged`."""
     return sum(
         parameter.numel() * (2 if type(parameter).__name__ == "Params4bit" else 1)
-        for parameter in network.parameters()
-        if parameter.requires_grad or not learning
+        for name, parameter in network.named_parameters()
+        if (parameter.requires_grad or not learning) and not (merged and any(part in name for part in _ADAPTERS))
     )
 
 
