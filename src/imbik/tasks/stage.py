@@ -26,6 +26,7 @@ from imbik.privacy.sensitivity import highest
 from imbik.privacy.suppression import Suppression
 from imbik.recipe import Recipe
 from imbik.stage import Asker, StageContext, StageResult
+from imbik.tasks.adapters import refuse_unclaimed
 from imbik.tasks.augment import augment, augment_settings
 from imbik.tasks.clean import VERSION as CLEANING
 from imbik.tasks.growth.grow import Grown, grow
@@ -36,6 +37,7 @@ from imbik.tasks.identifiers import raised
 from imbik.tasks.kinds import Kind
 from imbik.tasks.likeness import likeness, warnings
 from imbik.tasks.load import Loaded, load_tasks, open_source, source_blocks, source_files
+from imbik.tasks.read import read_tasks
 from imbik.tasks.split import Assignment, divide, earlier_assignments, shares_for, size_notes
 
 _TRAINING_ONLY = {"loss_on", "prompt_weight", "turns"}
@@ -125,6 +127,14 @@ class TasksStage:
             | grown.measured,
             warnings=notes,
         )
+
+    def conclude(self, recipe: Recipe, run: RunFolder) -> None:
+        """Whoever is to learn or teach rows of some tags has such rows.
+
+        Raises: RecipeError.
+        """
+        if recipe.train.adapters or recipe.train.teachers:
+            refuse_unclaimed(recipe.train, (task for task, name in read_tasks(run) if name == "train"))
 
     def _write(self, context: StageContext, loaded: Loaded, assignments: Sequence[Assignment]) -> list[str]:
         """Write the folder's files; returns what a person should know of them."""
