@@ -12,10 +12,11 @@ import pickle
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from multiprocessing import parent_process
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from torch import Generator
+from torch import Generator, Tensor, from_numpy
 from torch.utils.data import DataLoader
 
 from imbik.core.errors import ImbikError
@@ -40,9 +41,20 @@ class _LayOut:
     def __getitem__(self, task: _Task) -> bytes:
         """A pickled MicroBatch, or the error that says why there is none."""
         try:
-            return pickle.dumps(lay_out(task.rows, task.layout))
+            made: object = lay_out(task.rows, task.layout)
         except ImbikError as error:
-            return pickle.dumps(error)
+            made = error
+        stream = BytesIO()
+        _Packer(stream, pickle.HIGHEST_PROTOCOL).dump(made)
+        return stream.getvalue()
+
+
+class _Packer(pickle.Pickler):
+    """Pickles tensors as numpy's arrays: a copy of their bytes, where torch writes a file."""
+
+    def reducer_override(self, given: object) -> Any:
+        """How a tensor comes back; everything else as usual."""
+        return (from_numpy, (given.numpy(),)) if isinstance(given, Tensor) else NotImplemented
 
 
 def _end_with_parent(_: int) -> None:
