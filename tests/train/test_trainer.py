@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -223,6 +224,20 @@ def test_processes_that_lay_out_ahead_change_nothing(bench: Bench) -> None:
     helped.run()
     assert same(trainable(plain.module), trainable(helped.module))
     assert plain.position.curve == helped.position.curve
+
+
+def test_a_process_that_is_killed_ends_the_training_with_what_to_do(bench: Bench) -> None:
+    def kill(module: StudentModule) -> None:
+        def at_once(*_: Any) -> None:
+            for child in multiprocessing.active_children():
+                child.kill()
+
+        module.register_forward_pre_hook(at_once)
+
+    trainer = bench.trainer("lost", steps=400, workers=1, change=kill)
+    with pytest.raises(TrainingError, match="a process that lays out batches ended") as caught:
+        trainer.run()
+    assert "--set train.workers=0" in caught.value.next
 
 
 def test_not_even_one_row_fits(bench: Bench) -> None:

@@ -19,13 +19,25 @@ from typing import Any, NamedTuple
 from torch import Generator, Tensor, from_numpy
 from torch.utils.data import DataLoader
 
-from imbik.core.errors import ImbikError
+from imbik.core.errors import ImbikError, TrainingError
 from imbik.train.batches import Layout, MicroBatch, lay_out
 from imbik.train.lesson import Lesson
 from imbik.train.precision import Measured
 from imbik.train.rows import Row
 
 Cut = Sequence[Row]
+
+
+def lost_process(error: BaseException) -> TrainingError | None:
+    """What to say where DataLoader found one of the processes dead, which it does in the middle of anything."""
+    if "DataLoader worker" not in str(error):
+        return None
+    return TrainingError(
+        "a process that lays out batches ended: it was killed, or the program that trains has no "
+        'if __name__ == "__main__"',
+        where="train.workers",
+        next="--set train.workers=0, or fewer of them; the same command goes on from the last checkpoint",
+    )
 
 
 class _Task(NamedTuple):

@@ -22,7 +22,7 @@ from transformers import PrinterCallback, Trainer
 
 from imbik.core.errors import TrainingError
 from imbik.recipe.training import Train
-from imbik.train.ahead import Ahead
+from imbik.train.ahead import Ahead, lost_process
 from imbik.train.batches import MicroBatch, seed_of
 from imbik.train.board import Board
 from imbik.train.checkpoints import Checkpoints
@@ -92,6 +92,8 @@ class StudentTrainer(Trainer):
             try:
                 self.train()
             except (RuntimeError, MemoryError) as error:
+                if (lost := lost_process(error)) is not None:
+                    raise lost from None
                 if isinstance(error, TrainingError) or not is_out_of_memory(error):
                     raise
                 raise too_large(self.checkpoints.folder) from None
